@@ -1,0 +1,65 @@
+"""Checkpoints that a run can go on from, to the bit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+
+from gan_lightning.callbacks.cadence import due
+
+
+class Checkpoints(Checkpoint):
+    """Writes `checkpoints/last.ckpt`, and keeps others for good as `checkpoints/step_00000500.ckpt`.
+
+    Always at the end of a batch, and after every other callback has acted on it, so that a checkpoint is the state
+    between two batches. Lightning's own ModelCheckpoint warns at every save under manual optimisation and
+    can miss the last batch. Weights that are not finite are never saved.
+
+    Args:
+        folder: the run folder.
+        every_n_steps: batches between two writings of `last.ckpt`; it is written at the end in any case.
+        keep_every_n_steps: batches between checkpoints that are kept.
+        keep_every_n_epochs: epochs between checkpoints that are kept.
+    """
+
+    def __init__(
+        self,
+        folder: str,
+        every_n_steps: int | None = 1000,
+        keep_every_n_steps: int | None = None,
+        keep_every_n_epochs: int | None = None,
+    ) -> None:
+        self.folder = Path(folder, "checkpoints")
+        self.every_n_steps = every_n_steps
+        self.keep_every_n_steps = keep_every_n_steps
+        self.keep_every_n_epochs = keep_every_n_epochs
+        self._last_at = -1
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        keep = due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
+        if keep:
+            self._save(trainer, self.folder / f"step_{trainer.global_step:08d}.ckpt")
+        if keep or due(trainer, self.every_n_steps, None) or _is_last(trainer):
+            self._save(trainer, self.folder / "last.ckpt")
+
+    def _save(self, trainer: Trainer, path: Path) -> None:
+        for name, tensor in trainer.lightning_module.state_dict().items():
+            if not tensor.isfinite().all():
+                raise FloatingPointError(
+                    f"{name} is not finite after batch {trainer.global_step}: nothing was saved, and the "
+                    f"earlier {self.folder / 'last.ckpt'} is intact. A smaller model.optimizer.lr or a "
+                    "model.gradient_clip_norm may help"
+                )
+        trainer.save_checkpoint(path)
+
+
+def _is_last(trainer: Trainer) -> bool:
+    """Whether training stops after this batch."""
+    if trainer.should_stop or trainer.global_step == trainer.max_steps:
+        return True
+    ends_epoch = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+    return ends_epoch and trainer.current_epoch + 1 == trainer.max_epochs

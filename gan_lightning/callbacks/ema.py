@@ -1,0 +1,40 @@
+"""An exponential moving average of the generator's weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning import Callback, Trainer
+
+from gan_lightning.models import GAN
+
+
+class GeneratorEMA(Callback):
+    """Averages the generator, and it alone, after each of its updates: ema = d * ema + (1 - d) * weights.
+
+    Early on d is smaller, min(decay, (1 + n) / (10 + n)) after n updates, so that the first weights are
+    soon forgotten. Buffers (batch-norm statistics) are copied. Yazici et al. 2019 (arXiv:1806.04498).
+
+    Args:
+        decay: d, in [0, 1).
+    """
+
+    def __init__(self, decay: float = 0.999) -> None:
+        self.decay = decay
+
+    def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
+        if pl_module.generator_ema is None:
+            pl_module.track_ema()
+
+    @torch.no_grad()
+    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
+        if not pl_module.generator_moves:
+            return
+        assert pl_module.generator_ema is not None
+        updates = trainer.global_step // pl_module.n_critic
+        decay = min(self.decay, (1 + updates) / (10 + updates))
+        averages, weights = pl_module.generator_ema, pl_module.generator
+        torch._foreach_lerp_(list(averages.parameters()), list(weights.parameters()), 1 - decay)
+        for average, buffer in zip(averages.buffers(), weights.buffers(), strict=True):
+            average.copy_(buffer)

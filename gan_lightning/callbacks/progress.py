@@ -1,0 +1,72 @@
+"""One progress bar for the whole run."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import ProgressBar
+from tqdm.auto import tqdm
+
+from gan_lightning.models import GAN
+
+
+class Progress(ProgressBar):
+    """Batches done and to do, time left, images per second, and the losses of both players.
+
+    Args:
+        refresh_seconds: time between two drawings; where nobody watches (no terminal), it is 30 times that.
+    """
+
+    def __init__(self, refresh_seconds: float = 0.5) -> None:
+        super().__init__()
+        self.refresh_seconds = refresh_seconds if sys.stderr.isatty() else 30 * refresh_seconds
+        self._enabled = True
+        self._bar: Any = None
+        self._drawn = (0.0, 0)
+
+    def disable(self) -> None:
+        self._enabled = False  # Lightning calls this on every process but the first
+
+    def enable(self) -> None:
+        self._enabled = True
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        total = trainer.estimated_stepping_batches
+        self._bar = tqdm(
+            total=int(total) if total != float("inf") else None,
+            initial=trainer.global_step,
+            desc="training",
+            unit="batch",
+            mininterval=0,
+            miniters=sys.maxsize,  # drawn by the clock below
+            disable=not self._enabled,
+            bar_format="{desc} {percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]",
+        )
+        self._drawn = (time.monotonic(), trainer.global_step)
+
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if self._enabled and time.monotonic() - self._drawn[0] > self.refresh_seconds:
+            self._draw(trainer, pl_module, len(batch[0]) * trainer.world_size)
+
+    def _draw(self, trainer: Trainer, model: GAN, batch_size: int) -> None:
+        now, step = time.monotonic(), trainer.global_step
+        rate = (step - self._drawn[1]) / (now - self._drawn[0]) * batch_size
+        losses = {player[0].upper(): sum(terms.values()) for player, terms in model.terms.items()}
+        shown = [f"{name} loss {float(loss):.3f}" for name, loss in losses.items()]
+        self._bar.set_postfix_str(", ".join([f"{rate:,.0f} images/s", *shown]), refresh=False)
+        self._bar.update(step - self._bar.n)
+        self._bar.refresh()
+        self._drawn = (now, step)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._bar.update(trainer.global_step - self._bar.n)
+        self._bar.refresh()
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if self._bar is not None:
+            self._bar.close()

@@ -1,0 +1,71 @@
+"""What a run has to say of itself: its configuration and its final figures."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import yaml
+from lightning import Callback, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+
+from gan_lightning.errors import UserError
+from gan_lightning.models import GAN
+
+
+class Record(Callback):
+    """Puts the configuration into checkpoints and TensorBoard, and keeps the final figures.
+
+    Args:
+        config: the resolved configuration, in plain containers.
+    """
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.config = config
+        self.seconds = 0.0
+        """Time spent training, over all sessions of the run."""
+        self.figures: dict[str, float] = {}
+        """The last value of everything logged, once training has ended."""
+        self._since = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
+        self._since = time.monotonic()
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
+                text = yaml.safe_dump(self.config, sort_keys=False)
+                indented = "".join(f"    {line}\n" for line in text.splitlines())  # Markdown's code block
+                logger.experiment.add_text("config", indented, trainer.global_step)
+
+    def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
+        self._count_time()
+        figures = {**trainer.callback_metrics, **(pl_module.report() if pl_module.terms else {})}
+        self.figures = {name: float(value) for name, value in figures.items() if name != "step"}
+        final = {f"final/{name.replace('/', '_')}": value for name, value in self.figures.items()}
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.log_hyperparams(self.config, final, step=trainer.global_step)
+
+    def figure(self, name: str | None) -> float | None:
+        """The last value of one logged figure; None is nobody's name.
+
+        Raises:
+            UserError: nothing was logged under that name.
+        """
+        if name is not None and name not in self.figures:
+            raise UserError(f"objective={name}: nothing of that name was logged. There are: {', '.join(self.figures)}")
+        return None if name is None else self.figures[name]
+
+    def _count_time(self) -> None:
+        now = time.monotonic()
+        self.seconds += now - self._since
+        self._since = now
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        checkpoint["config"] = self.config
+
+    def state_dict(self) -> dict[str, Any]:
+        self._count_time()
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.seconds = state_dict["seconds"]

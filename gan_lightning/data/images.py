@@ -1,0 +1,111 @@
+"""What every data module of images that fit in memory shares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int64, UInt8
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from gan_lightning.data.batches import BatchSampler, ResumableLoader, TensorBatches
+from gan_lightning.errors import UserError
+
+Images = UInt8[Tensor, "count channels height width"]
+Labels = Int64[Tensor, " count"]
+
+
+class ImageData(LightningDataModule):
+    """Labelled images held as uint8; batches reach the model as (images in [-1, 1], labels).
+
+    A data set overrides `load`. It may return images of any size, grey or coloured: they are brought to
+    `image_shape` once, and scaled on the device.
+
+    Args:
+        image_shape: (channels, height, width) that the model sees.
+        batch_size: images per step, over all processes together.
+        num_workers: processes that gather batches; 0 is fastest for data in memory.
+        seed: keys the order.
+    """
+
+    def __init__(
+        self, image_shape: Sequence[int], batch_size: int = 64, num_workers: int = 0, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self.train: TensorBatches | None = None
+
+    def load(self) -> tuple[Images, Labels]:
+        """The training images and their labels."""
+        raise NotImplementedError
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.train is not None:
+            return
+        images, labels = self.load()
+        if self.batch_size > len(images):
+            raise UserError(
+                f"data.batch_size={self.batch_size} is larger than the data: {type(self).__name__} has "
+                f"{len(images)} images. Choose data.batch_size between 1 and {len(images)}"
+            )
+        self.train = TensorBatches(fit_to(images, self.image_shape), labels)
+
+    def train_dataloader(self) -> ResumableLoader:
+        assert self.train is not None
+        trainer = self.trainer
+        world_size = trainer.world_size if trainer else 1
+        if self.batch_size % world_size:
+            raise UserError(
+                f"data.batch_size={self.batch_size} cannot be shared evenly by {world_size} processes: "
+                "choose a multiple, or other trainer.devices"
+            )
+        sampler = BatchSampler(
+            size=len(self.train.images),
+            batch_size=self.batch_size,
+            seed=self.seed,
+            position=lambda: trainer.global_step if trainer else 0,
+            rank=trainer.global_rank if trainer else 0,
+            world_size=world_size,
+        )
+        return ResumableLoader(
+            self.train,
+            sampler=sampler,
+            batch_size=None,  # the sampler yields whole batches
+            num_workers=self.num_workers,
+            persistent_workers=self.num_workers > 0,
+            pin_memory=torch.cuda.is_available(),
+        )
+
+    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> Any:
+        images, labels = batch
+        return to_unit_range(images), labels
+
+
+def to_unit_range(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
+    """0..255 to [-1, 1]."""
+    return images.float().div_(127.5).sub_(1)
+
+
+def to_uint8(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
+    """[-1, 1] to 0..255, rounded to nearest."""
+    return images.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+
+
+def fit_to(images: Images, image_shape: Sequence[int]) -> Images:
+    """Images of the asked channels and size: grey is repeated, colour averaged by luma (ITU-R 601)."""
+    channels, *size = image_shape
+    if images.shape[1] == 3 and channels == 1:
+        luma = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+        images = (images * luma).sum(1, keepdim=True).round().to(torch.uint8)
+    elif images.shape[1] == 1:
+        images = images.repeat(1, channels, 1, 1)
+    if list(images.shape[2:]) != size:
+        resized = interpolate(images.float(), size, mode="bicubic", antialias=True)
+        images = resized.round_().clamp_(0, 255).to(torch.uint8)
+    return images.contiguous()

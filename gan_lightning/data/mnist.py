@@ -1,0 +1,71 @@
+"""MNIST, through torchvision."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+
+from torchvision import datasets
+
+from gan_lightning.data.images import ImageData, Images, Labels
+from gan_lightning.errors import UserError
+
+
+class MNIST(ImageData):
+    """60,000 handwritten digits, grey 28x28 (LeCun et al. 1998), downloaded on first use.
+
+    Args:
+        image_shape: (channels, height, width) that the model sees.
+        root: the folder that holds, or shall hold, MNIST/raw/.
+        download: whether to fetch what is missing.
+        batch_size: images per step, over all processes together.
+        num_workers: processes that gather batches.
+        seed: keys the order.
+
+    Raises:
+        UserError: the files are missing and cannot be had.
+    """
+
+    DOWNLOAD_TIMEOUT = 10.0  # seconds without an answer; torchvision itself waits for ever
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        root: str = "data",
+        download: bool = True,
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(image_shape, batch_size, num_workers, seed)
+        self.root = root
+        self.download = download
+
+    def prepare_data(self) -> None:
+        try:
+            datasets.MNIST(self.root)
+        except RuntimeError:
+            self._fetch()
+
+    def _fetch(self) -> None:
+        problem = "data.download is false"
+        if self.download:
+            timeout = socket.getdefaulttimeout()
+            socket.setdefaulttimeout(self.DOWNLOAD_TIMEOUT)
+            try:
+                datasets.MNIST(self.root, download=True)
+                return
+            except (OSError, RuntimeError) as error:
+                problem = f"the download failed ({error})".replace("\n", " ")
+            finally:
+                socket.setdefaulttimeout(timeout)
+        raise UserError(
+            f"MNIST is not in {Path(self.root, 'MNIST', 'raw').absolute()}, and {problem}. Set data.root to a "
+            "folder that holds MNIST/raw/train-images-idx3-ubyte and its three companions, or connect to the "
+            "network once, or train on data=digits, which needs no files"
+        )
+
+    def load(self) -> tuple[Images, Labels]:
+        mnist = datasets.MNIST(self.root)
+        return mnist.data.unsqueeze(1), mnist.targets

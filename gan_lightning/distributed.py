@@ -1,0 +1,107 @@
+"""Several processes that train one GAN: one gradient all-reduce per optimizer step, and their launch."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from hydra.core.hydra_config import HydraConfig
+from lightning.fabric.strategies.launchers.subprocess_script import (
+    _basic_subprocess_cmd,
+    _ChildProcessObserver,
+)
+from lightning.fabric.utilities.distributed import _set_num_threads_if_needed
+from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import DDPStrategy
+from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+from torch import Tensor
+
+
+@torch.no_grad()
+def average_(tensors: Sequence[Tensor]) -> None:
+    """Replaces every tensor by its mean over all processes, in one all-reduce."""
+    flat = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    means = flat.split([tensor.numel() for tensor in tensors])
+    for tensor, mean in zip(tensors, means, strict=True):
+        tensor.copy_(mean.view_as(tensor))
+
+
+class GANStrategy(DDPStrategy):
+    """Data parallelism for a module of several networks that take turns.
+
+    DistributedDataParallel reduces every parameter at every backward, and refuses parameters that a turn
+    leaves out. Here the module stays unwrapped and `GAN` averages the gradients of the player that moves:
+    half the traffic, and right under gradient penalties too.
+    """
+
+    def _configure_launcher(self) -> None:
+        assert self.cluster_environment is not None
+        self._launcher = _Launcher(self.cluster_environment, self.num_processes, self.num_nodes)
+
+    def configure_ddp(self) -> None:
+        """Instead of wrapping the module, gives every process the first one's weights."""
+        assert self.model is not None
+        for tensor in self.model.state_dict().values():
+            dist.broadcast(tensor, src=0)
+
+    def setup(self, trainer: Trainer) -> None:
+        super().setup(trainer)
+        # Lightning would broadcast a flag before every batch; `GracefulStop` does it without waiting.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+
+
+class _Launcher(_SubprocessScriptLauncher):
+    """Starts the other processes of this node with the command that this job was composed from."""
+
+    def launch(self, function, *args, trainer=None, **kwargs):  # type: ignore[no-untyped-def]
+        if not self.cluster_environment.creates_processes_externally:
+            self._call_children_scripts()
+            _Observer(main_pid=os.getpid(), child_processes=self.procs).start()
+        _set_num_threads_if_needed(self.num_processes)
+        return function(*args, **kwargs)
+
+    def _call_children_scripts(self) -> None:
+        self._check_can_spawn_children()
+        environment = self.cluster_environment
+        os.environ["MASTER_ADDR"] = environment.main_address
+        os.environ["MASTER_PORT"] = str(environment.main_port)
+        os.environ["NODE_RANK"] = str(environment.node_rank())
+        os.environ["LOCAL_RANK"] = str(environment.local_rank())
+        os.environ["WORLD_SIZE"] = str(self.num_processes * self.num_nodes)
+        self.procs = [
+            subprocess.Popen(_child_command(), env={**os.environ, "LOCAL_RANK": str(local_rank)})
+            for local_rank in range(1, self.num_processes)
+        ]
+
+
+def _child_command() -> list[str]:
+    """The command line that repeats this one job, also where it is one of a sweep's."""
+    if not HydraConfig.initialized():
+        return list(_basic_subprocess_cmd())
+    hydra = HydraConfig.get()
+    program = _basic_subprocess_cmd()
+    return [
+        *program[: len(program) - len(sys.argv[1:])],
+        *hydra.overrides.task,
+        f'hydra.run.dir="{hydra.runtime.output_dir}"',
+        "hydra.mode=RUN",
+        "hydra.output_subdir=null",
+        "hydra/job_logging=stdout",
+    ]
+
+
+class _Observer(_ChildProcessObserver):
+    """Kills the other processes when one has failed, but first lets them tell why they fail too."""
+
+    GRACE = 10.0
+
+    def _terminate_all(self) -> None:
+        time.sleep(self.GRACE)
+        super()._terminate_all()

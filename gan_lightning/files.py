@@ -1,0 +1,74 @@
+"""Files that are either whole or absent, and the folder of a run."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from gan_lightning.errors import UserError
+
+
+@contextlib.contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A path to write to, in the same folder; it becomes `path` once written and flushed to the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield partial
+        _flush(partial)
+        os.replace(partial, path)
+        if os.name == "posix":
+            _flush(path.parent)  # the new name itself
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class RunFolder:
+    """The files of one run, by name."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path).absolute()
+        self.config = self.path / "config.yaml"
+        self.summary = self.path / "summary.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.last = self.checkpoints / "last.ckpt"
+        self.samples = self.path / "samples"
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from training into this folder; the system lifts it if we die."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.path / ".lock")
+        try:
+            # Loader workers of a killed run hold on to it for some seconds.
+            lock.acquire(timeout=10)
+        except Timeout as error:
+            raise UserError(
+                f"{self.path} is in use by another training process. Wait for it, stop it, or choose another "
+                "hydra.run.dir"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def write_summary(self, summary: dict[str, Any]) -> None:
+        with atomic(self.summary) as path:
+            path.write_text(json.dumps(summary, indent=2) + "\n")
+
+    def read_summary(self) -> dict[str, Any]:
+        return json.loads(self.summary.read_text()) if self.summary.exists() else {}

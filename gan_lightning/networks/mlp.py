@@ -1,0 +1,71 @@
+"""Fully connected generator and discriminator, for samples of any shape."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class MLPGenerator(nn.Module):
+    """latent -> hidden[0] -> ... -> sample, LeakyReLU between, tanh at the end.
+
+    Args:
+        latent_dim: width of z.
+        image_shape: (channels, height, width) of a sample.
+        hidden: widths of the hidden layers.
+        batch_norm: whether every hidden layer but the first is batch-normalised.
+        batch_norm_eps: added to the variance there.
+        negative_slope: of the LeakyReLU; 0 makes it a ReLU.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: Sequence[int],
+        hidden: Sequence[int] = (256, 256),
+        batch_norm: bool = True,
+        batch_norm_eps: float = 1e-5,
+        negative_slope: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        self.image_shape = tuple(image_shape)
+        layers: list[nn.Module] = []
+        for index, (width_in, width_out) in enumerate(zip([latent_dim, *hidden], hidden, strict=False)):
+            layers.append(nn.Linear(width_in, width_out))
+            if batch_norm and index > 0:
+                layers.append(nn.BatchNorm1d(width_out, eps=batch_norm_eps))
+            layers.append(nn.LeakyReLU(negative_slope, inplace=True))
+        layers += [nn.Linear(hidden[-1], math.prod(self.image_shape)), nn.Tanh()]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch *sample"]:
+        return self.layers(z).view(-1, *self.image_shape)
+
+
+class MLPDiscriminator(nn.Module):
+    """sample -> hidden[0] -> ... -> logit, LeakyReLU between.
+
+    Args:
+        image_shape: (channels, height, width) of a sample.
+        hidden: widths of the hidden layers.
+        negative_slope: of the LeakyReLU.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        hidden: Sequence[int] = (256, 256),
+        negative_slope: float = 0.2,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.Flatten()]
+        for width_in, width_out in zip([math.prod(image_shape), *hidden], hidden, strict=False):
+            layers += [nn.Linear(width_in, width_out), nn.LeakyReLU(negative_slope, inplace=True)]
+        self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], 1))
+
+    def forward(self, image: Float[Tensor, "batch *sample"]) -> Float[Tensor, " batch"]:
+        return self.layers(image).squeeze(1)

@@ -1,0 +1,95 @@
+"""Going on with a run: its own configuration, and the checkpoint that belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_lightning import checkpoint
+from gan_lightning.config import Config, _leaves
+from gan_lightning.errors import UserError
+from gan_lightning.files import RunFolder
+from gan_lightning.targets import suggestion
+
+CHANGEABLE = ("trainer.", "callbacks.", "data.root", "data.num_workers", "objective")
+"""What may differ from the first session without making it another run."""
+
+
+def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
+    """The configuration of the run at `place`, with the command line's changes to what may change."""
+    folder = RunFolder(_folder_of(Path(place)))
+    if not folder.config.is_file():
+        raise UserError(f"resume={place}: {folder.config} does not exist. Expected the folder of a run")
+    config = OmegaConf.load(folder.config)
+    assert isinstance(config, DictConfig)
+    config = OmegaConf.create(_moved(OmegaConf.to_container(config), config.run_dir, str(folder.path)))
+    OmegaConf.set_struct(config, True)
+    changed = set()
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.key_or_group
+        if key == "resume" or key.startswith("hydra"):
+            continue
+        if not key.startswith(CHANGEABLE):
+            raise UserError(
+                f"{override.input_line}: a resumed run keeps its configuration. What may change: "
+                f"{', '.join(name + '*' if name.endswith('.') else name for name in CHANGEABLE)}"
+            )
+        try:
+            OmegaConf.update(config, key, override.value(), force_add=override.is_add())
+        except OmegaConfBaseException as error:
+            raise UserError(f"{key}: no such key{suggestion(key, list(_leaves(config)))}") from error
+        changed.add(key)
+    # The limit that is given is the one that counts, as in a new run.
+    if "trainer.max_steps" in changed and "trainer.max_epochs" not in changed:
+        config.trainer.max_epochs = -1
+    if "trainer.max_epochs" in changed and "trainer.max_steps" not in changed:
+        config.trainer.max_steps = -1
+    return config
+
+
+def _moved(node: Any, old: str, new: str) -> Any:
+    """The same with paths below `old` leading below `new`: a run folder may have been moved."""
+    if isinstance(node, dict):
+        return {name: _moved(child, old, new) for name, child in node.items()}
+    if isinstance(node, list):
+        return [_moved(child, old, new) for child in node]
+    return new + node[len(old) :] if isinstance(node, str) and node.startswith(old) else node
+
+
+def _folder_of(place: Path) -> Path:
+    return place.parent.parent if place.suffix == ".ckpt" else place
+
+
+def matching_checkpoint(place: str, config: Config) -> tuple[Path, int]:
+    """The checkpoint to go on from and the batches it has behind it.
+
+    Raises:
+        UserError: there is none, it is damaged, or another configuration wrote it.
+    """
+    path = checkpoint.locate(place)
+    saved = checkpoint.read(path)
+    differences = [
+        difference
+        for section in ("model", "data", "seed")
+        for difference in _differences(section, saved["config"].get(section), config[section])
+        if not difference.startswith(CHANGEABLE)
+    ]
+    if differences:
+        raise UserError(
+            f"{path} was written by another configuration than {_folder_of(Path(place)) / 'config.yaml'}:"
+            + "".join(f"\n  {line}" for line in differences[:8])
+        )
+    return path, saved["global_step"]
+
+
+def _differences(key: str, saved: Any, own: Any) -> Iterator[str]:
+    if isinstance(saved, dict) and isinstance(own, dict):
+        for name in sorted(saved.keys() | own.keys(), key=str):
+            yield from _differences(f"{key}.{name}", saved.get(name), own.get(name))
+    elif saved != own:
+        yield f"{key}: {saved!r} in the checkpoint, {own!r} in the run folder"

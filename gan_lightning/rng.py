@@ -1,0 +1,46 @@
+"""Randomness as a function of its place in a run.
+
+Every draw is keyed by what it is for, (seed, step, ...), and none continues a stream. A run that is
+resumed, or spread over several processes, therefore draws what an undisturbed run would have drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def mix(*key: int | str) -> int:
+    """A 63-bit seed that depends on every part of `key` and on their order."""
+    digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1
+
+
+def generator(*key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
+    """A fresh generator for the draw that `key` names."""
+    return torch.Generator(device).manual_seed(mix(*key))
+
+
+def normal(
+    count: int,
+    dim: int,
+    *key: int | str,
+    device: torch.device | str = "cpu",
+    rank: int = 0,
+    world_size: int = 1,
+) -> Float[Tensor, "count dim"]:
+    """This process's `count` rows of a standard normal matrix that all processes draw alike.
+
+    The whole matrix has `count * world_size` rows; rank r owns rows r*count to (r+1)*count, so the
+    number of processes does not change the draw.
+    """
+    whole = torch.randn(count * world_size, dim, generator=generator(*key, device=device), device=device)
+    return whole[rank * count : (rank + 1) * count]
+
+
+def permutation(size: int, *key: int | str) -> Tensor:
+    """A permutation of range(size), int64, on the CPU."""
+    return torch.randperm(size, generator=generator(*key))

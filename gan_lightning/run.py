@@ -1,0 +1,152 @@
+"""One run: check, seed, instantiate, fit, summarise."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import signal
+import sys
+import warnings
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch.distributed as dist
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from lightning import Callback, LightningDataModule, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities import rank_zero_only
+from omegaconf import DictConfig
+
+from gan_lightning import checkpoint, resume
+from gan_lightning.callbacks import GracefulStop, Record
+from gan_lightning.checkpoint import AtomicCheckpointIO
+from gan_lightning.config import Config, build, check
+from gan_lightning.distributed import GANStrategy
+from gan_lightning.errors import UserError
+from gan_lightning.files import RunFolder
+from gan_lightning.models import GAN
+from gan_lightning.summary import Summary
+
+
+def main(cfg: DictConfig) -> float | None:
+    """Trains what `cfg` describes; returns the sweep's objective, if one is named.
+
+    A user's mistake and a loss that is not finite end the process with exit code 1 and one message; in a
+    sweep they end the job alone.
+    """
+    _quieten()
+    try:
+        return _run(cfg)
+    except (UserError, FloatingPointError) as error:
+        if HydraConfig.get().mode == RunMode.MULTIRUN:
+            raise
+        sys.exit(f"error: {error}")
+
+
+def _run(cfg: DictConfig) -> float | None:
+    hydra = HydraConfig.get()
+    folder = RunFolder(hydra.runtime.output_dir)
+    place = cfg.resume
+    if place is not None:
+        cfg = resume.resumed_config(place, hydra.overrides.task)
+    config = check(cfg)
+    with folder.locked() if rank_zero_only.rank == 0 else nullcontext():
+        if place is not None:
+            return _train(config, folder, *resume.matching_checkpoint(place, config))
+        if folder.last.exists() and rank_zero_only.rank == 0:
+            raise UserError(
+                f"{folder.path} holds a run already. Go on with resume={folder.path}, or choose another hydra.run.dir"
+            )
+        return _train(config, folder)
+
+
+def _train(config: Config, folder: RunFolder, start: Path | None = None, step: int = 0) -> float | None:
+    lightning.seed_everything(config["seed"], verbose=False)
+    data: LightningDataModule = build(config, "data")
+    data.prepare_data()  # here, so that missing data is found before other processes start
+    data.setup("fit")
+    model: GAN = build(config, "model")
+    record, stop = Record(config), GracefulStop()
+    trainer = _trainer(config, [record, stop], purge_step=step + 1 if start else None)
+    planned = _planned_batches(trainer, len(data.train_dataloader()))
+    if start and step >= planned:
+        print(f"{folder.path} is finished, {step} batches. To train longer, add trainer.max_steps={2 * step}")
+        return folder.read_summary().get("objective")
+    report = Summary(config, folder, trainer, record)
+    report.write("running")
+    try:
+        trainer.fit(model, data, ckpt_path=start, weights_only=True)
+    except BaseException as error:
+        report.write("failed", reason=f"{type(error).__name__}: {error}")
+        _kill_children(trainer)
+        raise
+    finally:
+        _leave_process_group()
+    objective = record.figure(config["objective"])
+    if trainer.is_global_zero:
+        checkpoint.export(model, folder, step=trainer.global_step)
+        report.write("interrupted" if stop.received else "finished", objective=objective)
+        print(report.closing_words(interrupted=bool(stop.received)))
+        if stop.received:
+            sys.exit(128 + stop.received)
+    return objective
+
+
+def _trainer(config: Config, callbacks: list[Callback], purge_step: int | None) -> Trainer:
+    for logger in config["logger"].values():
+        if logger and purge_step and logger["_target_"].endswith("TensorBoardLogger"):
+            logger = logger.update(purge_step=purge_step)  # a killed run has logged beyond its checkpoint
+    devices, nodes = config["trainer"]["devices"], config["trainer"].get("num_nodes", 1)
+    alone = nodes == 1 and (devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1))
+    try:
+        return build(
+            config,
+            "trainer",
+            callbacks=[*_built(config, "callbacks"), *callbacks],
+            logger=_built(config, "logger"),
+            plugins=[AtomicCheckpointIO()],
+            strategy="auto" if alone else GANStrategy(),
+        )
+    except MisconfigurationException as error:
+        raise UserError(f"trainer: {error}. See trainer.accelerator and trainer.devices") from error
+
+
+def _built(config: Config, group: str) -> list[Any]:
+    """The members of a group of named parts; null switches one off."""
+    return [part for part in build(config, group).values() if part is not None]
+
+
+def _planned_batches(trainer: Trainer, batches_per_epoch: int) -> float:
+    by_epochs = trainer.max_epochs * batches_per_epoch if trainer.max_epochs not in (None, -1) else math.inf
+    return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
+
+
+def _kill_children(trainer: Trainer) -> None:
+    """Ends processes that would wait for us in a collective for ever."""
+    launcher = trainer.strategy.launcher
+    if launcher is not None:
+        launcher.kill(signal.SIGKILL)
+
+
+def _leave_process_group() -> None:
+    """Lets the next job of a sweep form a group of its own."""
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+        for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+            os.environ.pop(name, None)
+
+
+def _quieten() -> None:
+    """Silences what Lightning says of matters that are settled here."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for message in (
+        ".*does not have many workers.*",  # the data is in memory
+        ".*number of training batches .* is smaller than the logging interval.*",  # we log by batches
+        ".*module\\(s\\) in eval mode at the start of training.*",  # the averaged generator
+        ".*isinstance\\(treespec, LeafSpec\\).*",  # between Lightning and torch
+    ):
+        warnings.filterwarnings("ignore", message)

@@ -1,0 +1,89 @@
+"""What a run leaves to read: `config.yaml`, `summary.json`, and the last words in the terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning import Trainer
+from lightning.pytorch.utilities import rank_zero_only
+
+from gan_lightning.callbacks import Record
+from gan_lightning.config import Config
+from gan_lightning.files import RunFolder, atomic
+
+PACKAGES = ("gan_lightning", "torch", "torchvision", "lightning", "hydra-core", "numpy")
+
+
+class Summary:
+    """The account of one run, in its folder."""
+
+    def __init__(self, config: Config, folder: RunFolder, trainer: Trainer, record: Record) -> None:
+        self.config = config
+        self.folder = folder
+        self.trainer = trainer
+        self.record = record
+
+    @rank_zero_only
+    def write(self, status: str, **more: Any) -> None:
+        """Writes both files; `status` is running, finished, interrupted or failed."""
+        with atomic(self.folder.config) as path:
+            path.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        self.folder.write_summary({"status": status} | self._figures() | more)
+
+    def _figures(self) -> dict[str, Any]:
+        step, seconds = self.trainer.global_step, self.record.seconds
+        images = step * self.config["data"]["batch_size"]
+        return {
+            "step": step,
+            "images_seen": images,
+            "seconds": round(seconds, 3),
+            "images_per_second": round(images / seconds, 1) if seconds else None,
+            "final": self.record.figures,
+            "objective": None,
+            "seed": self.config["seed"],
+            "processes": self.trainer.world_size,
+            "device": str(self.trainer.strategy.root_device.type),
+            "git_commit": _git_commit(),
+            "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        }
+
+    def closing_words(self, interrupted: bool) -> str:
+        """Time, speed and losses, and the commands that come next."""
+        figures = self._figures()
+        folder = os.path.relpath(self.folder.path)
+        losses = ", ".join(
+            f"{player} loss {figures['final'][f'loss/{player}']:.3f}"
+            for player in ("discriminator", "generator")
+            if f"loss/{player}" in figures["final"]
+        )
+        further = "" if interrupted else f" trainer.max_steps={2 * figures['step']}"
+        return "\n".join(
+            [
+                f"{'stopped' if interrupted else 'finished'} after {figures['step']:,} batches in "
+                f"{timedelta(seconds=round(figures['seconds']))}: "
+                f"{figures['images_per_second'] or 0:,.0f} images/s, {losses}",
+                f"  look      {folder}/samples/, or: tensorboard --logdir {folder}",
+                f"  generate  python -m gan_lightning.generate {folder} --num 64 --out grid.png",
+                f"  resume    python train.py resume={folder}{further}",
+            ]
+        )
+
+
+def _git_commit() -> str | None:
+    """The commit of the code that runs, marked where files were changed since."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()

@@ -7,12 +7,20 @@ A logit is D's output before the sigmoid: D(x) = sigmoid(logit), so -log D = sof
 
 from __future__ import annotations
 
+import functools
+import operator
+
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import softplus
 
 Terms = dict[str, Tensor]
 """Scalar summands of a loss, by name."""
+
+
+def total(terms: Terms) -> Tensor:
+    """The loss that the terms make up: their sum."""
+    return functools.reduce(operator.add, terms.values())
 
 
 def nonsaturating_discriminator(

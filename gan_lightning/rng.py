@@ -44,3 +44,14 @@ def normal(
 def permutation(size: int, *key: int | str) -> Tensor:
     """A permutation of range(size), int64, on the CPU."""
     return torch.randperm(size, generator=generator(*key))
+
+
+def seed_defaults(device: torch.device, *key: int | str) -> None:
+    """Seeds the generators that layers such as dropout draw from, on the CPU and on `device`.
+
+    `torch.manual_seed` would do, but where CUDA is installed and unused it puts a stack trace into a queue at
+    every call, which takes longer than a small update.
+    """
+    torch.default_generator.manual_seed(mix(*key))
+    if device.type != "cpu":
+        torch.get_device_module(device).manual_seed(mix(*key))

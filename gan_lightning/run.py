@@ -18,6 +18,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning import Callback, LightningDataModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from lightning.pytorch.profilers import Profiler
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
@@ -38,7 +40,7 @@ def main(cfg: DictConfig) -> float | None:
     A user's mistake and a loss that is not finite end the process with exit code 1 and one message; in a
     sweep they end the job alone.
     """
-    _quieten()
+    _set_up_process()
     try:
         return _run(cfg)
     except (UserError, FloatingPointError) as error:
@@ -102,13 +104,17 @@ def _trainer(config: Config, callbacks: list[Callback], purge_step: int | None) 
             logger = logger.update(purge_step=purge_step)  # a killed run has logged beyond its checkpoint
     devices, nodes = config["trainer"]["devices"], config["trainer"].get("num_nodes", 1)
     alone = nodes == 1 and (devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1))
+    callbacks += _built(config, "callbacks")
     try:
         return build(
             config,
             "trainer",
-            callbacks=[*_built(config, "callbacks"), *callbacks],
+            callbacks=callbacks,
+            enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
+            enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
             logger=_built(config, "logger"),
             plugins=[AtomicCheckpointIO()],
+            **({} if config["trainer"].get("profiler") else {"profiler": _NoProfiler()}),
             strategy="auto" if alone else GANStrategy(),
         )
     except MisconfigurationException as error:
@@ -123,6 +129,19 @@ def _built(config: Config, group: str) -> list[Any]:
 def _planned_batches(trainer: Trainer, batches_per_epoch: int) -> float:
     by_epochs = trainer.max_epochs * batches_per_epoch if trainer.max_epochs not in (None, -1) else math.inf
     return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
+
+
+class _NoProfiler(Profiler):
+    """Measures nothing, and faster than Lightning's own that measures nothing: it is asked 60 times a batch."""
+
+    _nothing = nullcontext()
+
+    def profile(self, action_name: str) -> nullcontext[None]:  # type: ignore[override]
+        return self._nothing
+
+    def start(self, action_name: str) -> None: ...
+
+    def stop(self, action_name: str) -> None: ...
 
 
 def _kill_children(trainer: Trainer) -> None:
@@ -140,8 +159,10 @@ def _leave_process_group() -> None:
             os.environ.pop(name, None)
 
 
-def _quieten() -> None:
-    """Silences what Lightning says of matters that are settled here."""
+def _set_up_process() -> None:
+    """Silences what Lightning says of matters that are settled here, and undoes one of its settings."""
+    # With it, every optimizer step opens NVIDIA's management library anew: 0.3 ms, 3% of a small GAN's batch.
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     for message in (
         ".*does not have many workers.*",  # the data is in memory

@@ -46,6 +46,30 @@ class Checkpoints(Checkpoint):
         if keep or due(trainer, self.every_n_steps, None) or _is_last(trainer):
             self._save(trainer, self.folder / "last.ckpt")
 
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Rewrites Lightning's counters to mean: between two batches, or between two epochs.
+
+        As saved they say that a batch is still being ended. Lightning guesses from there, and after an
+        epoch's last batch it guesses one epoch wrong.
+        """
+        loop = checkpoint["loops"]["fit_loop"]
+        progress = loop["epoch_loop.batch_progress"]
+        batches, epochs = progress["current"]["ready"], checkpoint["epoch"]
+        if progress["is_last_batch"]:
+            batches, epochs = 0, epochs + 1
+        begun = epochs + (batches > 0)
+        counts = {"ready": begun, "started": begun, "processed": epochs, "completed": epochs}
+        loop["epoch_progress"] = {"total": dict(counts), "current": dict(counts)}
+        step = checkpoint["global_step"]
+        loop["epoch_loop.batch_progress"] = {
+            "total": dict.fromkeys(counts, step),
+            "current": dict.fromkeys(counts, batches),
+            "is_last_batch": False,
+        }
+        loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
+
     def _save(self, trainer: Trainer, path: Path) -> None:
         for name, tensor in trainer.lightning_module.state_dict().items():
             if not tensor.isfinite().all():

@@ -82,7 +82,7 @@ class ImageData(LightningDataModule):
             pin_memory=torch.cuda.is_available(),
         )
 
-    def on_after_batch_transfer(self, batch: tuple[Tensor, Tensor], dataloader_idx: int) -> Any:
+    def on_after_batch_transfer(self, batch: Sequence[Tensor], dataloader_idx: int) -> Any:
         images, labels = batch
         return to_unit_range(images), labels
 
@@ -97,7 +97,7 @@ def to_uint8(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
     return images.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
-def fit_to(images: Images, image_shape: Sequence[int]) -> Images:
+def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
     """Images of the asked channels and size: grey is repeated, colour averaged by luma (ITU-R 601)."""
     channels, *size = image_shape
     if images.shape[1] == 3 and channels == 1:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import torch
@@ -15,10 +16,11 @@ from torch.optim import Optimizer
 
 from gan_lightning import losses, rng
 from gan_lightning.distributed import average_
-from gan_lightning.losses import Terms
+from gan_lightning.losses import Terms, total
 
 Player = Literal["discriminator", "generator"]
-Batch = tuple[Tensor, Tensor | None]
+Batch = Sequence[Any]
+"""(samples, condition); the condition is a class index, a multi-hot vector, or None."""
 
 
 class GAN(LightningModule):
@@ -113,7 +115,7 @@ class GAN(LightningModule):
         real, condition = batch
         self.batch_index = self.global_step
         # Dropout and augmentation draw from the global generators: keyed by process, and safe to resume.
-        torch.manual_seed(rng.mix("local", self.seed, self.batch_index, self.global_rank))
+        rng.seed_defaults(self.device, "local", self.seed, self.batch_index, self.global_rank)
         discriminator_optimizer, generator_optimizer = self.optimizers()
         # global_step counts the steps of every optimizer that has Lightning's hooks: leave them to D's alone.
         generator_optimizer._on_before_step = generator_optimizer._on_after_step = _do_nothing
@@ -132,25 +134,26 @@ class GAN(LightningModule):
                 parameter.requires_grad_(name == player)
         optimizer.zero_grad()
         terms = terms_of()
-        self.manual_backward(_sum(terms))
+        loss = total(terms)
+        self.manual_backward(loss)
         terms = {name: term.detach() for name, term in terms.items()}
         if self.trainer.world_size > 1:
             gradients = [p.grad for p in self._parameters_of[player] if p.grad is not None]
             average_([*gradients, *terms.values(), *self._statistics])
-        self._require_finite(player, terms)
+            loss = total(terms)  # the mean over all processes, so that all of them stop at the same batch
+        if not math.isfinite(loss.item()):
+            raise FloatingPointError(self._not_finite(player, terms))
         optimizer.step()
         if torch.is_autocast_enabled(self.device.type):
             torch.clear_autocast_cache()  # it holds 16-bit copies of the weights as they were before the step
         self.terms[player] = terms
 
-    def _require_finite(self, player: Player, terms: Terms) -> None:
-        # The terms are means over all processes by now, so that all of them stop at the same batch.
-        if not _sum(terms).isfinite():
-            values = ", ".join(f"{name}={value.item():g}" for name, value in terms.items())
-            raise FloatingPointError(
-                f"the {player}'s loss is not finite at batch {self.batch_index + 1}: {values}. Its optimizer "
-                "has not moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
-            )
+    def _not_finite(self, player: Player, terms: Terms) -> str:
+        values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
+        return (
+            f"the {player}'s loss is not finite at batch {self.batch_index + 1}: {values}. Its optimizer has not "
+            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
+        )
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         if self.gradient_clip_norm is None:
@@ -223,15 +226,11 @@ class GAN(LightningModule):
             average_(list(scores.values()))
         figures: dict[str, float | Tensor] = dict(scores)
         for (player, terms), optimizer in zip(self.terms.items(), self.trainer.optimizers, strict=False):
-            figures[f"loss/{player}"] = _sum(terms)
+            figures[f"loss/{player}"] = total(terms)
             figures |= {f"terms/{player}_{name}": term for name, term in terms.items()}
             figures[f"lr/{player}"] = optimizer.param_groups[0]["lr"]
         # Lightning takes the logger's x from "step"; its own count starts at 0.
         return figures | {"step": float(self.global_step), "epoch": float(self.current_epoch)}
-
-
-def _sum(terms: Terms) -> Tensor:
-    return torch.stack(list(terms.values())).sum()
 
 
 def _do_nothing() -> None:

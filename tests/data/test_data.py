@@ -1,0 +1,119 @@
+import struct
+
+import pytest
+import torch
+from gan_lightning.data import MNIST, Digits
+from gan_lightning.data.batches import BatchSampler
+from gan_lightning.data.images import fit_to, to_uint8, to_unit_range
+from gan_lightning.errors import UserError
+from sklearn.datasets import load_digits
+
+
+def batches(position=0, **changes):
+    arguments = {"size": 50, "batch_size": 8, "seed": 3} | changes
+    return list(BatchSampler(**arguments, position=lambda: position))
+
+
+def test_an_epoch_has_no_sample_twice():
+    drawn = torch.cat(batches()).tolist()
+    assert len(drawn) == len(set(drawn)) == 48
+
+
+def test_epochs_and_seeds_differ_in_order():
+    first, second, other = batches(0), batches(6), batches(0, seed=4)
+    assert not torch.equal(torch.cat(first), torch.cat(second))
+    assert not torch.equal(torch.cat(first), torch.cat(other))
+
+
+@pytest.mark.parametrize("position", [0, 1, 5, 6, 7, 12])
+def test_a_resumed_run_sees_the_batch_that_was_due(position):
+    undisturbed = batches(0) + batches(6) + batches(12)
+    resumed = batches(position)
+    assert all(torch.equal(a, b) for a, b in zip(resumed, undisturbed[position:], strict=False))
+
+
+def test_ranks_share_one_global_order():
+    alone = batches(4)
+    shared = [batches(4, rank=rank, world_size=4) for rank in range(4)]
+    for index, batch in enumerate(alone):
+        assert torch.equal(batch, torch.cat([part[index] for part in shared]))
+
+
+def test_digits_are_scikit_learns():
+    data = Digits([1, 8, 8])
+    data.setup()
+    raw = load_digits()
+    assert data.train.images.shape == (1797, 1, 8, 8)
+    assert data.train.images.dtype == torch.uint8
+    torch.testing.assert_close(
+        data.train.images[:, 0].float(), torch.from_numpy(raw.images).float() * 255 / 16, atol=0.5, rtol=0
+    )
+    assert data.train.labels.tolist() == raw.target.tolist()
+
+
+def test_a_batch_is_gathered_at_once_and_scaled_to_the_unit_range():
+    data = Digits([1, 28, 28], batch_size=64)
+    data.setup()
+    batch = next(iter(data.train_dataloader()))
+    assert batch[0].dtype == torch.uint8
+    images, labels = data.on_after_batch_transfer(batch, 0)
+    assert images.shape == (64, 1, 28, 28)
+    assert labels.shape == (64,)
+    assert images.min() == -1
+    assert images.max() == 1
+
+
+def test_scaling_is_undone_exactly():
+    levels = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+    assert torch.equal(to_uint8(to_unit_range(levels)), levels)
+
+
+def test_images_are_fitted_to_the_asked_shape():
+    grey = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
+    colour = fit_to(grey, [3, 8, 8])
+    assert torch.equal(colour[:, 0], grey[:, 0])
+    assert torch.equal(colour[:, 2], grey[:, 0])
+    assert torch.equal(fit_to(colour, [1, 8, 8]), grey)
+    assert fit_to(grey, [1, 20, 12]).shape == (2, 1, 20, 12)
+    flat = torch.full((1, 1, 8, 8), 77, dtype=torch.uint8)
+    assert torch.equal(fit_to(flat, [1, 28, 28]), torch.full((1, 1, 28, 28), 77, dtype=torch.uint8))
+
+
+def write_idx(root, images: torch.Tensor, labels: torch.Tensor) -> None:
+    raw = root / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for split in ("train", "t10k"):
+        header = struct.pack(">4i", 2051, *images.shape)
+        (raw / f"{split}-images-idx3-ubyte").write_bytes(header + images.numpy().tobytes())
+        (raw / f"{split}-labels-idx1-ubyte").write_bytes(
+            struct.pack(">2i", 2049, len(labels)) + labels.to(torch.uint8).numpy().tobytes()
+        )
+
+
+def test_mnist_is_read_from_its_files(tmp_path):
+    images = torch.randint(0, 256, (10, 28, 28), dtype=torch.uint8)
+    write_idx(tmp_path, images, torch.arange(10))
+    data = MNIST([1, 28, 28], root=str(tmp_path), batch_size=5)
+    data.prepare_data()
+    data.setup()
+    assert torch.equal(data.train.images[:, 0], images)
+    assert data.train.labels.tolist() == list(range(10))
+
+
+def test_missing_mnist_says_what_where_and_what_to_do(tmp_path):
+    with pytest.raises(UserError, match=r"MNIST is not in .*raw, and data.download is false. Set data.root"):
+        MNIST([1, 28, 28], root=str(tmp_path), download=False).prepare_data()
+
+
+def test_a_batch_larger_than_the_data():
+    with pytest.raises(UserError, match=r"data.batch_size=1798 is larger than the data: Digits has 1797 images"):
+        Digits([1, 28, 28], batch_size=1798).setup()
+
+
+def test_the_whole_of_mnist(mnist_root):
+    data = MNIST([1, 28, 28], root=mnist_root, download=False)
+    data.prepare_data()
+    data.setup()
+    assert data.train.images.shape == (60_000, 1, 28, 28)
+    assert torch.bincount(data.train.labels).tolist()[:2] == [5923, 6742]
+    assert len(data.train_dataloader()) == 937

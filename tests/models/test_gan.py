@@ -1,0 +1,172 @@
+"""The alternating step against a hand-written loop that shares nothing with it but the draws."""
+
+import copy
+from functools import partial
+
+import lightning
+import pytest
+import torch
+from gan_lightning import penalties, rng
+from gan_lightning.data import Digits
+from gan_lightning.models import GAN
+from gan_lightning.networks import MLPDiscriminator, MLPGenerator
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
+
+SHAPE = [1, 8, 8]
+ADAM = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))
+SGD = partial(torch.optim.SGD, lr=0.1, momentum=0.5)  # leaves rounding errors small, where Adam magnifies them
+
+
+def networks(batch_norm=True):
+    torch.manual_seed(0)
+    return MLPGenerator(6, SHAPE, [16, 16], batch_norm=batch_norm), MLPDiscriminator(SHAPE, [16])
+
+
+def trainer(max_steps, **arguments):
+    return lightning.Trainer(
+        max_steps=max_steps,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+        **arguments,
+    )
+
+
+def fit(model, max_steps=12, **arguments):
+    runner = trainer(max_steps, **arguments)
+    runner.fit(model, Digits(SHAPE, batch_size=32, seed=5))
+    return runner
+
+
+def plain_loop(max_steps, n_critic, clip=None, r1_weight=0.0):
+    """Textbook alternation: every gradient computed, detach for D's fakes, torch's BCE."""
+    generator, discriminator = networks()
+    d_optimizer, g_optimizer = SGD(discriminator.parameters()), SGD(generator.parameters())
+    data = Digits(SHAPE, batch_size=32, seed=5)
+    data.setup()
+    stream = iter(data.train_dataloader())
+    ones, zeros = torch.ones(32), torch.zeros(32)
+    for step in range(max_steps):
+        real = next(stream)[0].float() / 127.5 - 1
+        fake = generator(rng.normal(32, 6, "latent", 5, step, "discriminator"))
+        d_loss = bce(discriminator(real), ones) + bce(discriminator(fake.detach()), zeros)
+        if r1_weight:
+            inputs = real.clone().requires_grad_(True)
+            gradient = torch.autograd.grad(discriminator(inputs).sum(), inputs, create_graph=True)[0]
+            d_loss = d_loss + r1_weight / 2 * gradient.pow(2).sum((1, 2, 3)).mean()
+        d_optimizer.zero_grad()
+        d_loss.backward()
+        if clip:
+            torch.nn.utils.clip_grad_norm_(discriminator.parameters(), clip)
+        d_optimizer.step()
+        if (step + 1) % n_critic == 0:
+            g_loss = bce(discriminator(generator(rng.normal(32, 6, "latent", 5, step, "generator"))), ones)
+            g_optimizer.zero_grad()
+            g_loss.backward()
+            if clip:
+                torch.nn.utils.clip_grad_norm_(generator.parameters(), clip)
+            g_optimizer.step()
+    return generator, discriminator
+
+
+@pytest.mark.parametrize("n_critic", [1, 3])
+@pytest.mark.parametrize(("clip", "r1_weight"), [(None, 0.0), (0.1, 0.0), (None, 2.0)])
+def test_the_step_is_the_textbooks(n_critic, clip, r1_weight):
+    regularisers = {"r1": partial(penalties.r1, weight=r1_weight)} if r1_weight else {}
+    model = GAN(
+        *networks(), SGD, n_critic=n_critic, gradient_clip_norm=clip, penalties=regularisers, seed=5
+    )
+    fit(model)
+    for network, expected in zip(
+        (model.generator, model.discriminator), plain_loop(12, n_critic, clip, r1_weight), strict=True
+    ):
+        for (name, weight), other in zip(network.named_parameters(), expected.parameters(), strict=True):
+            torch.testing.assert_close(weight, other, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("n_critic", [1, 5])
+def test_a_step_is_a_batch(n_critic):
+    runner = fit(GAN(*networks(), ADAM, n_critic=n_critic, seed=5), max_steps=10)
+    assert runner.global_step == 10
+    assert runner.fit_loop.epoch_loop.total_batch_idx == 9
+
+
+def test_only_the_moving_player_moves():
+    """With a generator that never gets its turn, its weights stay and D's move."""
+    generator, discriminator = networks()
+    before = copy.deepcopy(generator.state_dict()), copy.deepcopy(discriminator.state_dict())
+    fit(GAN(generator, discriminator, ADAM, n_critic=100), max_steps=4)
+    assert all(torch.equal(generator.state_dict()[k], v) for k, v in before[0].items() if "weight" in k)
+    assert not any(torch.equal(discriminator.state_dict()[k], v) for k, v in before[1].items())
+
+
+def test_each_side_may_have_its_own_rate():
+    model = GAN(*networks(), ADAM, discriminator_optimizer={"lr": 4e-3, "betas": (0.0, 0.9)})
+    runner = fit(model, max_steps=1)
+    discriminator, generator = runner.optimizers
+    assert discriminator.param_groups[0]["lr"] == 4e-3
+    assert discriminator.param_groups[0]["betas"] == (0.0, 0.9)
+    assert generator.param_groups[0]["lr"] == 1e-3
+
+
+def test_a_loss_that_is_not_finite_stops_before_the_optimizer():
+    generator, discriminator = networks()
+    model = GAN(
+        generator, discriminator, ADAM, penalties={"bad": lambda d, real, fake: real.sum() * float("nan")}
+    )
+    before = copy.deepcopy(discriminator.state_dict())
+    with pytest.raises(FloatingPointError, match=r"discriminator's loss is not finite at batch 1: .*bad=nan"):
+        fit(model)
+    assert all(torch.equal(discriminator.state_dict()[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_clipping_acts_on_unscaled_gradients(fused):
+    """A GradScaler multiplies gradients by 65536; clipped before unscaling, hardly anything would be left."""
+    model = GAN(*networks(), partial(torch.optim.SGD, lr=1.0, fused=fused), gradient_clip_norm=1e-3)
+    before = [p.detach().clone() for p in model.discriminator.parameters()]
+    scaler = torch.amp.GradScaler("cpu")
+    plugin = lightning.pytorch.plugins.MixedPrecision("bf16-mixed", "cpu")
+    plugin.scaler = scaler
+    runner = trainer(1, plugins=[plugin])
+    runner.fit(model, Digits(SHAPE, batch_size=32))
+    moved = torch.sqrt(
+        sum((a - b).square().sum() for a, b in zip(before, model.discriminator.parameters(), strict=True))
+    )
+    assert moved.item() == pytest.approx(1e-3, rel=1e-3)
+
+
+def test_mixed_precision_sees_the_stepped_weights():
+    """The cast weights of D that autocast keeps must not outlive D's step."""
+    seen = []
+
+    class Watching(GAN):
+        def generator_terms(self, real, condition):
+            layer = self.discriminator.layers[1]
+            x = real.flatten(1)
+            expected = x.bfloat16() @ layer.weight.detach().bfloat16().T + layer.bias.detach().bfloat16()
+            seen.append((layer(x) - expected).abs().max().item())
+            return super().generator_terms(real, condition)
+
+    model = Watching(*networks(), partial(torch.optim.SGD, lr=5.0))
+    fit(model, max_steps=3, precision="bf16-mixed")
+    assert max(seen) < 0.02
+
+
+def test_samples_do_not_depend_on_how_many_are_drawn():
+    model = GAN(*networks())
+    many = torch.cat(list(model.samples(130, seed=1)))
+    assert many.shape == (130, *SHAPE)
+    torch.testing.assert_close(torch.cat(list(model.samples(3, seed=1))), many[:3])
+    assert not torch.equal(torch.cat(list(model.samples(3, seed=2))), many[:3])
+
+
+def test_sampling_leaves_the_training_mode_and_the_statistics():
+    model = GAN(*networks()).train()
+    statistics = copy.deepcopy(dict(model.generator.named_buffers()))
+    list(model.samples(5, seed=0))
+    assert model.generator.training
+    assert all(torch.equal(statistics[name], buffer) for name, buffer in model.generator.named_buffers())

@@ -1,0 +1,60 @@
+"""Which part may know which: the arrows of CONTRIBUTING.md, read off the source."""
+
+import ast
+from pathlib import Path
+
+import gan_lightning
+import pytest
+
+PACKAGE = Path(gan_lightning.__file__).parent
+LOW = {"errors", "files", "rng", "losses", "penalties", "networks", "pictures", "distributed"}
+ALLOWED = {
+    "errors": set(),
+    "files": {"errors"},
+    "rng": set(),
+    "losses": set(),
+    "penalties": set(),
+    "pictures": set(),
+    "networks": set(),
+    "distributed": set(),
+    "models": {"losses", "penalties", "rng", "distributed"},
+    "data": {"errors", "rng"},
+    "callbacks": LOW | {"models"},
+}
+FOREIGN = {
+    "losses": {"lightning", "hydra", "omegaconf"},
+    "penalties": {"lightning", "hydra", "omegaconf"},
+    "networks": {"lightning", "hydra", "omegaconf"},
+    "models": {"hydra", "omegaconf"},
+    "data": {"hydra", "omegaconf"},
+    "callbacks": {"hydra", "omegaconf"},
+    "generate": {"hydra", "omegaconf"},
+    "checkpoint": {"hydra", "omegaconf"},
+}
+
+
+def imports(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=[str(path.relative_to(PACKAGE)) for path in FILES])
+def test_arrows(path):
+    part = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    own = {name.split(".")[1] for name in imports(path) if name.startswith("gan_lightning.")}
+    foreign = {name.split(".")[0] for name in imports(path)}
+    if part in ALLOWED:
+        assert own <= ALLOWED[part] | {part}
+    assert not foreign & FOREIGN.get(part, set())
+
+
+def test_the_package_itself_imports_nothing():
+    assert imports(PACKAGE / "__init__.py") == set()

@@ -171,11 +171,11 @@ def _is_copy(config: DictConfig, key: str) -> bool:
 
 def _cross_problems(config: Config) -> Iterator[str]:
     trainer, batch_size = config["trainer"], config["data"]["batch_size"]
-    for name, instead in (
-        ("gradient_clip_val", "model.gradient_clip_norm"),
-        ("accumulate_grad_batches", "a smaller data.batch_size"),
+    for name, off, instead in (
+        ("gradient_clip_val", 0, "model.gradient_clip_norm"),
+        ("accumulate_grad_batches", 1, "a smaller data.batch_size"),
     ):
-        if trainer.get(name) not in (None, 0, 1):
+        if trainer.get(name) not in (None, off):
             yield f"trainer.{name}={trainer[name]!r}: does not work with alternating optimizers; use {instead}"
     if trainer.get("strategy", "auto") != "auto":
         yield f"trainer.strategy={trainer['strategy']!r}: expected auto, which chooses by the number of devices"
@@ -237,8 +237,8 @@ def _suggest(overrides: Sequence[str]) -> Iterator[str]:
     from gan_lightning.targets import suggestion
 
     conf = Path(sys.argv[0]).resolve().parent / "conf"
-    assignments = [override for override in overrides if "=" in override and not override.startswith("-")]
-    keys = [assignment.partition("=")[0].lstrip("+~") for assignment in assignments]
+    assignments = [override for override in overrides if "=" in override and override[0] not in "-+~"]
+    keys = [assignment.partition("=")[0] for assignment in assignments]
     groups = [a for a, key in zip(assignments, keys, strict=True) if (conf / key).is_dir() and "," not in a]
     GlobalHydra.instance().clear()
     try:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import UInt8
 from torch import Tensor
-from torchvision.utils import save_image
+from torchvision.transforms.functional import to_pil_image
 from tqdm.auto import tqdm
 
 from gan_lightning import checkpoint
-from gan_lightning.data.images import to_uint8
+from gan_lightning.data.images import to_uint8, to_unit_range
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
@@ -28,27 +30,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         out = Path(options.out)
         _require_free(out)
         model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(options.device)
-        blocks = model.samples(options.num, options.seed, raw=options.raw)
-        write(tqdm(blocks, total=-(-options.num // GAN.BLOCK), desc="drawing", leave=False), out)
+        write(draw(model, options.num, options.seed, options.raw), out)
     except UserError as error:
         sys.exit(f"error: {error}")
     print(f"{options.num} images in {out}")
 
 
-def write(blocks: Iterator[Tensor], out: Path) -> None:
-    """Writes images in [-1, 1] to a .npz of uint8 (N, C, H, W), a .png grid, or a folder of PNGs."""
+def draw(model: GAN, num: int, seed: int, raw: bool) -> UInt8[Tensor, "num channels height width"]:
+    """Images 0 to num - 1 of `seed`, behind a progress bar."""
+    blocks = tqdm(model.samples(num, seed, raw), total=math.ceil(num / model.BLOCK), desc="drawing", leave=False)
+    return torch.cat([to_uint8(block.cpu()) for block in blocks])
+
+
+def write(images: UInt8[Tensor, "num channels height width"], out: Path) -> None:
+    """Writes an array (.npz, key `images`), one grid (.png), or a folder of PNGs."""
     if out.suffix == ".npz":
-        images = np.concatenate([to_uint8(block.cpu()).numpy() for block in blocks])
         with atomic(out) as path, path.open("wb") as file:
-            np.savez_compressed(file, images=images)
+            np.savez_compressed(file, images=images.numpy())
     elif out.suffix == ".png":
-        picture = grid(torch.cat([block.cpu() for block in blocks]))
         with atomic(out) as path:
-            save_image(picture, path, format="png")
+            to_pil_image(grid(to_unit_range(images))).save(path, format="png")
     else:
-        for number, image in enumerate(image for block in blocks for image in block.cpu()):
+        for number, image in enumerate(images):
             with atomic(out / f"{number:06d}.png") as path:
-                save_image((image + 1) / 2, path, format="png")
+                to_pil_image(image).save(path, format="png")
 
 
 def _require_free(out: Path) -> None:

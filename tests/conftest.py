@@ -2,10 +2,13 @@
 
 from jaxtyping import install_import_hook
 
-install_import_hook("gan_lightning", "beartype.beartype")
+import tests.shapes  # noqa: F401
+
+install_import_hook("gan_lightning", "tests.shapes.typechecker")
 
 import json  # noqa: E402
 import os  # noqa: E402
+import runpy  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
@@ -53,14 +56,11 @@ def environment() -> dict[str, str]:
 @pytest.fixture
 def train(tmp_path, monkeypatch, capfd):
     """Runs `python train.py ...` in this process: `train("run", "seed=1").summary`."""
-    monkeypatch.syspath_prepend(str(PROJECT))
     monkeypatch.syspath_prepend(str(TESTS))
     monkeypatch.setenv("GAN_LIGHTNING_TRUST", "helpers")
     threads = torch.get_num_threads()
 
     def run(name: str, *overrides: str) -> Outcome:
-        import train as program
-        from gan_lightning import config
         from hydra.core.hydra_config import HydraConfig
 
         HydraConfig.instance().cfg = None  # as in a new process
@@ -70,8 +70,7 @@ def train(tmp_path, monkeypatch, capfd):
         torch.set_num_threads(1)
         code = 0
         try:
-            with config.suggestions(sys.argv[1:]):
-                program.main()
+            runpy.run_path(sys.argv[0], run_name="__main__")
         except SystemExit as leaving:
             code = leaving.code if isinstance(leaving.code, int) else 1
             if isinstance(leaving.code, str):

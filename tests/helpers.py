@@ -11,12 +11,20 @@ from torch import nn
 
 
 class KillAt(Callback):
-    """Sends this process a signal at the end of a batch, on one rank."""
+    """Sends one process a signal after `step` batches: before the next, or at the end of the epoch."""
 
-    def __init__(self, step: int, number: int = signal.SIGKILL, rank: int = 0) -> None:
-        self.step, self.number, self.rank = step, number, rank
+    def __init__(self, step: int, number: int = signal.SIGKILL, rank: int = 0, at_epoch_end: bool = False) -> None:
+        self.step, self.number, self.rank, self.at_epoch_end = step, number, rank, at_epoch_end
 
-    def on_train_batch_end(self, trainer, *_) -> None:
+    def on_train_batch_start(self, trainer, *_) -> None:
+        if not self.at_epoch_end:
+            self._kill(trainer)
+
+    def on_train_epoch_end(self, trainer, *_) -> None:
+        if self.at_epoch_end:
+            self._kill(trainer)
+
+    def _kill(self, trainer) -> None:
         if trainer.global_step == self.step and trainer.global_rank == self.rank:
             os.kill(os.getpid(), self.number)
 
@@ -54,3 +62,26 @@ class ExplodingDiscriminator(DropoutDiscriminator):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         self.calls += 1
         return super().forward(image) / (1.0 if self.calls < self.call else 0.0)
+
+
+class Dump(Callback):
+    """Saves every process's state at the end."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        torch.save(pl_module.state_dict(), f"{self.path}.{trainer.global_rank}")
+
+
+class SampleLog(Callback):
+    """Lists a digest of every image that a process was given."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.seen = path, []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        self.seen += [image.numpy().tobytes().hex() for image in batch[0]]
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        Path(f"{self.path}.{trainer.global_rank}").write_text(json.dumps(self.seen))

@@ -144,8 +144,6 @@ class GAN(LightningModule):
         if not math.isfinite(loss.item()):
             raise FloatingPointError(self._not_finite(player, terms))
         optimizer.step()
-        if torch.is_autocast_enabled(self.device.type):
-            torch.clear_autocast_cache()  # it holds 16-bit copies of the weights as they were before the step
         self.terms[player] = terms
 
     def _not_finite(self, player: Player, terms: Terms) -> str:

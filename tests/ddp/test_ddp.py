@@ -1,0 +1,53 @@
+"""Several processes against one: the same run."""
+
+import json
+
+import pytest
+import torch
+
+from tests.conftest import TINY
+
+RUN = (*TINY, "trainer.max_steps=20", "data.batch_size=64", "network.generator.batch_norm=false")
+
+
+def largest_difference(one, other) -> float:
+    a, b = one.checkpoint["state_dict"], other.checkpoint["state_dict"]
+    assert a.keys() == b.keys()
+    return max((a[name] - b[name]).abs().max().item() for name in a)
+
+
+@pytest.mark.parametrize("n_critic", [1, 5])
+@pytest.mark.parametrize("model", ["gan", "gan_r1"])
+def test_two_processes_are_one(train, train_apart, n_critic, model):
+    more = (f"model={model}", f"model.n_critic={n_critic}", "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
+    alone = train("alone", *RUN, *more)
+    together = train_apart("together", *RUN, *more, "trainer.devices=2")
+    assert together.code == 0, together.output
+    assert together.summary["processes"] == 2
+    assert together.summary["images_seen"] == alone.summary["images_seen"]
+    assert largest_difference(alone, together) < 1e-5
+    for name, value in alone.summary["final"].items():
+        assert together.summary["final"][name] == pytest.approx(value, abs=1e-5), name
+
+
+def test_the_comparison_can_fail(train):
+    assert largest_difference(train("a", *RUN), train("b", *RUN, "seed=1")) > 1e-2
+
+
+def test_all_processes_hold_the_same_weights_and_statistics(train_apart):
+    """Batch norm's statistics too: each process saw another half of every batch."""
+    dump = "+callbacks.dump={_target_: helpers.Dump, path: '${run_dir}/state'}"
+    batch_norm = (*TINY, "trainer.max_steps=20", "network.generator.batch_norm=true")
+    outcome = train_apart("run", *batch_norm, dump, "trainer.devices=2")
+    assert outcome.code == 0, outcome.output
+    first, second = (torch.load(outcome.folder / f"state.{rank}", weights_only=True) for rank in (0, 1))
+    assert any("running_var" in name for name in first)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_every_process_trains_on_its_own_half(train_apart):
+    log = "+callbacks.log={_target_: helpers.SampleLog, path: '${run_dir}/seen'}"
+    outcome = train_apart("run", *TINY, "trainer.max_steps=3", log, "trainer.devices=2")
+    seen = [json.loads((outcome.folder / f"seen.{rank}").read_text()) for rank in (0, 1)]
+    assert len(seen[0]) == len(seen[1]) == 3 * 16
+    assert not set(seen[0]) & set(seen[1])

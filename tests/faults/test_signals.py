@@ -1,0 +1,101 @@
+"""Signals, crashes, and two processes that want the same folder."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from gan_lightning.files import atomic
+
+from tests.conftest import PROJECT, TINY, environment, training_differences
+
+RUN = (*TINY, "trainer.max_steps=60")
+
+
+def signalled(step, number, rank=0):
+    return f"+callbacks.kill={{_target_: helpers.KillAt, step: {step}, number: {int(number)}, rank: {rank}}}"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_leaves_and_the_run_goes_on(train, train_apart, number, code):
+    undisturbed = train("undisturbed", *RUN)
+    stopped = train_apart("stopped", *RUN, signalled(17, number))
+    assert stopped.code == code, stopped.output
+    assert stopped.summary["status"] == "interrupted"
+    assert stopped.checkpoint["global_step"] == 18
+    assert "stopped after 18 batches" in stopped.output
+    assert "Traceback" not in stopped.output
+    resumed = train("stopped", f"resume={stopped.folder}", "+callbacks.kill=null")
+    assert training_differences(resumed, undisturbed) == []
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_one_process_gets_the_signal_and_all_stop_together(train, train_apart, rank):
+    two = (*RUN, "trainer.devices=2")
+    stopped = train_apart("stopped", *two, signalled(17, signal.SIGTERM, rank))
+    assert stopped.code == 143, stopped.output
+    step = stopped.checkpoint["global_step"]
+    assert 18 <= step <= 20
+    resumed = train_apart("stopped", f"resume={stopped.folder}", "+callbacks.kill=null")
+    assert training_differences(resumed, train_apart("undisturbed", *two)) == []
+
+
+def test_a_second_process_on_the_folder_is_refused(tmp_path, train_apart):
+    folder = tmp_path / "run"
+    command = [sys.executable, str(PROJECT / "train.py"), *TINY, "trainer.max_steps=100000", f"hydra.run.dir={folder}"]
+    first = subprocess.Popen(command, env=environment(), cwd=tmp_path, stderr=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        while not (folder / "summary.json").exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        second = train_apart("run", *TINY)
+        assert second.code == 1
+        assert "is in use by another training process" in second.output
+        third = train_apart("run", f"resume={folder}")
+        assert third.code == 1
+        assert "is in use by another training process" in third.output
+    finally:
+        first.send_signal(signal.SIGTERM)
+        assert first.wait(60) == 143
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(train):
+    outcome = train(
+        "run",
+        *(o for o in RUN if not o.startswith("network.discriminator")),
+        "network.discriminator._target_=helpers.ExplodingDiscriminator",
+        *("~network.discriminator.hidden", "~network.discriminator.negative_slope"),
+        *("+network.discriminator.call=80", "callbacks.checkpoints.every_n_steps=5"),
+    )
+    assert outcome.code == 1
+    assert "discriminator's loss is not finite at batch" in outcome.output
+    assert "Traceback" not in outcome.output
+    assert outcome.summary["status"] == "failed"
+    assert "not finite" in outcome.summary["reason"]
+    step = outcome.checkpoint["global_step"]
+    assert step > 0
+    assert step % 5 == 0
+
+
+def test_a_failing_process_takes_the_others_with_it(train_apart):
+    outcome = train_apart("run", *RUN, "trainer.devices=2", signalled(10, signal.SIGKILL, rank=1))
+    assert outcome.code != 0
+    left = subprocess.run(["pgrep", "-f", str(outcome.folder)], capture_output=True, text=True)
+    assert left.stdout == ""
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path):
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def fail():
+        with atomic(path) as partial:
+            partial.write_text("half of the n")
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,99 @@
+"""Bad input through the command line: every message says what, where, and which key to change."""
+
+import pytest
+
+from tests.conftest import TINY
+
+
+def refused(outcome) -> str:
+    assert outcome.code == 1
+    assert "Traceback" not in outcome.output
+    assert not (outcome.folder / "config.yaml").exists()
+    assert not (outcome.folder / "checkpoints").exists()
+    return outcome.output
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.optimizer.lr=-1", "model.optimizer.lr=-1: expected a number above 0"),
+        ("model.optimizer.lr=fast", "model.optimizer.lr='fast': expected a number above 0"),
+        ("model.optimizer.betas=[0.5,1.0]", "model.optimizer.betas=[0.5, 1.0]: expected two numbers from 0"),
+        ("model.n_critic=0", "model.n_critic=0: expected a whole number from 1"),
+        ("model.n_critic=1.5", "model.n_critic=1.5: expected a whole number from 1"),
+        ("data.batch_size=0", "data.batch_size=0: expected a whole number from 1"),
+        ("data.batch_size=1798", "data.batch_size=1798 is larger than the data: Digits has 1797 images"),
+        ("data.image_shape=[28,28]", "data.image_shape=[28, 28]: expected [channels, height, width]"),
+        ("data._target_=os.system", "data._target_: os.system is not a class that a configuration may name"),
+        (
+            "data._target_=gan_lightning.run.os.system",
+            "data._target_: gan_lightning.run.os.system does not exist",
+        ),
+        ("model._target_=gan_lightning.models.GANN", "does not exist; did you mean GAN?"),
+        ("model._target_=gan_lightning.run.signal", "is not a class or function of gan_lightning"),
+        ("+model.n_critc=2", "model.n_critc: gan_lightning.models.GAN has no such argument; did you mean n_critic?"),
+        ("~network.discriminator.image_shape", "needs this argument"),
+        ("network.generator.batch_norm=often", "network.generator.batch_norm='often': expected bool"),
+        ("+trainer.gradient_clip_val=1.0", "use model.gradient_clip_norm"),
+        ("trainer.strategy=ddp", "trainer.strategy='ddp': expected auto"),
+        ("trainer.devices=3", "data.batch_size=32: expected a multiple of the number of processes, 3"),
+        ("trainer.accelerator=gpu", "trainer.accelerator"),
+        ("seed=-1", "seed=-1: expected a whole number from 0"),
+        ("data.seed=${sed}", "sed"),
+    ],
+)
+def test_refused_with_its_reason(train, override, message):
+    overrides = (*TINY, override) if "accelerator" not in override else (*TINY[1:], override)
+    assert message in refused(train("run", *overrides))
+
+
+def test_every_problem_at_once(train):
+    output = refused(train("run", "model.optimizer.lr=-1", "data.batch_size=0", "model.n_critic=two"))
+    assert "3 problems" in output
+    for key in ("model.optimizer.lr=-1", "data.batch_size=0", "model.n_critic='two'"):
+        assert key in output
+
+
+@pytest.mark.parametrize(
+    ("override", "nearest"),
+    [
+        ("mdoel.optimizer.lr=1", "model.optimizer.lr"),
+        ("model.optimiser.lr=1", "model.optimizer.lr"),
+        ("trainer.max_step=1", "trainer.max_steps"),
+    ],
+)
+def test_a_misspelt_key_suggests_the_nearest(train, override, nearest):
+    outcome = train("run", override)
+    assert outcome.code == 1
+    assert f"no such key; did you mean {nearest}?" in outcome.output
+
+
+def test_missing_mnist_without_a_network(train, tmp_path, monkeypatch):
+    def unreachable(*_, **__):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    output = refused(train("run", "experiment=vanilla_mnist", f"data.root={tmp_path}/nowhere"))
+    assert f"MNIST is not in {tmp_path}/nowhere/MNIST/raw, and the download failed" in output
+    assert "Set data.root to a folder that holds MNIST/raw/train-images-idx3-ubyte" in output
+
+
+def test_both_sides_follow_the_optimizer_and_one_may_differ(train):
+    outcome = train("run", *TINY, "trainer.max_steps=1", "model.optimizer.lr=3e-4", "model.discriminator_optimizer.lr=7e-4")
+    discriminator, generator = outcome.checkpoint["optimizer_states"]
+    assert discriminator["param_groups"][0]["lr"] == 7e-4
+    assert generator["param_groups"][0]["lr"] == 3e-4
+
+
+def test_a_given_number_of_steps_replaces_the_default_epochs(train):
+    assert train("run", *TINY, "trainer.max_steps=60").summary["step"] == 60  # more than an epoch's 56
+    assert train("other", *TINY, "trainer.max_epochs=1").summary["step"] == 56
+
+
+def test_another_package_is_callable_only_when_trusted(train, monkeypatch):
+    target = "network.discriminator._target_=helpers.DropoutDiscriminator"
+    overrides = (*TINY, "trainer.max_steps=1", target, "~network.discriminator.hidden", "~network.discriminator.negative_slope")
+    overrides = tuple(o for o in overrides if not o.startswith("network.discriminator.hidden"))
+    assert train("run", *overrides).code == 0
+    monkeypatch.setenv("GAN_LIGHTNING_TRUST", "")
+    assert "GAN_LIGHTNING_TRUST=helpers" in refused(train("other", *overrides))

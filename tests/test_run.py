@@ -1,0 +1,173 @@
+"""What a run leaves, and what its figures say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from PIL import Image
+from safetensors import safe_open
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from tests.conftest import PROJECT, TINY
+
+EXPERIMENTS = sorted(path.stem for path in (PROJECT / "conf" / "experiment").glob("*.yaml"))
+GRIDS = ("callbacks.samples.every_n_steps=4", "trainer.log_every_n_steps=5")
+
+
+def events(folder: Path) -> EventAccumulator:
+    accumulator = EventAccumulator(str(folder / "tensorboard"), size_guidance={"images": 0, "scalars": 0})
+    return accumulator.Reload()
+
+
+@pytest.fixture
+def pictured(train):
+    with_pictures = tuple(o for o in TINY if "samples" not in o)
+    return train("run", *with_pictures, *GRIDS, "trainer.max_steps=10")
+
+
+def test_the_run_folder(pictured):
+    files = {str(path.relative_to(pictured.folder)) for path in pictured.folder.rglob("*") if path.is_file()}
+    expected = {
+        *(".hydra/config.yaml", ".hydra/overrides.yaml", "config.yaml", "summary.json"),
+        *("checkpoints/last.ckpt", "checkpoints/generator.safetensors", "checkpoints/discriminator.safetensors"),
+        *(f"samples/step_{step:08d}.png" for step in (0, 4, 8, 10)),
+        "samples/real.png",
+    }
+    assert expected <= files
+    assert not [name for name in files if name.endswith(".part")]
+
+
+def test_the_summary(pictured):
+    summary = pictured.summary
+    assert summary["status"] == "finished"
+    assert summary["step"] == 10
+    assert summary["images_seen"] == 320
+    assert summary["images_per_second"] == pytest.approx(320 / summary["seconds"], rel=1e-2)
+    assert summary["seed"] == 0
+    assert summary["versions"]["torch"] == torch.__version__.split("+")[0]
+    terms = {name: value for name, value in summary["final"].items() if name.startswith("terms/discriminator")}
+    assert summary["final"]["loss/discriminator"] == pytest.approx(sum(terms.values()), rel=1e-5)
+    assert set(terms) == {f"terms/discriminator_{name}" for name in ("real", "fake", "r1")}
+
+
+def test_the_last_words_name_the_next_commands(pictured):
+    for command in ("tensorboard --logdir", "python -m gan_lightning.generate", "python train.py resume="):
+        assert command in pictured.output
+
+
+def test_tensorboard(pictured):
+    log = events(pictured.folder)
+    for tag in (
+        *("loss/discriminator", "loss/generator", "score/real", "score/fake"),
+        *("lr/discriminator", "lr/generator", "epoch"),
+    ):
+        assert [event.step for event in log.Scalars(tag)] == [5, 10], tag
+    assert [event.step for event in log.Images("samples")] == [0, 4, 8, 10]
+    assert log.Tags()["images"] == ["samples", "real"]
+    config = log.Tensors("config/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert "image_shape" in config
+    assert "_hparams_/session_start_info" in log.summary_metadata
+    assert log.Scalars("final/loss_generator")[-1].value == pytest.approx(
+        pictured.summary["final"]["loss/generator"], rel=1e-5
+    )
+
+
+@pytest.mark.parametrize("n_critic", [1, 5])
+def test_ten_steps_are_ten_batches(train, n_critic):
+    outcome = train(
+        "run",
+        *(o for o in TINY if "samples" not in o),
+        *("trainer.max_steps=10", "trainer.log_every_n_steps=1", f"model.n_critic={n_critic}"),
+        *("callbacks.samples.every_n_steps=10", "callbacks.checkpoints.keep_every_n_steps=5"),
+    )
+    assert outcome.checkpoint["global_step"] == 10
+    assert sorted(path.name for path in (outcome.folder / "checkpoints").glob("*.ckpt")) == [
+        *("last.ckpt", "step_00000005.ckpt", "step_00000010.ckpt")
+    ]
+    assert (outcome.folder / "samples" / "step_00000010.png").exists()
+    assert [event.step for event in events(outcome.folder).Scalars("loss/discriminator")] == list(range(1, 11))
+
+
+def test_scores_are_mean_sigmoids_of_the_logits(train):
+    outcome = train("run", *TINY, "trainer.max_steps=3", "model=gan")
+    final = outcome.summary["final"]
+    assert 0 < final["score/fake"] < 1
+    # log(1 - D) averages to -fake; Jensen bounds it by the mean score, tightly for so young a D
+    assert final["terms/discriminator_fake"] == pytest.approx(-torch.log(torch.tensor(1 - final["score/fake"])).item(), abs=1e-2)
+
+
+def test_checkpoints_hold_plain_containers_only(train):
+    checkpoint = train("run", *TINY, "trainer.max_steps=2").checkpoint  # read with weights_only=True
+    assert checkpoint["config"]["model"]["_target_"] == "gan_lightning.models.GAN"
+    assert len(checkpoint["optimizer_states"]) == 2
+    assert any(name.startswith("generator_ema.") for name in checkpoint["state_dict"])
+
+
+def test_exported_weights_are_the_checkpoints(train):
+    outcome = train("run", *TINY, "trainer.max_steps=2")
+    for name, prefix in (("generator", "generator_ema."), ("discriminator", "discriminator.")):
+        with safe_open(outcome.folder / "checkpoints" / f"{name}.safetensors", "pt") as file:
+            for key in file.keys():  # noqa: SIM118
+                assert torch.equal(file.get_tensor(key), outcome.checkpoint["state_dict"][prefix + key])
+
+
+def test_the_configuration_is_resolved(train):
+    outcome = train("run", *TINY, "trainer.max_steps=1", "seed=7")
+    text = (outcome.folder / "config.yaml").read_text()
+    assert "${" not in text
+    assert yaml.safe_load(text)["data"]["seed"] == 7
+
+
+def test_the_seed_decides_everything(train):
+    losses = [
+        train(name, *TINY, "trainer.max_steps=5", f"seed={seed}").summary["final"]["loss/generator"]
+        for name, seed in (("a", 1), ("b", 1), ("c", 2))
+    ]
+    assert losses[0] == losses[1] != losses[2]
+
+
+def test_pictures_change_no_figure(train):
+    plain = train("plain", *TINY, "trainer.max_steps=10")
+    pictured = train("pictured", *(o for o in TINY if "samples" not in o), *GRIDS, "trainer.max_steps=10")
+    assert plain.summary["final"] == pictured.summary["final"]
+
+
+def test_the_objective_is_returned_and_written(train):
+    outcome = train("run", *TINY, "trainer.max_steps=5", "objective=loss/generator")
+    assert outcome.summary["objective"] == outcome.summary["final"]["loss/generator"]
+    wrong = train("other", *TINY, "trainer.max_steps=5", "objective=los/generator")
+    assert wrong.code == 1
+    assert "objective=los/generator: nothing of that name was logged" in wrong.output
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(train):
+    first = train("run", *TINY, "trainer.max_steps=2")
+    again = train("run", *TINY, "trainer.max_steps=4")
+    assert again.code == 1
+    assert "holds a run already" in again.output
+    assert first.summary["step"] == 2
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_trains_two_steps(train, experiment, mnist_root):
+    root = (f"data.root={mnist_root}",) if "mnist" in experiment else ()
+    outcome = train("run", f"experiment={experiment}", *root, "trainer=cpu", "trainer.max_steps=2")
+    assert outcome.code == 0, outcome.output
+    assert outcome.summary["step"] == 2
+
+
+def test_a_grid_is_a_picture_of_25(pictured):
+    with Image.open(pictured.folder / "samples" / "step_00000010.png") as picture:
+        assert picture.size == (5 * 30 + 2, 5 * 30 + 2)
+        assert picture.getextrema()[0][1] > 50
+
+
+@pytest.mark.parametrize("option", [["--help"], ["--cfg", "job"]])
+def test_help_does_not_import_torch(option):
+    command = [sys.executable, "-X", "importtime", "train.py", *option]
+    result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
+    assert "model" in result.stdout
+    assert "| torch" not in result.stderr

@@ -13,6 +13,7 @@ reading the data) is left out of all three.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import subprocess
@@ -34,7 +35,7 @@ BATCH = 64
 def networks() -> tuple[nn.Module, nn.Module]:
     widths = [100, 128, 256, 512, 1024]
     layers: list[nn.Module] = []
-    for index, (width_in, width_out) in enumerate(zip(widths, widths[1:], strict=False)):
+    for index, (width_in, width_out) in enumerate(itertools.pairwise(widths)):
         layers.append(nn.Linear(width_in, width_out))
         if index:
             layers.append(nn.BatchNorm1d(width_out, 0.8))
@@ -135,7 +136,16 @@ def main() -> None:
     speeds: dict[str, list[float]] = {name: [] for name in LOOPS}
     for _ in range(options.rounds):
         for name, measured in speeds.items():
-            command = [sys.executable, __file__, "--root", root, "--batches", str(options.batches), "--only", name]
+            command = [
+                sys.executable,
+                __file__,
+                "--root",
+                root,
+                "--batches",
+                str(options.batches),
+                "--only",
+                name,
+            ]
             measured.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
             print(f"({name}) {measured[-1]:8,.0f} images/s", flush=True)
     a, b, c = (statistics.median(speeds[name]) for name in "abc")

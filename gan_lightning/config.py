@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +115,9 @@ def check(config: DictConfig) -> Config:
     from gan_lightning.targets import argument_problems
 
     try:
-        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+        plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key or 'the configuration'}: {str(error).splitlines()[0]}") from error
-    assert isinstance(plain, dict)
     problems = list(_value_problems(config))
     faulty = {problem.partition("=")[0] for problem in problems}
     for key, node in _targets(plain):
@@ -127,7 +126,7 @@ def check(config: DictConfig) -> Config:
     problems += _cross_problems(plain)
     if problems:
         raise UserError("the configuration has " + _count(problems) + "".join(f"\n  {p}" for p in problems))
-    return plain  # type: ignore[return-value]
+    return plain
 
 
 def _count(problems: list[str]) -> str:
@@ -135,7 +134,8 @@ def _count(problems: list[str]) -> str:
 
 
 def _value_problems(node: DictConfig | ListConfig, path: str = "") -> Iterator[str]:
-    for name in node if isinstance(node, DictConfig) else range(len(node)):
+    names: Iterable[Any] = node if isinstance(node, DictConfig) else range(len(node))
+    for name in names:
         key = f"{path}.{name}" if path else str(name)
         if OmegaConf.is_interpolation(node, name):
             continue  # judged where the value stands
@@ -252,7 +252,8 @@ def _suggest(overrides: Sequence[str]) -> Iterator[str]:
 
 
 def _leaves(node: DictConfig, path: str = "") -> Iterator[str]:
-    for name in node:
+    names: Iterable[Any] = node
+    for name in names:
         key = f"{path}.{name}" if path else str(name)
         yield key
         if not OmegaConf.is_interpolation(node, name) and isinstance(node._get_node(name), DictConfig):

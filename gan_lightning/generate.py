@@ -79,7 +79,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("checkpoint", help="a run folder, or a .ckpt file")
     parser.add_argument("--num", type=_positive, default=64, help="how many images (default: 64)")
     parser.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
-    parser.add_argument("--out", default="grid.png", help="x.png: a grid; x.npz: uint8, N x C x H x W; else a folder of PNGs")
+    parser.add_argument(
+        "--out", default="grid.png", help="x.png: a grid; x.npz: uint8, N x C x H x W; else a folder of PNGs"
+    )
     parser.add_argument("--raw", action="store_true", help="the last weights, where the default is their average (EMA)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
     return parser

@@ -23,9 +23,7 @@ def total(terms: Terms) -> Tensor:
     return functools.reduce(operator.add, terms.values())
 
 
-def nonsaturating_discriminator(
-    real_logits: Float[Tensor, "*batch"], fake_logits: Float[Tensor, "*batch"]
-) -> Terms:
+def nonsaturating_discriminator(real_logits: Float[Tensor, "*batch"], fake_logits: Float[Tensor, "*batch"]) -> Terms:
     """-E log D(x) - E log(1 - D(G(z))): Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1, negated."""
     return {"real": softplus(-real_logits).mean(), "fake": softplus(fake_logits).mean()}
 

@@ -56,10 +56,10 @@ def _run(cfg: DictConfig) -> float | None:
     if place is not None:
         cfg = resume.resumed_config(place, hydra.overrides.task)
     config = check(cfg)
-    with folder.locked() if rank_zero_only.rank == 0 else nullcontext():
+    with folder.locked() if _is_first_process() else nullcontext():
         if place is not None:
             return _train(config, folder, *resume.matching_checkpoint(place, config))
-        if folder.last.exists() and rank_zero_only.rank == 0:
+        if folder.last.exists() and _is_first_process():
             raise UserError(
                 f"{folder.path} holds a run already. Go on with resume={folder.path}, or choose another hydra.run.dir"
             )
@@ -129,6 +129,10 @@ def _built(config: Config, group: str) -> list[Any]:
 def _planned_batches(trainer: Trainer, batches_per_epoch: int) -> float:
     by_epochs = trainer.max_epochs * batches_per_epoch if trainer.max_epochs not in (None, -1) else math.inf
     return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
+
+
+def _is_first_process() -> bool:
+    return rank_zero_only.rank == 0  # type: ignore[attr-defined]
 
 
 class _NoProfiler(Profiler):

@@ -113,7 +113,9 @@ def _fits(value: Any, hint: Any) -> bool:
         return False
     rules = BeartypeConf(is_pep484_tower=True)  # an int may stand for a float
     # YAML has no tuples: a list may stand for one.
-    return is_bearable(value, hint, conf=rules) or (isinstance(value, list) and is_bearable(tuple(value), hint, conf=rules))
+    return is_bearable(value, hint, conf=rules) or (
+        isinstance(value, list) and is_bearable(tuple(value), hint, conf=rules)
+    )
 
 
 def _spell(hint: Any) -> str:

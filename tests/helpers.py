@@ -36,7 +36,11 @@ class LossLog(Callback):
         self.path = path
 
     def on_train_batch_end(self, trainer, pl_module, *_) -> None:
-        terms = {f"{player}_{name}": value.item().hex() for player, terms in pl_module.terms.items() for name, value in terms.items()}
+        terms = {
+            f"{player}_{name}": value.item().hex()
+            for player, terms in pl_module.terms.items()
+            for name, value in terms.items()
+        }
         with Path(f"{self.path}.{trainer.global_rank}").open("a") as file:
             file.write(json.dumps({"step": trainer.global_step} | terms) + "\n")
 

@@ -31,7 +31,10 @@ def refused(outcome) -> str:
         ),
         ("model._target_=gan_lightning.models.GANN", "does not exist; did you mean GAN?"),
         ("model._target_=gan_lightning.run.signal", "is not a class or function of gan_lightning"),
-        ("+model.n_critc=2", "model.n_critc: gan_lightning.models.GAN has no such argument; did you mean n_critic?"),
+        (
+            "+model.n_critc=2",
+            "model.n_critc: gan_lightning.models.GAN has no such argument; did you mean n_critic?",
+        ),
         ("~network.discriminator.image_shape", "needs this argument"),
         ("network.generator.batch_norm=often", "network.generator.batch_norm='often': expected bool"),
         ("+trainer.gradient_clip_val=1.0", "use model.gradient_clip_norm"),
@@ -79,7 +82,13 @@ def test_missing_mnist_without_a_network(train, tmp_path, monkeypatch):
 
 
 def test_both_sides_follow_the_optimizer_and_one_may_differ(train):
-    outcome = train("run", *TINY, "trainer.max_steps=1", "model.optimizer.lr=3e-4", "model.discriminator_optimizer.lr=7e-4")
+    outcome = train(
+        "run",
+        *TINY,
+        "trainer.max_steps=1",
+        "model.optimizer.lr=3e-4",
+        "model.discriminator_optimizer.lr=7e-4",
+    )
     discriminator, generator = outcome.checkpoint["optimizer_states"]
     assert discriminator["param_groups"][0]["lr"] == 7e-4
     assert generator["param_groups"][0]["lr"] == 3e-4
@@ -92,7 +101,13 @@ def test_a_given_number_of_steps_replaces_the_default_epochs(train):
 
 def test_another_package_is_callable_only_when_trusted(train, monkeypatch):
     target = "network.discriminator._target_=helpers.DropoutDiscriminator"
-    overrides = (*TINY, "trainer.max_steps=1", target, "~network.discriminator.hidden", "~network.discriminator.negative_slope")
+    overrides = (
+        *TINY,
+        "trainer.max_steps=1",
+        target,
+        "~network.discriminator.hidden",
+        "~network.discriminator.negative_slope",
+    )
     overrides = tuple(o for o in overrides if not o.startswith("network.discriminator.hidden"))
     assert train("run", *overrides).code == 0
     monkeypatch.setenv("GAN_LIGHTNING_TRUST", "")

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from gan_lightning.generate import main
 from PIL import Image
 
+from gan_lightning.generate import main
 from tests.conftest import TINY
 
 

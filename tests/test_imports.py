@@ -3,8 +3,9 @@
 import ast
 from pathlib import Path
 
-import gan_lightning
 import pytest
+
+import gan_lightning
 
 PACKAGE = Path(gan_lightning.__file__).parent
 LOW = {"errors", "files", "rng", "losses", "penalties", "networks", "pictures", "distributed"}

@@ -1,6 +1,7 @@
 import torch
-from gan_lightning import losses
 from torch.autograd import gradcheck
+
+from gan_lightning import losses
 
 
 def logits() -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,7 +1,8 @@
 import pytest
 import torch
-from gan_lightning import penalties
 from torch import nn
+
+from gan_lightning import penalties
 
 
 def test_r1_of_a_linear_discriminator_is_half_its_squared_norm():

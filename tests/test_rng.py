@@ -1,4 +1,5 @@
 import torch
+
 from gan_lightning import rng
 
 

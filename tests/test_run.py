@@ -32,7 +32,11 @@ def test_the_run_folder(pictured):
     files = {str(path.relative_to(pictured.folder)) for path in pictured.folder.rglob("*") if path.is_file()}
     expected = {
         *(".hydra/config.yaml", ".hydra/overrides.yaml", "config.yaml", "summary.json"),
-        *("checkpoints/last.ckpt", "checkpoints/generator.safetensors", "checkpoints/discriminator.safetensors"),
+        *(
+            "checkpoints/last.ckpt",
+            "checkpoints/generator.safetensors",
+            "checkpoints/discriminator.safetensors",
+        ),
         *(f"samples/step_{step:08d}.png" for step in (0, 4, 8, 10)),
         "samples/real.png",
     }
@@ -96,7 +100,9 @@ def test_scores_are_mean_sigmoids_of_the_logits(train):
     final = outcome.summary["final"]
     assert 0 < final["score/fake"] < 1
     # log(1 - D) averages to -fake; Jensen bounds it by the mean score, tightly for so young a D
-    assert final["terms/discriminator_fake"] == pytest.approx(-torch.log(torch.tensor(1 - final["score/fake"])).item(), abs=1e-2)
+    assert final["terms/discriminator_fake"] == pytest.approx(
+        -torch.log(torch.tensor(1 - final["score/fake"])).item(), abs=1e-2
+    )
 
 
 def test_checkpoints_hold_plain_containers_only(train):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
@@ -46,9 +45,7 @@ class Checkpoints(Checkpoint):
         if keep or due(trainer, self.every_n_steps, None) or _is_last(trainer):
             self._save(trainer, self.folder / "last.ckpt")
 
-    def on_load_checkpoint(
-        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Rewrites Lightning's counters to mean: between two batches, or between two epochs.
 
         As saved they say that a batch is still being ended. Lightning guesses from there, and after an

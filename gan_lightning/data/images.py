@@ -31,9 +31,7 @@ class ImageData(LightningDataModule):
         seed: keys the order.
     """
 
-    def __init__(
-        self, image_shape: Sequence[int], batch_size: int = 64, num_workers: int = 0, seed: int = 0
-    ) -> None:
+    def __init__(self, image_shape: Sequence[int], batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
         self.batch_size = batch_size

@@ -64,6 +64,7 @@ class GAN(LightningModule):
         self.automatic_optimization = False
         self.generator = generator
         self.discriminator = discriminator
+        self.latent_dim: int = generator.latent_dim  # type: ignore[assignment]
         self.generator_ema: nn.Module | None = None
         self.optimizer = optimizer
         self.optimizer_arguments: dict[Player, Mapping[str, Any]] = {
@@ -94,9 +95,7 @@ class GAN(LightningModule):
             fake = self.generator(self.latent(len(real), "discriminator"))
         real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
         self.logits = {"real": real_logits.detach(), "fake": fake_logits.detach()}
-        penalties = {
-            name: penalty(self.discriminator, real, fake) for name, penalty in self.penalties.items()
-        }
+        penalties = {name: penalty(self.discriminator, real, fake) for name, penalty in self.penalties.items()}
         return self.discriminator_loss(real_logits, fake_logits) | penalties
 
     def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
@@ -116,15 +115,13 @@ class GAN(LightningModule):
         self.batch_index = self.global_step
         # Dropout and augmentation draw from the global generators: keyed by process, and safe to resume.
         rng.seed_defaults(self.device, "local", self.seed, self.batch_index, self.global_rank)
-        discriminator_optimizer, generator_optimizer = self.optimizers()
+        discriminator_optimizer, generator_optimizer = self.optimizers()  # type: ignore[attr-defined]
         # global_step counts the steps of every optimizer that has Lightning's hooks: leave them to D's alone.
         generator_optimizer._on_before_step = generator_optimizer._on_after_step = _do_nothing
-        self._update(
-            "discriminator", discriminator_optimizer, lambda: self.discriminator_terms(real, condition)
-        )
+        self._update("discriminator", discriminator_optimizer, lambda: self.discriminator_terms(real, condition))
         if self.generator_moves:
             self._update("generator", generator_optimizer, lambda: self.generator_terms(real, condition))
-        if self.global_step % self.trainer.log_every_n_steps == 0:
+        if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.log_dict(self.report(), batch_size=len(real))
 
     def _update(self, player: Player, optimizer: LightningOptimizer, terms_of: Callable[[], Terms]) -> None:
@@ -173,8 +170,7 @@ class GAN(LightningModule):
     def on_train_start(self) -> None:
         networks = self._networks()
         self._parameters_of = {
-            player: [p for p in network.parameters() if p.requires_grad]
-            for player, network in networks.items()
+            player: [p for p in network.parameters() if p.requires_grad] for player, network in networks.items()
         }
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
 
@@ -187,8 +183,11 @@ class GAN(LightningModule):
         """This process's latents of the current batch; every purpose has its own draw."""
         return rng.normal(
             count,
-            self.generator.latent_dim,
-            *("latent", self.seed, self.batch_index, *purpose),
+            self.latent_dim,
+            "latent",
+            self.seed,
+            self.batch_index,
+            *purpose,
             device=self.device,
             rank=self.global_rank,
             world_size=self.trainer.world_size,
@@ -199,7 +198,7 @@ class GAN(LightningModule):
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
 
     @torch.no_grad()
-    def samples(self, count: int, seed: int, raw: bool = False) -> Iterator[Float[Tensor, "block *sample"]]:
+    def samples(self, count: int, seed: int, raw: bool = False) -> Iterator[Float[Tensor, block * sample]]:
         """Samples in [-1, 1] in blocks of at most 64, in eval mode; sample i depends on `seed` and i alone.
 
         They come from the averaged generator where there is one, unless `raw`.
@@ -209,7 +208,7 @@ class GAN(LightningModule):
         generator.eval()
         try:
             for first in range(0, count, self.BLOCK):
-                z = rng.normal(self.BLOCK, self.generator.latent_dim, "samples", seed, first // self.BLOCK)
+                z = rng.normal(self.BLOCK, self.latent_dim, "samples", seed, first // self.BLOCK)
                 yield generator(z[: count - first].to(self.device))
         finally:
             generator.train(was_training)

@@ -42,7 +42,7 @@ class MLPGenerator(nn.Module):
         layers += [nn.Linear(hidden[-1], math.prod(self.image_shape)), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, "batch *sample"]:
+    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, batch * sample]:
         return self.layers(z).view(-1, *self.image_shape)
 
 
@@ -67,5 +67,5 @@ class MLPDiscriminator(nn.Module):
             layers += [nn.Linear(width_in, width_out), nn.LeakyReLU(negative_slope, inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], 1))
 
-    def forward(self, image: Float[Tensor, "batch *sample"]) -> Float[Tensor, " batch"]:
+    def forward(self, image: Float[Tensor, batch * sample]) -> Float[Tensor, " batch"]:
         return self.layers(image).squeeze(1)

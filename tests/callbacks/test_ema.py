@@ -1,6 +1,6 @@
 import torch
-from gan_lightning.callbacks import GeneratorEMA
 
+from gan_lightning.callbacks import GeneratorEMA
 from tests.models.test_gan import ADAM, GAN, fit, networks
 
 

@@ -2,11 +2,12 @@ import struct
 
 import pytest
 import torch
+from sklearn.datasets import load_digits
+
 from gan_lightning.data import MNIST, Digits
 from gan_lightning.data.batches import BatchSampler
 from gan_lightning.data.images import fit_to, to_uint8, to_unit_range
 from gan_lightning.errors import UserError
-from sklearn.datasets import load_digits
 
 
 def batches(position=0, **changes):

@@ -19,7 +19,12 @@ def largest_difference(one, other) -> float:
 @pytest.mark.parametrize("n_critic", [1, 5])
 @pytest.mark.parametrize("model", ["gan", "gan_r1"])
 def test_two_processes_are_one(train, train_apart, n_critic, model):
-    more = (f"model={model}", f"model.n_critic={n_critic}", "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
+    more = (
+        f"model={model}",
+        f"model.n_critic={n_critic}",
+        "model.optimizer.lr=2e-4",
+        "model.optimizer.betas=[0.5,0.999]",
+    )
     alone = train("alone", *RUN, *more)
     together = train_apart("together", *RUN, *more, "trainer.devices=2")
     assert together.code == 0, together.output

@@ -6,8 +6,8 @@ import sys
 import time
 
 import pytest
-from gan_lightning.files import atomic
 
+from gan_lightning.files import atomic
 from tests.conftest import PROJECT, TINY, environment, training_differences
 
 RUN = (*TINY, "trainer.max_steps=60")
@@ -43,7 +43,13 @@ def test_one_process_gets_the_signal_and_all_stop_together(train, train_apart, r
 
 def test_a_second_process_on_the_folder_is_refused(tmp_path, train_apart):
     folder = tmp_path / "run"
-    command = [sys.executable, str(PROJECT / "train.py"), *TINY, "trainer.max_steps=100000", f"hydra.run.dir={folder}"]
+    command = [
+        sys.executable,
+        str(PROJECT / "train.py"),
+        *TINY,
+        "trainer.max_steps=100000",
+        f"hydra.run.dir={folder}",
+    ]
     first = subprocess.Popen(command, env=environment(), cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
@@ -70,7 +76,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(train):
         *("+network.discriminator.call=80", "callbacks.checkpoints.every_n_steps=5"),
     )
     assert outcome.code == 1
-    assert "discriminator's loss is not finite at batch" in outcome.output
+    assert "loss is not finite at batch" in outcome.output
     assert "Traceback" not in outcome.output
     assert outcome.summary["status"] == "failed"
     assert "not finite" in outcome.summary["reason"]

@@ -6,11 +6,12 @@ from functools import partial
 import lightning
 import pytest
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits as bce
+
 from gan_lightning import penalties, rng
 from gan_lightning.data import Digits
 from gan_lightning.models import GAN
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator
-from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 SHAPE = [1, 8, 8]
 ADAM = partial(torch.optim.Adam, lr=1e-3, betas=(0.5, 0.9))
@@ -76,14 +77,12 @@ def plain_loop(max_steps, n_critic, clip=None, r1_weight=0.0):
 @pytest.mark.parametrize(("clip", "r1_weight"), [(None, 0.0), (0.1, 0.0), (None, 2.0)])
 def test_the_step_is_the_textbooks(n_critic, clip, r1_weight):
     regularisers = {"r1": partial(penalties.r1, weight=r1_weight)} if r1_weight else {}
-    model = GAN(
-        *networks(), SGD, n_critic=n_critic, gradient_clip_norm=clip, penalties=regularisers, seed=5
-    )
+    model = GAN(*networks(), SGD, n_critic=n_critic, gradient_clip_norm=clip, penalties=regularisers, seed=5)
     fit(model)
     for network, expected in zip(
         (model.generator, model.discriminator), plain_loop(12, n_critic, clip, r1_weight), strict=True
     ):
-        for (name, weight), other in zip(network.named_parameters(), expected.parameters(), strict=True):
+        for weight, other in zip(network.parameters(), expected.parameters(), strict=True):
             torch.testing.assert_close(weight, other, atol=1e-6, rtol=1e-5)
 
 
@@ -114,9 +113,7 @@ def test_each_side_may_have_its_own_rate():
 
 def test_a_loss_that_is_not_finite_stops_before_the_optimizer():
     generator, discriminator = networks()
-    model = GAN(
-        generator, discriminator, ADAM, penalties={"bad": lambda d, real, fake: real.sum() * float("nan")}
-    )
+    model = GAN(generator, discriminator, ADAM, penalties={"bad": lambda d, real, fake: real.sum() * float("nan")})
     before = copy.deepcopy(discriminator.state_dict())
     with pytest.raises(FloatingPointError, match=r"discriminator's loss is not finite at batch 1: .*bad=nan"):
         fit(model)

@@ -1,7 +1,10 @@
+import itertools
+
 import pytest
 import torch
-from gan_lightning.networks import MLPDiscriminator, MLPGenerator
 from torch import nn
+
+from gan_lightning.networks import MLPDiscriminator, MLPGenerator
 
 
 def count(module: nn.Module) -> int:
@@ -9,7 +12,7 @@ def count(module: nn.Module) -> int:
 
 
 def linear(*widths: int) -> int:
-    return sum((a + 1) * b for a, b in zip(widths, widths[1:], strict=False))
+    return sum((a + 1) * b for a, b in itertools.pairwise(widths))
 
 
 def test_recipe_1_by_hand():

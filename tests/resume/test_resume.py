@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.conftest import PROJECT, TINY, train_apart, training_differences  # noqa: F401
+from tests.conftest import TINY, training_differences
 
 EPOCH = 56  # batches of 32 in the 1,797 digits
 DROPOUT = (
@@ -72,7 +72,12 @@ def test_killed_and_resumed_with_two_processes(train_apart, saved):
 
 def test_resumed_again_and_again(train, undisturbed):
     first = train("pieces", *BASE, "trainer.max_steps=30")
-    for limit in ("trainer.max_steps=56", "trainer.max_epochs=2", "trainer.max_steps=113", "trainer.max_steps=125"):
+    for limit in (
+        "trainer.max_steps=56",
+        "trainer.max_epochs=2",
+        "trainer.max_steps=113",
+        "trainer.max_steps=125",
+    ):
         resumed = train("pieces", f"resume={first.folder}", limit)
         assert resumed.code == 0, resumed.output
     assert training_differences(resumed, undisturbed) == []

@@ -12,6 +12,9 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
 
+NO_RESULTS = ("terms/", "lr/", "epoch")
+"""Figures that are not worth a column among a sweep's results."""
+
 
 class Record(Callback):
     """Puts the configuration into checkpoints and TensorBoard, and keeps the final figures.
@@ -40,7 +43,7 @@ class Record(Callback):
         self._count_time()
         figures = {**trainer.callback_metrics, **(pl_module.report() if pl_module.terms else {})}
         self.figures = {name: float(value) for name, value in figures.items() if name != "step"}
-        final = {f"final/{name.replace('/', '_')}": value for name, value in self.figures.items()}
+        final = {name: value for name, value in self.figures.items() if not name.startswith(NO_RESULTS)}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(self.config, final, step=trainer.global_step)

@@ -4,17 +4,17 @@
 
 (a) a tutorial's loop: torchvision transforms image by image, a DataLoader, default Adam
 (b) the best plain loop we can write: data in memory, fused Adam, no gradients for the player that rests
-(c) train.py as users start it, with logging, sample grids and the final checkpoint
+(c) train.py as users start it, with its logging, sample grids, progress bar and checkpoints
 
-The three take turns, each in a process of its own, and the median of the rounds counts. Start-up (imports,
-reading the data) is left out of all three.
+All three live in the one process that train.py starts and take turns, some dozens of batches each, so that whatever
+else the machine does slows all alike. Left out is what happens once: imports, reading the data, the first turn.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import json
+import os
 import statistics
 import subprocess
 import sys
@@ -22,14 +22,18 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
+from lightning import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torchvision import datasets, transforms
 
-PROJECT = Path(__file__).resolve().parent.parent
+HERE = Path(__file__).resolve()
 BATCH = 64
+Loop = Callable[[], None]
+"""Trains one batch."""
 
 
 def networks() -> tuple[nn.Module, nn.Module]:
@@ -49,7 +53,7 @@ def networks() -> tuple[nn.Module, nn.Module]:
     return generator, discriminator
 
 
-def tutorial_loop(root: str, batches: int) -> float:
+def tutorial_loop(root: str) -> Loop:
     generator, discriminator = networks()
     g_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999))
     d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999))
@@ -58,8 +62,14 @@ def tutorial_loop(root: str, batches: int) -> float:
     loader = torch.utils.data.DataLoader(mnist, BATCH, shuffle=True)
     ones, zeros = torch.ones(BATCH, 1), torch.zeros(BATCH, 1)
 
-    def step(images: Tensor) -> None:
-        real = images.view(BATCH, -1)
+    def batches() -> Iterator[Tensor]:
+        while True:
+            yield from (images for images, _ in loader if len(images) == BATCH)
+
+    stream = batches()
+
+    def step() -> None:
+        real = next(stream).view(BATCH, -1)
         fake = generator(torch.randn(BATCH, 100))
         d_loss = bce(discriminator(real), ones) + bce(discriminator(fake.detach()), zeros)
         d_optimizer.zero_grad()
@@ -71,10 +81,10 @@ def tutorial_loop(root: str, batches: int) -> float:
         g_optimizer.step()
         d_loss.item(), g_loss.item()
 
-    return timed(step, (images for images, _ in loader if len(images) == BATCH), batches)
+    return step
 
 
-def plain_loop(root: str, batches: int) -> float:
+def plain_loop(root: str) -> Loop:
     generator, discriminator = networks()
     g_optimizer = torch.optim.Adam(generator.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     d_optimizer = torch.optim.Adam(discriminator.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
@@ -85,8 +95,10 @@ def plain_loop(root: str, batches: int) -> float:
         while True:
             yield from torch.randperm(len(data)).split(BATCH)[: len(data) // BATCH]
 
-    def step(indices: Tensor) -> None:
-        real = data[indices].float().div_(127.5).sub_(1)
+    stream = order()
+
+    def step() -> None:
+        real = data[next(stream)].float().div_(127.5).sub_(1)
         discriminator.requires_grad_(True)
         with torch.no_grad():
             fake = generator(torch.randn(BATCH, 100))
@@ -98,58 +110,65 @@ def plain_loop(root: str, batches: int) -> float:
         bce(discriminator(generator(torch.randn(BATCH, 100))), ones).backward()
         g_optimizer.step()
 
-    return timed(step, order(), batches)
+    return step
 
 
-def timed(step: Callable[[Tensor], None], stream: Iterator[Tensor], batches: int) -> float:
-    """Images per second over `batches` steps, after 20 to warm up."""
-    for _ in range(20):
-        step(next(stream))
-    start = time.perf_counter()
-    for _ in range(batches):
-        step(next(stream))
-    return batches * BATCH / (time.perf_counter() - start)
+class TakeTurns(Callback):
+    """Interrupts training after every `block` batches to let the plain loops train as many, and keeps the times.
 
+    Args:
+        root: the folder with MNIST/raw.
+        block: batches in a turn.
+    """
 
-def framework(root: str, batches: int) -> float:
-    with tempfile.TemporaryDirectory() as folder:
-        options = ["experiment=vanilla_mnist", f"data.root={root}", f"trainer.max_steps={batches}"]
-        command = [sys.executable, "train.py", *options, "trainer=cpu", f"hydra.run.dir={folder}/run"]
-        subprocess.run(command, cwd=PROJECT, check=True, capture_output=True)
-        return json.loads(Path(folder, "run", "summary.json").read_text())["images_per_second"]
+    def __init__(self, root: str, block: int) -> None:
+        self.block = block
+        self.loops = {"a": tutorial_loop(root), "b": plain_loop(root)}
+        self.seconds: dict[str, list[float]] = {"a": [], "b": [], "c": []}
+        self._since = time.perf_counter()
 
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        if trainer.global_step % self.block == 0:
+            self._lap("c")
+            for name, loop in self.loops.items():
+                for _batch in range(self.block):
+                    loop()
+                self._lap(name)
 
-LOOPS: dict[str, Callable[[str, int], float]] = {"a": tutorial_loop, "b": plain_loop, "c": framework}
+    def _lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.seconds[name].append(now - self._since)
+        self._since = now
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        turns = {name: seconds[1:] for name, seconds in self.seconds.items()}
+        for name, seconds in turns.items():
+            print(f"({name}) {BATCH * self.block * len(seconds) / sum(seconds):8,.0f} images/s")
+        for other in "ab":
+            each = [slow / fast for slow, fast in zip(turns[other], turns["c"], strict=True)]
+            low, median, high = statistics.quantiles(each, n=4)
+            print(
+                f"c/{other} {sum(turns[other]) / sum(turns['c']):.2f} in all; "
+                f"by turns {median:.2f}, half of them from {low:.2f} to {high:.2f}"
+            )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", default="data", help="the folder with MNIST/raw")
-    parser.add_argument("--batches", type=int, default=900, help="per measurement; below one epoch's 937")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--only", choices=LOOPS, help=argparse.SUPPRESS)
+    parser.add_argument("--block", type=int, default=50, help="batches in a turn")
+    parser.add_argument("--turns", type=int, default=40)
     options = parser.parse_args()
-    root = str(Path(options.root).absolute())
-    if options.only:
-        print(LOOPS[options.only](root, options.batches))
-        return
-    speeds: dict[str, list[float]] = {name: [] for name in LOOPS}
-    for _ in range(options.rounds):
-        for name, measured in speeds.items():
-            command = [
-                sys.executable,
-                __file__,
-                "--root",
-                root,
-                "--batches",
-                str(options.batches),
-                "--only",
-                name,
-            ]
-            measured.append(float(subprocess.run(command, check=True, capture_output=True, text=True).stdout))
-            print(f"({name}) {measured[-1]:8,.0f} images/s", flush=True)
-    a, b, c = (statistics.median(speeds[name]) for name in "abc")
-    print(f"medians: a {a:,.0f}, b {b:,.0f}, c {c:,.0f} images/s; c/a {c / a:.2f}, c/b {c / b:.2f}")
+    root = Path(options.root).absolute()
+    with tempfile.TemporaryDirectory() as folder:
+        command = [
+            *(sys.executable, "train.py", "trainer=cpu", "experiment=vanilla_mnist", f"data.root={root}"),
+            f"trainer.max_steps={options.block * (options.turns + 1)}",
+            f"hydra.run.dir={folder}/run",
+            f"+callbacks.turns={{_target_:{HERE.stem}.TakeTurns,root:'{root}',block:{options.block}}}",
+        ]
+        paths = {"PYTHONPATH": str(HERE.parent), "GAN_LIGHTNING_TRUST": HERE.stem}
+        subprocess.run(command, cwd=HERE.parent.parent, env=os.environ | paths, check=True)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from gan_lightning import config
+from gan_lightning.conditions import Conditions
 from gan_lightning.errors import UserError
 from gan_lightning.files import RunFolder, atomic
 from gan_lightning.models import GAN
@@ -85,6 +86,8 @@ def load_model(path: Path) -> GAN:
     if any(name.startswith("generator_ema.") for name in weights):
         model.track_ema()
     load_weights(model, weights, path)
+    if "conditions" in checkpoint:
+        model.conditions = Conditions(**checkpoint["conditions"])
     return model
 
 

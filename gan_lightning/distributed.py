@@ -63,9 +63,14 @@ class _Launcher(_SubprocessScriptLauncher):
     def launch(self, function, *args, trainer=None, **kwargs):  # type: ignore[no-untyped-def]
         if not self.cluster_environment.creates_processes_externally:
             self._call_children_scripts()
-            _Observer(main_pid=os.getpid(), child_processes=self.procs).start()
+            self._observer = _Observer(main_pid=os.getpid(), child_processes=self.procs)
+            self._observer.start()
         _set_num_threads_if_needed(self.num_processes)
         return function(*args, **kwargs)
+
+    def kill(self, signum):  # type: ignore[no-untyped-def]
+        self._observer._finished = True  # it would take the children's end for a failure, and kill us
+        super().kill(signum)
 
     def _call_children_scripts(self) -> None:
         self._check_can_spawn_children()
@@ -87,8 +92,12 @@ def _child_command() -> list[str]:
         return list(_basic_subprocess_cmd())
     hydra = HydraConfig.get()
     program = _basic_subprocess_cmd()
+    extra = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
     return [
         *program[: len(program) - len(sys.argv[1:])],
+        *(argument for path in extra for argument in ("--config-dir", path)),
+        *(f"--config-name={hydra.job.config_name}",),
+        *(override for override in hydra.overrides.hydra if override.startswith("hydra.searchpath")),
         *hydra.overrides.task,
         f'hydra.run.dir="{hydra.runtime.output_dir}"',
         "hydra.mode=RUN",

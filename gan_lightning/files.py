@@ -30,7 +30,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows flushes what it may write
     try:
         os.fsync(descriptor)
     finally:

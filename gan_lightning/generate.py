@@ -7,20 +7,20 @@ import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import UInt8
+from jaxtyping import Float
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 from tqdm.auto import tqdm
 
-from gan_lightning import checkpoint
+from gan_lightning import checkpoint, pictures
 from gan_lightning.data.images import to_uint8, to_unit_range
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
-from gan_lightning.pictures import grid
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -28,39 +28,93 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         out = Path(options.out)
-        _require_free(out)
-        model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(options.device)
-        write(draw(model, options.num, options.seed, options.raw), out)
+        kind = _kind(options.out)
+        model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(_device(options.device))
+        latents, condition = _asked(model, options)
+        columns = options.interpolate or math.ceil(math.sqrt(len(latents)))
+        write(draw(model, latents, condition, options.raw), out, kind, columns)
     except UserError as error:
         sys.exit(f"error: {error}")
-    print(f"{options.num} images in {out}")
+    except OSError as error:
+        sys.exit(f"error: --out {options.out}: {error}")
+    print(f"{len(latents)} images in {out}")
 
 
-def draw(model: GAN, num: int, seed: int, raw: bool) -> UInt8[Tensor, "num channels height width"]:
-    """Images 0 to num - 1 of `seed`, behind a progress bar."""
-    blocks = tqdm(model.samples(num, seed, raw), total=math.ceil(num / model.BLOCK), desc="drawing", leave=False)
-    return torch.cat([to_uint8(block.cpu()) for block in blocks])
+def _asked(model: GAN, options: argparse.Namespace) -> tuple[Tensor, Tensor | None]:
+    """The latents and conditions of the images to draw."""
+    told = None
+    if options.label is not None:
+        if model.conditions is None:
+            raise UserError(f"--label {options.label}: this model was trained without labels (model.conditional=false)")
+        told = model.conditions.parse(options.label)
+    if not options.interpolate:
+        condition = None if told is None else told.expand(options.num, -1)
+        latents = model.sample_latents(options.num, options.seed)
+        return latents, model.sample_conditions(options.num, options.seed, condition)
+    rows = -(-options.num // options.interpolate)
+    ends = model.sample_latents(2 * rows, options.seed)
+    latents = torch.cat([between(start, end, options.interpolate) for start, end in ends.split(2)])
+    condition = model.sample_conditions(rows, options.seed, None if told is None else told.expand(rows, -1))
+    return latents, None if condition is None else condition.repeat_interleave(options.interpolate, 0)
 
 
-def write(images: UInt8[Tensor, "num channels height width"], out: Path) -> None:
-    """Writes an array (.npz, key `images`), one grid (.png), or a folder of PNGs."""
-    if out.suffix == ".npz":
+def between(
+    start: Float[Tensor, " latent"], end: Float[Tensor, " latent"], steps: int
+) -> Float[Tensor, "steps latent"]:
+    """`steps` latents from one to the other along a great circle: White 2016 (arXiv:1609.04468), section 2.1."""
+    cosine = torch.nn.functional.cosine_similarity(start, end, dim=0).clamp(-1, 1)
+    angle = torch.acos(cosine)
+    share = torch.linspace(0, 1, steps).unsqueeze(1)
+    if angle.sin() < 1e-6:  # parallel: there is no circle
+        return start + share * (end - start)
+    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
+
+
+def draw(model: GAN, latents: Tensor, condition: Tensor | None, raw: bool) -> Tensor:
+    """Images as uint8 (num, channels, height, width), points as they are, behind a progress bar."""
+    total = math.ceil(len(latents) / model.BLOCK)
+    blocks = [
+        block.cpu() for block in tqdm(model.decode(latents, condition, raw), total=total, desc="drawing", leave=False)
+    ]
+    return torch.cat([to_uint8(block) if block.ndim == 4 else block for block in blocks])
+
+
+def write(samples: Tensor, out: Path, kind: Literal["npz", "png", "folder"], columns: int) -> None:
+    """Writes an array (key `images`), one picture of all, or a folder of PNGs."""
+    if kind == "npz":
         with atomic(out) as path, path.open("wb") as file:
-            np.savez_compressed(file, images=images.numpy())
-    elif out.suffix == ".png":
+            np.savez_compressed(file, images=samples.numpy())
+    elif kind == "png":
+        picture = pictures.grid(to_unit_range(samples), columns) if samples.ndim == 4 else pictures.picture(samples)
         with atomic(out) as path:
-            to_pil_image(grid(to_unit_range(images))).save(path, format="png")
-    else:
-        for number, image in enumerate(images):
+            to_pil_image(picture).save(path, format="png")
+    elif samples.ndim == 4:
+        for number, image in enumerate(samples):
             with atomic(out / f"{number:06d}.png") as path:
                 to_pil_image(image).save(path, format="png")
+    else:
+        raise UserError(f"--out {out}: these samples are no images; expected a name that ends in .png or .npz")
 
 
-def _require_free(out: Path) -> None:
-    if out.suffix not in (".png", ".npz", ""):
-        raise UserError(f"--out {out}: expected a name that ends in .png or .npz, or a folder")
-    if not out.suffix and out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise UserError(f"--out {out}: expected a new or an empty folder, so that no other images are among these")
+def _kind(out: str) -> Literal["npz", "png", "folder"]:
+    path = Path(out)
+    suffix = path.suffix.lower()
+    if path.is_dir() or out.endswith("/") or not suffix:
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UserError(f"--out {out}: expected a new or an empty folder, so that no other images are among these")
+        return "folder"
+    if suffix not in (".png", ".npz"):
+        raise UserError(f"--out {out}: expected a name that ends in .png or .npz, or a folder, with a / at the end")
+    return "png" if suffix == ".png" else "npz"
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"--device {name}: {str(error).splitlines()[0]}. Expected cpu, cuda, cuda:1 or mps") from error
+    return device
 
 
 def _positive(text: str) -> int:
@@ -81,6 +135,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     parser.add_argument(
         "--out", default="grid.png", help="x.png: a grid; x.npz: uint8, N x C x H x W; else a folder of PNGs"
+    )
+    parser.add_argument(
+        "--label", "--tags", help="of a conditional model: a class, or tags such as 'blue hair, yellow eyes'"
+    )
+    parser.add_argument(
+        "--interpolate", type=_positive, metavar="STEPS", help="rows of so many images from one latent to another"
     )
     parser.add_argument("--raw", action="store_true", help="the last weights, where the default is their average (EMA)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")

@@ -18,8 +18,8 @@ Discriminate = Callable[[Tensor], Tensor]
 
 def r1(
     discriminate: Discriminate,
-    real: Float[Tensor, batch * sample],
-    fake: Float[Tensor, batch * sample],
+    real: Float[Tensor, "batch *sample"],
+    fake: Float[Tensor, "batch *sample"],
     *,
     weight: float,
 ) -> Float[Tensor, ""]:

@@ -11,18 +11,20 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning import checkpoint
-from gan_lightning.config import Config, _leaves
+from gan_lightning.config import Config, leaves, run_folder
 from gan_lightning.errors import UserError
 from gan_lightning.files import RunFolder
 from gan_lightning.targets import suggestion
 
 CHANGEABLE = ("trainer.", "callbacks.", "data.root", "data.num_workers", "objective")
 """What may differ from the first session without making it another run."""
+FIXED = ("trainer.precision", "callbacks.ema")
+"""What may not, though it lies below."""
 
 
 def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
     """The configuration of the run at `place`, with the command line's changes to what may change."""
-    folder = RunFolder(_folder_of(Path(place)))
+    folder = RunFolder(run_folder(place))
     if not folder.config.is_file():
         raise UserError(f"resume={place}: {folder.config} does not exist. Expected the folder of a run")
     config = OmegaConf.load(folder.config)
@@ -34,15 +36,16 @@ def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
         key = override.key_or_group
         if key == "resume" or key.startswith("hydra"):
             continue
-        if not key.startswith(CHANGEABLE):
+        if not key.startswith(CHANGEABLE) or key.startswith(FIXED):
             raise UserError(
                 f"{override.input_line}: a resumed run keeps its configuration. What may change: "
-                f"{', '.join(name + '*' if name.endswith('.') else name for name in CHANGEABLE)}"
+                f"{', '.join(name + '*' if name.endswith('.') else name for name in CHANGEABLE)}; but not "
+                f"{', '.join(FIXED)}"
             )
         try:
             OmegaConf.update(config, key, override.value(), force_add=override.is_add())
         except OmegaConfBaseException as error:
-            raise UserError(f"{key}: no such key{suggestion(key, list(_leaves(config)))}") from error
+            raise UserError(f"{key}: no such key{suggestion(key, list(leaves(config)))}") from error
         changed.add(key)
     # The limit that is given is the one that counts, as in a new run.
     if "trainer.max_steps" in changed and "trainer.max_epochs" not in changed:
@@ -58,11 +61,8 @@ def _moved(node: Any, old: str, new: str) -> Any:
         return {name: _moved(child, old, new) for name, child in node.items()}
     if isinstance(node, list):
         return [_moved(child, old, new) for child in node]
-    return new + node[len(old) :] if isinstance(node, str) and node.startswith(old) else node
-
-
-def _folder_of(place: Path) -> Path:
-    return place.parent.parent if place.suffix == ".ckpt" else place
+    inside = isinstance(node, str) and (node + "/").startswith(old + "/")
+    return new + node[len(old) :] if inside else node
 
 
 def matching_checkpoint(place: str, config: Config) -> tuple[Path, int]:
@@ -81,7 +81,7 @@ def matching_checkpoint(place: str, config: Config) -> tuple[Path, int]:
     ]
     if differences:
         raise UserError(
-            f"{path} was written by another configuration than {_folder_of(Path(place)) / 'config.yaml'}:"
+            f"{path} was written by another configuration than {run_folder(place) / 'config.yaml'}:"
             + "".join(f"\n  {line}" for line in differences[:8])
         )
     return path, saved["global_step"]

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
 
@@ -22,23 +21,6 @@ def mix(*key: int | str) -> int:
 def generator(*key: int | str, device: torch.device | str = "cpu") -> torch.Generator:
     """A fresh generator for the draw that `key` names."""
     return torch.Generator(device).manual_seed(mix(*key))
-
-
-def normal(
-    count: int,
-    dim: int,
-    *key: int | str,
-    device: torch.device | str = "cpu",
-    rank: int = 0,
-    world_size: int = 1,
-) -> Float[Tensor, "count dim"]:
-    """This process's `count` rows of a standard normal matrix that all processes draw alike.
-
-    The whole matrix has `count * world_size` rows; rank r owns rows r*count to (r+1)*count, so the
-    number of processes does not change the draw.
-    """
-    whole = torch.randn(count * world_size, dim, generator=generator(*key, device=device), device=device)
-    return whole[rank * count : (rank + 1) * count]
 
 
 def permutation(size: int, *key: int | str) -> Tensor:

@@ -56,6 +56,11 @@ def _run(cfg: DictConfig) -> float | None:
     if place is not None:
         cfg = resume.resumed_config(place, hydra.overrides.task)
     config = check(cfg)
+    if Path(config["run_dir"]).absolute() != folder.path:
+        raise UserError(
+            f"the run's folder is {config['run_dir']}, not {folder.path}: a run is resumed in its own folder, without "
+            "-m; the folder of a new run is chosen by hydra.run.dir"
+        )
     with folder.locked() if _is_first_process() else nullcontext():
         if place is not None:
             return _train(config, folder, *resume.matching_checkpoint(place, config))
@@ -73,37 +78,42 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     data.setup("fit")
     model: GAN = build(config, "model")
     record, stop = Record(config), GracefulStop()
-    trainer = _trainer(config, [record, stop], purge_step=step + 1 if start else None)
+    summary = Summary(config, folder, record)
+    trainer = _trainer(config, [record, stop, summary], step if start else None)
     planned = _planned_batches(trainer, len(data.train_dataloader()))
     if start and step >= planned:
         print(f"{folder.path} is finished, {step} batches. To train longer, add trainer.max_steps={2 * step}")
         return folder.read_summary().get("objective")
-    report = Summary(config, folder, trainer, record)
-    report.write("running")
     try:
-        trainer.fit(model, data, ckpt_path=start, weights_only=True)
-    except BaseException as error:
-        report.write("failed", reason=f"{type(error).__name__}: {error}")
-        _kill_children(trainer)
+        _fit(trainer, model, data, start)
+        if trainer.is_global_zero:
+            checkpoint.export(model, folder, step=trainer.global_step)
+            status = "interrupted" if stop.received else "finished"
+            summary.write(status, objective=record.figures.get(config["objective"]))
+            print(summary.closing_words(interrupted=bool(stop.received)))
+            if stop.received:
+                sys.exit(128 + stop.received)
+    except Exception as error:
+        summary.write("failed", reason=f"{type(error).__name__}: {error}")
         raise
     finally:
-        _leave_process_group()
-    objective = record.figure(config["objective"])
-    if trainer.is_global_zero:
-        checkpoint.export(model, folder, step=trainer.global_step)
-        report.write("interrupted" if stop.received else "finished", objective=objective)
-        print(report.closing_words(interrupted=bool(stop.received)))
-        if stop.received:
-            sys.exit(128 + stop.received)
-    return objective
+        _leave_process_group(trainer)
+    return record.figure(config["objective"])
 
 
-def _trainer(config: Config, callbacks: list[Callback], purge_step: int | None) -> Trainer:
-    for logger in config["logger"].values():
-        if logger and purge_step and logger["_target_"].endswith("TensorBoardLogger"):
-            logger = logger.update(purge_step=purge_step)  # a killed run has logged beyond its checkpoint
-    devices, nodes = config["trainer"]["devices"], config["trainer"].get("num_nodes", 1)
-    alone = nodes == 1 and (devices in (1, "1") or (isinstance(devices, list) and len(devices) == 1))
+def _fit(trainer: Trainer, model: GAN, data: LightningDataModule, start: Path | None) -> None:
+    try:
+        trainer.fit(model, data, ckpt_path=start, weights_only=True)
+    except BaseException:
+        launcher = trainer.strategy.launcher
+        if launcher is not None:  # the other processes would wait for us in a collective for ever
+            launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))
+        raise
+
+
+def _trainer(config: Config, callbacks: list[Callback], resumed_at: int | None) -> Trainer:
+    devices, nodes = config["trainer"].get("devices", 1), config["trainer"].get("num_nodes", 1)
+    alone = nodes == 1 and (devices == 1 or (isinstance(devices, list) and len(devices) == 1))
     callbacks += _built(config, "callbacks")
     try:
         return build(
@@ -112,13 +122,27 @@ def _trainer(config: Config, callbacks: list[Callback], purge_step: int | None) 
             callbacks=callbacks,
             enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
             enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
-            logger=_built(config, "logger"),
+            logger=_built(config | {"logger": _going_on(config["logger"], resumed_at)}, "logger"),
             plugins=[AtomicCheckpointIO()],
             **({} if config["trainer"].get("profiler") else {"profiler": _NoProfiler()}),
             strategy="auto" if alone else GANStrategy(),
         )
     except MisconfigurationException as error:
         raise UserError(f"trainer: {error}. See trainer.accelerator and trainer.devices") from error
+
+
+def _going_on(loggers: Config, resumed_at: int | None) -> Config:
+    """The loggers' configuration for a later session: what the earlier ones wrote is kept."""
+    if resumed_at is None:
+        return loggers
+    changes = {
+        "TensorBoardLogger": {"purge_step": resumed_at + 1},  # a killed run has logged beyond its checkpoint
+        "CSVLogger": {"version": f"csv_from_{resumed_at}"},  # it deletes what it finds in its folder
+    }
+    return {
+        name: logger and logger | changes.get(logger["_target_"].rpartition(".")[2], {})
+        for name, logger in loggers.items()
+    }
 
 
 def _built(config: Config, group: str) -> list[Any]:
@@ -148,19 +172,13 @@ class _NoProfiler(Profiler):
     def stop(self, action_name: str) -> None: ...
 
 
-def _kill_children(trainer: Trainer) -> None:
-    """Ends processes that would wait for us in a collective for ever."""
-    launcher = trainer.strategy.launcher
-    if launcher is not None:
-        launcher.kill(signal.SIGKILL)
-
-
-def _leave_process_group() -> None:
+def _leave_process_group(trainer: Trainer) -> None:
     """Lets the next job of a sweep form a group of its own."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
-        for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
-            os.environ.pop(name, None)
+        if getattr(trainer.strategy.launcher, "procs", None):  # we started the others: the names are ours
+            for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+                os.environ.pop(name, None)
 
 
 def _set_up_process() -> None:

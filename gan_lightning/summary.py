@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lightning import Trainer
+from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import Record
@@ -21,20 +21,27 @@ from gan_lightning.files import RunFolder, atomic
 PACKAGES = ("gan_lightning", "torch", "torchvision", "lightning", "hydra-core", "numpy")
 
 
-class Summary:
+class Summary(Callback):
     """The account of one run, in its folder."""
 
-    def __init__(self, config: Config, folder: RunFolder, trainer: Trainer, record: Record) -> None:
+    def __init__(self, config: Config, folder: RunFolder, record: Record) -> None:
         self.config = config
         self.folder = folder
-        self.trainer = trainer
         self.record = record
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.trainer = trainer
+
+    @rank_zero_only
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Not before: a session that cannot start leaves the folder as it was."""
+        with atomic(self.folder.config) as path:
+            path.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        self.write("running")
 
     @rank_zero_only
     def write(self, status: str, **more: Any) -> None:
-        """Writes both files; `status` is running, finished, interrupted or failed."""
-        with atomic(self.folder.config) as path:
-            path.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        """Writes `summary.json`; `status` is running, finished, interrupted or failed."""
         self.folder.write_summary({"status": status} | self._figures() | more)
 
     def _figures(self) -> dict[str, Any]:

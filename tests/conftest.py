@@ -30,6 +30,12 @@ TINY = (
 )
 """A run of a second: small networks, no pictures, no bar."""
 
+WITHOUT_MLP = (
+    *(option for option in TINY if not option.startswith("network.discriminator")),
+    *(f"~network.discriminator.{name}" for name in ("hidden", "negative_slope", "condition_dim", "join")),
+)
+"""The same for a discriminator of the tests' own."""
+
 
 @dataclass
 class Outcome:

@@ -52,7 +52,7 @@ class DropoutDiscriminator(nn.Module):
         super().__init__()
         self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Dropout(0.5), nn.Linear(16, 1))
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
+    def forward(self, image: torch.Tensor, condition: None = None) -> torch.Tensor:
         return self.layers(image).squeeze(1)
 
 
@@ -63,7 +63,7 @@ class ExplodingDiscriminator(DropoutDiscriminator):
         super().__init__(image_shape)
         self.calls, self.call = 0, call
 
-    def forward(self, image: torch.Tensor) -> torch.Tensor:
+    def forward(self, image: torch.Tensor, condition: None = None) -> torch.Tensor:
         self.calls += 1
         return super().forward(image) / (1.0 if self.calls < self.call else 0.0)
 

@@ -8,19 +8,29 @@ import pytest
 import gan_lightning
 
 PACKAGE = Path(gan_lightning.__file__).parent
-LOW = {"errors", "files", "rng", "losses", "penalties", "networks", "pictures", "distributed"}
+LOW = {"errors", "files", "rng", "conditions", "losses", "penalties", "networks", "pictures", "films", "distributed"}
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
+    "conditions": {"errors"},
+    "films": {"errors", "files"},
     "rng": set(),
     "losses": set(),
     "penalties": set(),
     "pictures": set(),
     "networks": set(),
     "distributed": set(),
-    "models": {"losses", "penalties", "rng", "distributed"},
-    "data": {"errors", "rng"},
-    "callbacks": LOW | {"models"},
+    "models": {"errors", "losses", "penalties", "rng", "conditions", "distributed"},
+    "data": {"errors", "rng", "conditions", "files"},
+    "callbacks": LOW | {"models", "data"},
+    "targets": set(),
+    "rules": {"targets"},
+    "config": {"errors", "rules", "targets", "data"},
+    "checkpoint": LOW | {"models", "config"},
+    "resume": LOW | {"checkpoint", "config", "targets"},
+    "summary": LOW | {"callbacks", "config"},
+    "generate": LOW | {"checkpoint", "data", "models"},
+    "timelapse": LOW,
 }
 FOREIGN = {
     "losses": {"lightning", "hydra", "omegaconf"},

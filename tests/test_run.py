@@ -14,6 +14,14 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tests.conftest import PROJECT, TINY
 
 EXPERIMENTS = sorted(path.stem for path in (PROJECT / "conf" / "experiment").glob("*.yaml"))
+SMALLER = {
+    "cgan_tags": (
+        *("data.count=64", "data.image_shape=[3,32,32]", "network.generator.widths=[2,3,3]"),
+        *("network.discriminator.hidden=8", "network.discriminator.widths=[4,4]"),
+    ),
+    "cgan_tags_small": ("data.count=64",),
+}
+"""What a test of two steps can do without."""
 GRIDS = ("callbacks.samples.every_n_steps=4", "trainer.log_every_n_steps=5")
 
 
@@ -158,7 +166,8 @@ def test_a_folder_that_holds_a_run_is_not_overwritten(train):
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_trains_two_steps(train, experiment, mnist_root):
     root = (f"data.root={mnist_root}",) if "mnist" in experiment else ()
-    outcome = train("run", f"experiment={experiment}", *root, "trainer=cpu", "trainer.max_steps=2")
+    smaller = SMALLER.get(experiment, ())
+    outcome = train("run", f"experiment={experiment}", *root, *smaller, "trainer=cpu", "trainer.max_steps=2")
     assert outcome.code == 0, outcome.output
     assert outcome.summary["step"] == 2
 

@@ -1,10 +1,23 @@
 """What happens around training: pictures, averages, checkpoints, progress."""
 
 from gan_lightning.callbacks.checkpoints import Checkpoints
+from gan_lightning.callbacks.density import DensityPlot
 from gan_lightning.callbacks.ema import GeneratorEMA
+from gan_lightning.callbacks.film import Film
+from gan_lightning.callbacks.graph import NetworkGraph
 from gan_lightning.callbacks.progress import Progress
 from gan_lightning.callbacks.record import Record
 from gan_lightning.callbacks.samples import SampleGrid
 from gan_lightning.callbacks.stop import GracefulStop
 
-__all__ = ["Checkpoints", "GeneratorEMA", "GracefulStop", "Progress", "Record", "SampleGrid"]
+__all__ = [
+    "Checkpoints",
+    "DensityPlot",
+    "Film",
+    "GeneratorEMA",
+    "GracefulStop",
+    "NetworkGraph",
+    "Progress",
+    "Record",
+    "SampleGrid",
+]

@@ -36,7 +36,7 @@ class Checkpoints(Checkpoint):
         self.every_n_steps = every_n_steps
         self.keep_every_n_steps = keep_every_n_steps
         self.keep_every_n_epochs = keep_every_n_epochs
-        self._last_at = -1
+        self._saved_at = -1
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         keep = due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
@@ -45,21 +45,25 @@ class Checkpoints(Checkpoint):
         if keep or due(trainer, self.every_n_steps, None) or _is_last(trainer):
             self._save(trainer, self.folder / "last.ckpt")
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if self._saved_at != trainer.global_step:  # another callback stopped training at the end of an epoch
+            self._save(trainer, self.folder / "last.ckpt")
+
+    def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
+        checkpoint["batches_per_epoch"] = int(trainer.num_training_batches)
+
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         """Rewrites Lightning's counters to mean: between two batches, or between two epochs.
 
-        As saved they say that a batch is still being ended. Lightning guesses from there, and after an
+        As saved they say that a batch or an epoch is still being ended. Lightning guesses from there, and after an
         epoch's last batch it guesses one epoch wrong.
         """
-        loop = checkpoint["loops"]["fit_loop"]
-        progress = loop["epoch_loop.batch_progress"]
-        batches, epochs = progress["current"]["ready"], checkpoint["epoch"]
-        if progress["is_last_batch"]:
-            batches, epochs = 0, epochs + 1
+        step = checkpoint["global_step"]
+        epochs, batches = divmod(step, checkpoint["batches_per_epoch"])
         begun = epochs + (batches > 0)
+        loop = checkpoint["loops"]["fit_loop"]
         counts = {"ready": begun, "started": begun, "processed": epochs, "completed": epochs}
         loop["epoch_progress"] = {"total": dict(counts), "current": dict(counts)}
-        step = checkpoint["global_step"]
         loop["epoch_loop.batch_progress"] = {
             "total": dict.fromkeys(counts, step),
             "current": dict.fromkeys(counts, batches),
@@ -76,6 +80,7 @@ class Checkpoints(Checkpoint):
                     "model.gradient_clip_norm may help"
                 )
         trainer.save_checkpoint(path)
+        self._saved_at = trainer.global_step
 
 
 def _is_last(trainer: Trainer) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +10,32 @@ import torch
 from lightning import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
-from torch import Tensor
-from torchvision.utils import save_image
+from PIL.PngImagePlugin import PngInfo
+from torchvision.transforms.functional import to_pil_image
 
-from gan_lightning import rng
+from gan_lightning import pictures, rng
 from gan_lightning.callbacks.cadence import due
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
-from gan_lightning.pictures import grid
+from gan_lightning.pictures import Picture
 
 
 class SampleGrid(Callback):
     """A grid of samples of the same latents, again and again, as TensorBoard's `samples` and as PNG files.
 
-    `samples/step_00000000.png` is the untrained generator's, `samples/real.png` shows training images.
+    A conditional model draws one row a condition, with the same latents in every row.
+    `samples/step_00000000.png` is the untrained generator's, `samples/real.png` shows training samples.
 
     Args:
         folder: the run folder; the pictures go to `samples/` inside it.
-        num: pictures in a grid.
+        num: samples in a grid; with conditions, about the square root of it in each row.
         every_n_steps: batches between grids; None: none by batches.
         every_n_epochs: epochs between grids; None: none by epochs.
         seed: of the latents.
     """
+
+    ROWS = 10
+    """Conditions that are shown at most."""
 
     def __init__(
         self,
@@ -44,8 +49,18 @@ class SampleGrid(Callback):
         self.num = num
         self.every_n_steps = every_n_steps
         self.every_n_epochs = every_n_epochs
-        self.seed = seed
+        self.seed = rng.mix("grid", seed)
         self._drawn_at = -1
+
+    def paint(self, trainer: Trainer, model: GAN) -> Picture:
+        """The picture of the moment."""
+        if model.conditions is None:
+            return pictures.picture(torch.cat(list(model.samples(self.num, self.seed))))
+        columns = math.ceil(math.sqrt(self.num))
+        conditions = model.conditions.distinct(self.ROWS)
+        latents = model.sample_latents(columns, self.seed).repeat(len(conditions), 1)
+        images = torch.cat(list(model.decode(latents, conditions.repeat_interleave(columns, 0))))
+        return pictures.grid(images, columns, [model.conditions.describe(row) for row in conditions])
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
@@ -53,11 +68,12 @@ class SampleGrid(Callback):
             self._draw(trainer, pl_module)
 
     @rank_zero_only
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if trainer.global_step == 1:
-            self._publish(trainer, "real", "real.png", batch[0][: self.num])
+    def on_train_batch_start(self, trainer: Trainer, pl_module: GAN, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
+        if trainer.global_step == 0:
+            self.publish(trainer, "real", "real.png", pictures.picture(batch[0][: self.num]))
+
+    @rank_zero_only
+    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
         if due(trainer, self.every_n_steps, self.every_n_epochs):
             self._draw(trainer, pl_module)
 
@@ -67,14 +83,15 @@ class SampleGrid(Callback):
             self._draw(trainer, pl_module)
 
     def _draw(self, trainer: Trainer, model: GAN) -> None:
-        images = torch.cat(list(model.samples(self.num, seed=rng.mix("grid", self.seed))))
-        self._publish(trainer, "samples", f"step_{trainer.global_step:08d}.png", images)
+        self.publish(trainer, "samples", f"step_{trainer.global_step:08d}.png", self.paint(trainer, model))
         self._drawn_at = trainer.global_step
 
-    def _publish(self, trainer: Trainer, tag: str, name: str, images: Tensor) -> None:
-        picture = grid(images)
+    def publish(self, trainer: Trainer, tag: str, name: str, picture: Picture) -> None:
+        """Puts a picture into the folder, with the epoch it was drawn in, and into TensorBoard."""
+        origin = PngInfo()
+        origin.add_text("epoch", str(trainer.current_epoch + 1 if trainer.global_step else 0))
         with atomic(self.folder / name) as path:
-            save_image(picture, path, format="png")
+            to_pil_image(picture).save(path, format="png", pnginfo=origin)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image(tag, picture, trainer.global_step)

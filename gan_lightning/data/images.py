@@ -11,11 +11,13 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from gan_lightning.conditions import Conditions, as_vectors
 from gan_lightning.data.batches import BatchSampler, ResumableLoader, TensorBatches
 from gan_lightning.errors import UserError
 
 Images = UInt8[Tensor, "count channels height width"]
-Labels = Int64[Tensor, " count"]
+Labels = Int64[Tensor, " count"] | UInt8[Tensor, "count names"]
+"""Class indices, or multi-hot rows; -1, or a row of zeros, where a sample is not labelled."""
 
 
 class ImageData(LightningDataModule):
@@ -29,11 +31,20 @@ class ImageData(LightningDataModule):
         batch_size: images per step, over all processes together.
         num_workers: processes that gather batches; 0 is fastest for data in memory.
         seed: keys the order.
+        condition_dim: number of classes or tags.
     """
 
-    def __init__(self, image_shape: Sequence[int], batch_size: int = 64, num_workers: int = 0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        condition_dim: int = 10,
+    ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
+        self.condition_dim = condition_dim
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
@@ -42,6 +53,16 @@ class ImageData(LightningDataModule):
     def load(self) -> tuple[Images, Labels]:
         """The training images and their labels."""
         raise NotImplementedError
+
+    def condition_names(self) -> Sequence[str]:
+        """The names of the classes or tags; here the classes' numbers."""
+        return [str(number) for number in range(self.condition_dim)]
+
+    @property
+    def conditions(self) -> Conditions:
+        """The vocabulary of the labels, once the data is set up."""
+        assert self.train is not None
+        return Conditions(self.condition_names(), as_vectors(self.train.labels, self.condition_dim))
 
     def setup(self, stage: str | None = None) -> None:
         if self.train is not None:
@@ -52,6 +73,9 @@ class ImageData(LightningDataModule):
                 f"data.batch_size={self.batch_size} is larger than the data: {type(self).__name__} has "
                 f"{len(images)} images. Choose data.batch_size between 1 and {len(images)}"
             )
+        count = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
+        if count > self.condition_dim or len(self.condition_names()) != self.condition_dim:
+            raise UserError(f"data.condition_dim={self.condition_dim}: {type(self).__name__} has {count} labels")
         self.train = TensorBatches(fit_to(images, self.image_shape), labels)
 
     def train_dataloader(self) -> ResumableLoader:

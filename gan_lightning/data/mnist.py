@@ -6,6 +6,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 
+from filelock import FileLock
 from torchvision import datasets
 
 from gan_lightning.data.images import ImageData, Images, Labels
@@ -22,6 +23,7 @@ class MNIST(ImageData):
         batch_size: images per step, over all processes together.
         num_workers: processes that gather batches.
         seed: keys the order.
+        condition_dim: number of classes.
 
     Raises:
         UserError: the files are missing and cannot be had.
@@ -37,8 +39,9 @@ class MNIST(ImageData):
         batch_size: int = 64,
         num_workers: int = 0,
         seed: int = 0,
+        condition_dim: int = 10,
     ) -> None:
-        super().__init__(image_shape, batch_size, num_workers, seed)
+        super().__init__(image_shape, batch_size, num_workers, seed, condition_dim)
         self.root = root
         self.download = download
 
@@ -54,7 +57,9 @@ class MNIST(ImageData):
             timeout = socket.getdefaulttimeout()
             socket.setdefaulttimeout(self.DOWNLOAD_TIMEOUT)
             try:
-                datasets.MNIST(self.root, download=True)
+                Path(self.root).mkdir(parents=True, exist_ok=True)
+                with FileLock(Path(self.root, ".MNIST.lock")):  # several processes may want it at once
+                    datasets.MNIST(self.root, download=True)
                 return
             except (OSError, RuntimeError) as error:
                 problem = f"the download failed ({error})".replace("\n", " ")

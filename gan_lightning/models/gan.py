@@ -2,51 +2,51 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
-from lightning import LightningModule
-from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning import losses, rng
 from gan_lightning.distributed import average_
+from gan_lightning.errors import UserError
 from gan_lightning.losses import Terms, total
+from gan_lightning.models.drawing import Drawing
 
 Player = Literal["discriminator", "generator"]
 Batch = Sequence[Any]
 """(samples, condition); the condition is a class index, a multi-hot vector, or None."""
 
 
-class GAN(LightningModule):
+class GAN(Drawing):
     """Non-saturating GAN: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1 and section 3.
 
         D minimises  -E_x log D(x) - E_z log(1 - D(G(z)))  + penalties
         G minimises  -E_z log D(G(z))
 
     A variant overrides the losses: `discriminator_loss` and `generator_loss` where logits suffice,
-    `discriminator_terms` and `generator_terms` where they do not. It inherits the step: every batch one
-    discriminator update, every `n_critic` batches one generator update; `global_step` counts batches.
+    `discriminator_terms` and `generator_terms` where they do not; `prior` where latents differ, `turns` where the
+    order does. It inherits the step: every batch one discriminator update, every `n_critic` batches one generator
+    update; `global_step` counts batches.
 
     Args:
-        generator: maps latents (batch, latent_dim) to samples in [-1, 1]; has the attribute `latent_dim`.
-        discriminator: maps samples to logits (batch,), never through a sigmoid.
+        generator: maps latents (batch, latent_dim) and a condition to samples in [-1, 1]; knows its `latent_dim`.
+        discriminator: maps samples and a condition to logits (batch,), never through a sigmoid.
         optimizer: makes an optimizer of parameters; both players use it.
         generator_optimizer: keyword arguments that differ on the generator's side.
         discriminator_optimizer: keyword arguments that differ on the discriminator's side.
+        scheduler: makes a learning-rate schedule of an optimizer; it advances every batch.
         penalties: by name, functions as in `gan_lightning.penalties`, added to D's loss.
         n_critic: discriminator updates per generator update.
         gradient_clip_norm: largest total gradient norm of one update, after unscaling; None: no clipping.
+        conditional: whether both networks are told the class or tags of a sample; else they get None.
         seed: keys every draw together with the step.
     """
-
-    BLOCK = 64
-    """Samples that `samples` draws at a time."""
 
     def __init__(
         self,
@@ -55,27 +55,26 @@ class GAN(LightningModule):
         optimizer: Callable[..., Optimizer] = torch.optim.Adam,
         generator_optimizer: Mapping[str, Any] | None = None,
         discriminator_optimizer: Mapping[str, Any] | None = None,
+        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         penalties: Mapping[str, Callable[..., Tensor]] | None = None,
         n_critic: int = 1,
         gradient_clip_norm: float | None = None,
+        conditional: bool = False,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(generator, seed)
         self.automatic_optimization = False
-        self.generator = generator
         self.discriminator = discriminator
-        self.latent_dim: int = generator.latent_dim  # type: ignore[assignment]
-        self.generator_ema: nn.Module | None = None
         self.optimizer = optimizer
         self.optimizer_arguments: dict[Player, Mapping[str, Any]] = {
             "discriminator": discriminator_optimizer or {},
             "generator": generator_optimizer or {},
         }
+        self.scheduler = scheduler
         self.penalties = dict(penalties or {})
         self.n_critic = n_critic
         self.gradient_clip_norm = gradient_clip_norm
-        self.seed = seed
-        self.batch_index = 0
+        self.conditional = conditional
         self.terms: dict[Player, Terms] = {}
         self.logits: dict[str, Tensor] = {}
 
@@ -92,16 +91,25 @@ class GAN(LightningModule):
     def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         """Everything D minimises in one update."""
         with torch.no_grad():
-            fake = self.generator(self.latent(len(real), "discriminator"))
-        real_logits, fake_logits = self.discriminator(real), self.discriminator(fake)
-        self.logits = {"real": real_logits.detach(), "fake": fake_logits.detach()}
-        penalties = {name: penalty(self.discriminator, real, fake) for name, penalty in self.penalties.items()}
-        return self.discriminator_loss(real_logits, fake_logits) | penalties
+            fake = self.generator(self.latent(len(real), "discriminator"), condition)
+        return self.judge(real, fake, condition)
 
     def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         """Everything G minimises in one update, on fresh latents."""
-        fake = self.generator(self.latent(len(real), "generator"))
-        return self.generator_loss(self.discriminator(fake))
+        fake = self.generator(self.latent(len(real), "generator"), condition)
+        return self.generator_loss(self.discriminator(fake, condition))
+
+    def turns(self) -> list[tuple[Player, ...]]:
+        """Who moves in this batch; players of one turn take their gradients at the same point."""
+        return [("discriminator",), ("generator",)] if self.generator_moves else [("discriminator",)]
+
+    def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
+        """D's loss and penalties on a real and a fake batch under one condition; keeps the logits for the scores."""
+        real_logits, fake_logits = self.discriminator(real, condition), self.discriminator(fake, condition)
+        self.logits = {"real": real_logits, "fake": fake_logits}
+        discriminate = partial(self.discriminator, condition=condition)
+        penalties = {name: penalty(discriminate, real, fake) for name, penalty in self.penalties.items()}
+        return self.discriminator_loss(real_logits, fake_logits) | penalties
 
     # The step, written once
 
@@ -112,43 +120,52 @@ class GAN(LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         real, condition = batch
+        condition = self.conditions.vectors(condition) if self.conditions else None
         self.batch_index = self.global_step
         # Dropout and augmentation draw from the global generators: keyed by process, and safe to resume.
         rng.seed_defaults(self.device, "local", self.seed, self.batch_index, self.global_rank)
-        discriminator_optimizer, generator_optimizer = self.optimizers()  # type: ignore[attr-defined]
         # global_step counts the steps of every optimizer that has Lightning's hooks: leave them to D's alone.
-        generator_optimizer._on_before_step = generator_optimizer._on_after_step = _do_nothing
-        self._update("discriminator", discriminator_optimizer, lambda: self.discriminator_terms(real, condition))
-        if self.generator_moves:
-            self._update("generator", generator_optimizer, lambda: self.generator_terms(real, condition))
+        moving = self._optimizer_of["generator"]
+        moving._on_before_step = moving._on_after_step = _do_nothing
+        for players in self.turns():
+            self._update(players, real, condition)
         if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.log_dict(self.report(), batch_size=len(real))
+        for scheduler in self._schedulers:
+            scheduler.step()
 
-    def _update(self, player: Player, optimizer: LightningOptimizer, terms_of: Callable[[], Terms]) -> None:
-        """One step of one player while the other is held still."""
-        for name, parameters in self._parameters_of.items():
+    def _update(self, players: tuple[Player, ...], real: Tensor, condition: Tensor | None) -> None:
+        """One step of some players from one point, while the others are held still."""
+        for player, parameters in self._parameters_of.items():
             for parameter in parameters:
-                parameter.requires_grad_(name == player)
-        optimizer.zero_grad()
-        terms = terms_of()
-        loss = total(terms)
-        self.manual_backward(loss)
-        terms = {name: term.detach() for name, term in terms.items()}
+                parameter.requires_grad_(player in players)
+        terms_of: dict[Player, Terms] = {}
+        for player in players:
+            self._optimizer_of[player].zero_grad()
+            minimised = self.discriminator_terms if player == "discriminator" else self.generator_terms
+            terms_of[player] = minimised(real, condition)
+            self.manual_backward(
+                total(terms_of[player]), inputs=self._parameters_of[player], retain_graph=player != players[-1]
+            )
+        terms_of = {p: {name: term.detach() for name, term in terms.items()} for p, terms in terms_of.items()}
         if self.trainer.world_size > 1:
-            gradients = [p.grad for p in self._parameters_of[player] if p.grad is not None]
-            average_([*gradients, *terms.values(), *self._statistics])
-            loss = total(terms)  # the mean over all processes, so that all of them stop at the same batch
-        if not math.isfinite(loss.item()):
-            raise FloatingPointError(self._not_finite(player, terms))
-        optimizer.step()
-        self.terms[player] = terms
+            gradients = [p.grad for player in players for p in self._parameters_of[player] if p.grad is not None]
+            # The terms too, so that all processes stop at the same batch.
+            average_([*gradients, *(t for terms in terms_of.values() for t in terms.values()), *self._statistics])
+        self.logits = {kind: logits.detach() for kind, logits in self.logits.items()}
+        for player, terms in terms_of.items():
+            self._require_finite(player, terms)
+        for player in players:
+            self._optimizer_of[player].step()
+        self.terms |= terms_of
 
-    def _not_finite(self, player: Player, terms: Terms) -> str:
-        values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
-        return (
-            f"the {player}'s loss is not finite at batch {self.batch_index + 1}: {values}. Its optimizer has not "
-            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
-        )
+    def _require_finite(self, player: Player, terms: Terms) -> None:
+        if not math.isfinite(total(terms).item()):
+            values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
+            raise FloatingPointError(
+                f"the {player}'s loss is not finite at batch {self.batch_index + 1}: {values}. Its optimizer has not "
+                "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
+            )
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         if self.gradient_clip_norm is None:
@@ -161,11 +178,18 @@ class GAN(LightningModule):
 
     # Lightning's wiring
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        return [
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
+        optimizers = [
             self.optimizer(network.parameters(), **self.optimizer_arguments[player])
             for player, network in self._networks().items()
         ]
+        return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
+
+    def setup(self, stage: str) -> None:
+        if self.conditional and self.conditions is None:
+            self.conditions = getattr(self.trainer.datamodule, "conditions", None)  # type: ignore[attr-defined]
+            if self.conditions is None:
+                raise UserError("model.conditional=true: the data has no labels. Choose another data=, or false")
 
     def on_train_start(self) -> None:
         networks = self._networks()
@@ -173,45 +197,23 @@ class GAN(LightningModule):
             player: [p for p in network.parameters() if p.requires_grad] for player, network in networks.items()
         }
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
+        self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
+        schedulers = self.lr_schedulers() or []
+        self._schedulers: list[Any] = schedulers if isinstance(schedulers, list) else [schedulers]
+
+    def on_train_end(self) -> None:
+        for parameters in self._parameters_of.values():
+            for parameter in parameters:
+                parameter.requires_grad_(True)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        if self.conditions:
+            checkpoint["conditions"] = self.conditions.state()
 
     def _networks(self) -> dict[Player, nn.Module]:
         return {"discriminator": self.discriminator, "generator": self.generator}
 
-    # Drawing and reporting
-
-    def latent(self, count: int, *purpose: str) -> Float[Tensor, "count latent"]:
-        """This process's latents of the current batch; every purpose has its own draw."""
-        return rng.normal(
-            count,
-            self.latent_dim,
-            "latent",
-            self.seed,
-            self.batch_index,
-            *purpose,
-            device=self.device,
-            rank=self.global_rank,
-            world_size=self.trainer.world_size,
-        )
-
-    def track_ema(self) -> None:
-        """Adds `generator_ema`, a copy of the generator for a callback to average into."""
-        self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
-
-    @torch.no_grad()
-    def samples(self, count: int, seed: int, raw: bool = False) -> Iterator[Float[Tensor, block * sample]]:
-        """Samples in [-1, 1] in blocks of at most 64, in eval mode; sample i depends on `seed` and i alone.
-
-        They come from the averaged generator where there is one, unless `raw`.
-        """
-        generator = self.generator if raw or self.generator_ema is None else self.generator_ema
-        was_training = generator.training
-        generator.eval()
-        try:
-            for first in range(0, count, self.BLOCK):
-                z = rng.normal(self.BLOCK, self.latent_dim, "samples", seed, first // self.BLOCK)
-                yield generator(z[: count - first].to(self.device))
-        finally:
-            generator.train(was_training)
+    # Reporting
 
     def report(self) -> dict[str, float | Tensor]:
         """The figures of the batch just trained: losses, their terms, scores, learning rates, position.

@@ -1,5 +1,19 @@
-"""Generators and discriminators, a family to a file."""
+"""Generators and discriminators, the two of a family side by side."""
 
+from gan_lightning.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_lightning.networks.faces import FaceDiscriminator, FaceGenerator
+from gan_lightning.networks.minibatch import MinibatchDiscrimination
 from gan_lightning.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan_lightning.networks.scalar import ScalarDiscriminator, ScalarGenerator
 
-__all__ = ["MLPDiscriminator", "MLPGenerator"]
+__all__ = [
+    "DCGANDiscriminator",
+    "DCGANGenerator",
+    "FaceDiscriminator",
+    "FaceGenerator",
+    "MLPDiscriminator",
+    "MLPGenerator",
+    "MinibatchDiscrimination",
+    "ScalarDiscriminator",
+    "ScalarGenerator",
+]

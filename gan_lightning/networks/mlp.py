@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, join_latent
+
 
 class MLPGenerator(nn.Module):
-    """latent -> hidden[0] -> ... -> sample, LeakyReLU between, tanh at the end.
+    """[latent, condition] -> hidden[0] -> ... -> sample, LeakyReLU between, tanh at the end.
 
     Args:
         latent_dim: width of z.
@@ -19,6 +21,7 @@ class MLPGenerator(nn.Module):
         batch_norm: whether every hidden layer but the first is batch-normalised.
         batch_norm_eps: added to the variance there.
         negative_slope: of the LeakyReLU; 0 makes it a ReLU.
+        condition_dim: width of the condition; 0: unconditional.
     """
 
     def __init__(
@@ -29,12 +32,13 @@ class MLPGenerator(nn.Module):
         batch_norm: bool = True,
         batch_norm_eps: float = 1e-5,
         negative_slope: float = 0.2,
+        condition_dim: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
         self.image_shape = tuple(image_shape)
         layers: list[nn.Module] = []
-        for index, (width_in, width_out) in enumerate(zip([latent_dim, *hidden], hidden, strict=False)):
+        for index, (width_in, width_out) in enumerate(zip([latent_dim + condition_dim, *hidden], hidden, strict=False)):
             layers.append(nn.Linear(width_in, width_out))
             if batch_norm and index > 0:
                 layers.append(nn.BatchNorm1d(width_out, eps=batch_norm_eps))
@@ -42,17 +46,21 @@ class MLPGenerator(nn.Module):
         layers += [nn.Linear(hidden[-1], math.prod(self.image_shape)), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
 
-    def forward(self, z: Float[Tensor, "batch latent"]) -> Float[Tensor, batch * sample]:
-        return self.layers(z).view(-1, *self.image_shape)
+    def forward(
+        self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
+    ) -> Float[Tensor, "batch *sample"]:
+        return self.layers(join_latent(z, condition)).view(-1, *self.image_shape)
 
 
-class MLPDiscriminator(nn.Module):
+class MLPDiscriminator(ConditionedDiscriminator):
     """sample -> hidden[0] -> ... -> logit, LeakyReLU between.
 
     Args:
         image_shape: (channels, height, width) of a sample.
         hidden: widths of the hidden layers.
         negative_slope: of the LeakyReLU.
+        condition_dim: width of the condition; 0: unconditional.
+        join: how the condition enters.
     """
 
     def __init__(
@@ -60,12 +68,11 @@ class MLPDiscriminator(nn.Module):
         image_shape: Sequence[int],
         hidden: Sequence[int] = (256, 256),
         negative_slope: float = 0.2,
+        condition_dim: int = 0,
+        join: Join = "projection",
     ) -> None:
-        super().__init__()
+        super().__init__(image_shape, condition_dim, join)
         layers: list[nn.Module] = [nn.Flatten()]
-        for width_in, width_out in zip([math.prod(image_shape), *hidden], hidden, strict=False):
+        for width_in, width_out in zip([math.prod(self.plane.shape), *hidden], hidden, strict=False):
             layers += [nn.Linear(width_in, width_out), nn.LeakyReLU(negative_slope, inplace=True)]
-        self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], 1))
-
-    def forward(self, image: Float[Tensor, batch * sample]) -> Float[Tensor, " batch"]:
-        return self.layers(image).squeeze(1)
+        self.wire(nn.Sequential(*layers), hidden[-1])

@@ -42,6 +42,10 @@ def fit(model, max_steps=12, **arguments):
     return runner
 
 
+def z(purpose, step):
+    return torch.randn(32, 6, generator=rng.generator("latent", purpose, 5, step))
+
+
 def plain_loop(max_steps, n_critic, clip=None, r1_weight=0.0):
     """Textbook alternation: every gradient computed, detach for D's fakes, torch's BCE."""
     generator, discriminator = networks()
@@ -52,7 +56,7 @@ def plain_loop(max_steps, n_critic, clip=None, r1_weight=0.0):
     ones, zeros = torch.ones(32), torch.zeros(32)
     for step in range(max_steps):
         real = next(stream)[0].float() / 127.5 - 1
-        fake = generator(rng.normal(32, 6, "latent", 5, step, "discriminator"))
+        fake = generator(z("discriminator", step))
         d_loss = bce(discriminator(real), ones) + bce(discriminator(fake.detach()), zeros)
         if r1_weight:
             inputs = real.clone().requires_grad_(True)
@@ -64,7 +68,7 @@ def plain_loop(max_steps, n_critic, clip=None, r1_weight=0.0):
             torch.nn.utils.clip_grad_norm_(discriminator.parameters(), clip)
         d_optimizer.step()
         if (step + 1) % n_critic == 0:
-            g_loss = bce(discriminator(generator(rng.normal(32, 6, "latent", 5, step, "generator"))), ones)
+            g_loss = bce(discriminator(generator(z("generator", step))), ones)
             g_optimizer.zero_grad()
             g_loss.backward()
             if clip:

@@ -5,15 +5,11 @@ import signal
 
 import pytest
 
-from tests.conftest import TINY, training_differences
+from tests.conftest import TINY, WITHOUT_MLP, training_differences
 
 EPOCH = 56  # batches of 32 in the 1,797 digits
-DROPOUT = (
-    "network.discriminator._target_=helpers.DropoutDiscriminator",
-    "~network.discriminator.hidden",
-    "~network.discriminator.negative_slope",
-)
-BASE = (*(o for o in TINY if not o.startswith("network.discriminator")), *DROPOUT, "trainer.max_steps=125")
+DROPOUT = "network.discriminator._target_=helpers.DropoutDiscriminator"
+BASE = (*WITHOUT_MLP, DROPOUT, "trainer.max_steps=125")
 LOG = "+callbacks.log={_target_: helpers.LossLog, path: '${run_dir}/losses'}"
 
 

@@ -1,0 +1,56 @@
+"""Pictures of a one-dimensional GAN: what is true, what is generated, and what the discriminator thinks."""
+
+from __future__ import annotations
+
+import torch
+from lightning import Trainer
+from lightning.pytorch.utilities import rank_zero_only
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from gan_lightning import pictures, rng
+from gan_lightning.callbacks.samples import SampleGrid
+from gan_lightning.data import DrawnData
+from gan_lightning.models import GAN
+from gan_lightning.pictures import Picture
+
+
+class DensityPlot(SampleGrid):
+    """The densities of data and generated samples with D(x), as `samples` over [-6, 6], at the end as `density`
+    over [-8, 8]; `num` is the number of samples behind each density. Arguments as of `SampleGrid`.
+    """
+
+    POINTS = 10_000  # where D is evaluated
+    BINS = 100
+
+    def paint(self, trainer: Trainer, model: GAN) -> Picture:
+        return self._plot(trainer, model, 6.0)
+
+    @rank_zero_only
+    def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
+        super().on_train_end(trainer, pl_module)
+        self.publish(trainer, "density", "density.png", self._plot(trainer, pl_module, 8.0))
+
+    def _plot(self, trainer: Trainer, model: GAN, limit: float) -> Picture:
+        data: DrawnData = trainer.datamodule  # type: ignore[attr-defined]
+        true = data.draw(self.num, rng.generator("density", self.seed))
+        generated = torch.cat(list(model.samples(self.num, self.seed))).cpu()
+        x = torch.linspace(-limit, limit, self.POINTS)
+        with torch.no_grad():
+            boundary = model.discriminator(x.unsqueeze(1).to(model.device)).sigmoid().cpu()
+
+        def draw(axes: Axes) -> None:
+            axes.plot(x, boundary, label="decision boundary D(x)")
+            for samples, name in ((true, "data"), (generated, "generated")):
+                label = f"{name}: {samples.mean():.2f} ± {samples.std():.2f}"
+                axes.plot(*self._histogram(samples, limit), label=label)
+            axes.set(xlim=(-limit, limit), ylim=(0, 1.4), xlabel="x", ylabel="probability, density")
+            axes.set_title(f"batch {trainer.global_step}")
+            axes.legend(loc="upper left")
+
+        return pictures.plot(draw)
+
+    def _histogram(self, samples: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+        counts, edges = torch.histogram(samples.flatten(), self.BINS, range=(-limit, limit))
+        width = 2 * limit / self.BINS
+        return (edges[:-1] + edges[1:]) / 2, counts / (len(samples) * width)

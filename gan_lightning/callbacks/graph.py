@@ -1,0 +1,39 @@
+"""A drawing of the networks."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from lightning import Callback, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor, nn
+
+from gan_lightning.models import GAN
+
+
+class NetworkGraph(Callback):
+    """Draws generator and discriminator, one behind the other, into TensorBoard's graph tab."""
+
+    @rank_zero_only
+    def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
+        latents = pl_module.sample_latents(2, seed=0).to(pl_module.device)
+        condition = pl_module.sample_conditions(2, seed=0)
+        inputs = (latents,) if condition is None else (latents, condition.to(pl_module.device))
+        chain = _Chain(pl_module.generator, pl_module.discriminator).eval()
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                with warnings.catch_warnings(), torch.no_grad():
+                    warnings.simplefilter("ignore")  # the tracer that TensorBoard's writer uses is deprecated
+                    logger.experiment.add_graph(chain, inputs)
+        chain.train()
+
+
+class _Chain(nn.Module):
+    def __init__(self, generator: nn.Module, discriminator: nn.Module) -> None:
+        super().__init__()
+        self.generator, self.discriminator = generator, discriminator
+
+    def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self.discriminator(self.generator(z, condition), condition)

@@ -1,0 +1,101 @@
+"""A folder of pictures that a table describes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal
+
+import torch
+from jaxtyping import UInt8
+from PIL import Image, ImageOps
+from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor
+from tqdm.auto import tqdm
+
+from gan_lightning.data.images import ImageData, Images, Labels
+from gan_lightning.data.tags import count, listing, read_tags, tag_names
+from gan_lightning.errors import UserError
+
+
+class TaggedImages(ImageData):
+    """The pictures of a folder, tagged by the texts in its tags.csv.
+
+    The table has the columns file,tags; a text such as "1girl, blue hair, very long hair" gives the tags "blue hair"
+    and "long hair". Pictures without a row, or without a tag in their text, are not labelled.
+
+    Args:
+        image_shape: (channels, height, width) that the model sees; pictures are cropped to its proportions.
+        root: the folder.
+        nouns: what makes a tag together with the word before it.
+        unlabelled: whether pictures without a tag are kept or left out.
+        batch_size: images per step, over all processes together.
+        num_workers: processes that gather batches.
+        seed: keys the order.
+        condition_dim: number of different tags.
+
+    Raises:
+        UserError: at setup, if the table or pictures are missing or wrong; it lists every bad row, or picture.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        root: str,
+        nouns: list[str] | tuple[str, ...] = ("hair", "eyes"),
+        unlabelled: Literal["keep", "drop"] = "keep",
+        batch_size: int = 64,
+        num_workers: int = 0,
+        seed: int = 0,
+        condition_dim: int = 10,
+    ) -> None:
+        super().__init__(image_shape, batch_size, num_workers, seed, condition_dim)
+        self.root = root
+        self.nouns = nouns
+        self.unlabelled = unlabelled
+
+    def condition_names(self) -> Sequence[str]:
+        return tag_names(self.root, self.nouns)
+
+    def load(self) -> tuple[Images, Labels]:
+        tags = read_tags(self.root, self.nouns)
+        if self.unlabelled == "drop":
+            tags = {file: found for file, found in tags.items() if found}
+        names = self.condition_names()
+        labels = torch.tensor([[name in found for name in names] for found in tags.values()], dtype=torch.uint8)
+        return read_pictures(self.root, list(tags), self.image_shape[1:]), labels
+
+
+def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Images:
+    """RGB pictures at (height, width), decoded in parallel: Pillow lets other threads run meanwhile."""
+    images = torch.empty(len(files), 3, *size, dtype=torch.uint8)
+
+    def read(index: int) -> str:
+        try:
+            images[index] = read_picture(Path(root, files[index]), size)
+        except Exception as error:  # decoders of broken files raise all sorts
+            return f"{files[index]}: {error}"
+        return ""
+
+    with ThreadPoolExecutor() as pool:
+        results = pool.map(read, range(len(files)))
+        bar = tqdm(results, total=len(files), desc="reading pictures", leave=False, delay=1)
+        problems = [problem for problem in bar if problem]
+    if problems:
+        title = (
+            f"{Path(root).absolute()} has {count(problems, 'picture')} that cannot be decoded; replace or remove them"
+        )
+        raise UserError(listing(title, problems))
+    return images
+
+
+def read_picture(path: Path, size: Sequence[int]) -> UInt8[Tensor, "3 height width"]:
+    """One picture, upright, on white where it is transparent, its middle resized to (height, width)."""
+    height, width = size
+    with Image.open(path) as opened:
+        picture: Image.Image = ImageOps.exif_transpose(opened)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
+    return pil_to_tensor(ImageOps.fit(picture.convert("RGB"), (width, height), Image.Resampling.BICUBIC))

@@ -1,0 +1,94 @@
+"""How networks are told a condition: the parts that every family shares.
+
+A condition is a vector (batch, condition_dim), one-hot for a class, multi-hot for tags, zero where a sample is not
+labelled. Where condition_dim is 0 the parts change nothing and expect None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+Join = Literal["projection", "plane"]
+"""How a discriminator learns of the condition."""
+
+
+def join_latent(
+    z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None
+) -> Float[Tensor, "batch joined"]:
+    """[z, condition]: Mirza & Osindero 2014 (arXiv:1411.1784), section 3.2."""
+    return z if condition is None else torch.cat([z, condition], 1)
+
+
+class LabelPlane(nn.Module):
+    """Adds one channel to an image, a linear map of the condition: conditioning by concatenation, at the input.
+
+    Args:
+        image_shape: (channels, *size) of a sample.
+        condition_dim: width of the condition; 0 adds nothing.
+
+    Attributes:
+        shape: of a sample with the added channel.
+    """
+
+    def __init__(self, image_shape: Sequence[int], condition_dim: int) -> None:
+        super().__init__()
+        channels, *self.size = image_shape
+        self.shape = (channels + (condition_dim > 0), *self.size)
+        self.plane = nn.Linear(condition_dim, math.prod(self.size)) if condition_dim else None
+
+    def forward(
+        self, image: Float[Tensor, "batch channels *size"], condition: Float[Tensor, "batch condition"] | None
+    ) -> Float[Tensor, "batch joined *size"]:
+        if self.plane is None or condition is None:
+            return image
+        return torch.cat([image, self.plane(condition).view(-1, 1, *self.size)], 1)
+
+
+class LogitHead(nn.Module):
+    """features -> logit = w . features + b + <V condition, features>: Miyato & Koyama 2018 (arXiv:1802.05637), eq. 4.
+
+    Args:
+        features: width of the features.
+        condition_dim: width of the condition; 0 leaves the linear part alone.
+    """
+
+    def __init__(self, features: int, condition_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, 1)
+        self.projection = nn.Linear(condition_dim, features, bias=False) if condition_dim else None
+
+    def forward(
+        self, features: Float[Tensor, "batch features"], condition: Float[Tensor, "batch condition"] | None
+    ) -> Float[Tensor, " batch"]:
+        logits = self.linear(features).squeeze(1)
+        if self.projection is None or condition is None:
+            return logits
+        return logits + (self.projection(condition) * features).sum(1)
+
+
+class ConditionedDiscriminator(nn.Module):
+    """image, condition -> [label plane] -> body -> head: what the discriminators of all families share.
+
+    A family calls `wire` with its body, which maps (batch, *shape) to (batch, features).
+    """
+
+    def __init__(self, image_shape: Sequence[int], condition_dim: int, join: Join) -> None:
+        super().__init__()
+        self.projected = condition_dim if join == "projection" else 0
+        self.plane = LabelPlane(image_shape, condition_dim - self.projected)
+
+    def wire(self, body: nn.Module, features: int) -> None:
+        """Puts the parts in place."""
+        self.body = body
+        self.head = LogitHead(features, self.projected)
+
+    def forward(
+        self, image: Float[Tensor, "batch *sample"], condition: Float[Tensor, "batch condition"] | None = None
+    ) -> Float[Tensor, " batch"]:
+        return self.head(self.body(self.plane(image, condition)), condition)

@@ -1,0 +1,134 @@
+"""Deep convolutional generator and discriminator: Radford et al. 2015 (arXiv:1511.06434), section 3."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, join_latent
+
+
+class DCGANGenerator(nn.Module):
+    """[latent, condition] -> Linear -> transposed convolutions with batch norm -> image, tanh at the end.
+
+    The stages have strides s_1 ... s_n, so that the first feature map is smaller than the image by their product.
+
+    Args:
+        latent_dim: width of z.
+        image_shape: (channels, height, width); height and width are multiples of the strides' product.
+        widths: channels that enter each stage; the last stage gives the image.
+        strides: of the stages.
+        kernel: their size.
+        negative_slope: of the LeakyReLU; 0 makes it a ReLU.
+        condition_dim: width of the condition; 0: unconditional.
+
+    Raises:
+        ValueError: the sizes do not fit.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: Sequence[int],
+        widths: Sequence[int] = (256, 128, 64),
+        strides: Sequence[int] = (1, 2, 2),
+        kernel: int = 5,
+        negative_slope: float = 0.0,
+        condition_dim: int = 0,
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        size = _shrunk(image_shape, strides, widths)
+        layers: list[nn.Module] = [
+            nn.Linear(latent_dim + condition_dim, widths[0] * math.prod(size), bias=False),
+            nn.Unflatten(1, (widths[0], *size)),
+        ]
+        for width_in, width_out, stride in zip(widths, [*widths[1:], image_shape[0]], strides, strict=True):
+            padding = -(-(kernel - stride) // 2)  # with output_padding, the size is multiplied by stride exactly
+            layers += [
+                nn.BatchNorm2d(width_in),
+                nn.LeakyReLU(negative_slope, inplace=True),
+                nn.ConvTranspose2d(
+                    width_in, width_out, kernel, stride, padding, 2 * padding - kernel + stride, bias=False
+                ),
+            ]
+        self.layers = nn.Sequential(*layers, nn.Tanh())
+        self.apply(_initialise)
+
+    def forward(
+        self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
+    ) -> Float[Tensor, "batch channels height width"]:
+        return self.layers(join_latent(z, condition))
+
+
+class DCGANDiscriminator(ConditionedDiscriminator):
+    """image -> strided convolutions -> logit, LeakyReLU between.
+
+    Args:
+        image_shape: (channels, height, width).
+        widths: channels that each convolution gives.
+        strides: of the convolutions.
+        kernel: their size.
+        negative_slope: of the LeakyReLU.
+        batch_norm: whether all but the first are batch-normalised.
+        dropout: share of the activations that are dropped after each.
+        condition_dim: width of the condition; 0: unconditional.
+        join: how the condition enters.
+
+    Raises:
+        ValueError: the sizes do not fit.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        widths: Sequence[int] = (64, 128),
+        strides: Sequence[int] = (2, 2),
+        kernel: int = 5,
+        negative_slope: float = 0.2,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        condition_dim: int = 0,
+        join: Join = "projection",
+    ) -> None:
+        super().__init__(image_shape, condition_dim, join)
+        size = _shrunk(image_shape, strides, widths)
+        layers: list[nn.Module] = []
+        for width_in, width_out, stride in zip([self.plane.shape[0], *widths[:-1]], widths, strides, strict=True):
+            layers.append(nn.Conv2d(width_in, width_out, kernel, stride, (kernel - 1) // 2))
+            if batch_norm and len(layers) > 1:
+                layers.append(nn.BatchNorm2d(width_out))
+            layers.append(nn.LeakyReLU(negative_slope, inplace=True))
+            if dropout:
+                layers.append(nn.Dropout(dropout))
+        self.wire(nn.Sequential(*layers, nn.Flatten()), widths[-1] * math.prod(size))
+        self.apply(_initialise)
+
+
+def _shrunk(image_shape: Sequence[int], strides: Sequence[int], widths: Sequence[int]) -> tuple[int, int]:
+    """The size of the smallest feature map."""
+    if len(strides) != len(widths):
+        raise ValueError(f"network.*.strides={list(strides)}: expected one for each of widths={list(widths)}")
+    _, height, width = image_shape
+    factor = math.prod(strides)
+    if height % factor or width % factor:
+        raise ValueError(
+            f"strides={list(strides)} cannot make an image of {height}x{width}: expected multiples of {factor}. "
+            "Change network.*.strides or data.image_shape"
+        )
+    return height // factor, width // factor
+
+
+def _initialise(layer: nn.Module) -> None:
+    """Weights N(0, 0.02), batch-norm scales N(1, 0.02), biases 0: section 4."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+        nn.init.normal_(layer.weight, 0.0, 0.02)
+    elif isinstance(layer, nn.BatchNorm2d):
+        nn.init.normal_(layer.weight, 1.0, 0.02)
+    else:
+        return
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

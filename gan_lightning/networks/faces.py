@@ -1,0 +1,78 @@
+"""The networks of a much-copied exercise: 96x96 faces from tags, the tags as a plane beside the image."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, join_latent
+
+
+class FaceGenerator(nn.Module):
+    """[latent, tags] -> Linear -> a map of twice the image's size -> two convolutions -> a strided one -> image.
+
+    Args:
+        latent_dim: width of z.
+        image_shape: (channels, height, width).
+        widths: channels of the map and after the two convolutions.
+        condition_dim: width of the condition; 0: unconditional.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int,
+        image_shape: Sequence[int],
+        widths: Sequence[int] = (15, 50, 25),
+        condition_dim: int = 0,
+    ) -> None:
+        super().__init__()
+        self.latent_dim = latent_dim
+        channels, height, width = image_shape
+        first, second, third = widths
+        self.layers = nn.Sequential(
+            nn.Linear(latent_dim + condition_dim, first * 4 * height * width),
+            nn.Unflatten(1, (first, 2 * height, 2 * width)),
+            *(nn.BatchNorm2d(first), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(first, second, 3, padding=1), nn.BatchNorm2d(second), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(second, third, 3, padding=1), nn.BatchNorm2d(third), nn.ReLU(inplace=True)),
+            *(nn.Conv2d(third, channels, 2, stride=2), nn.Tanh()),
+        )
+
+    def forward(
+        self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
+    ) -> Float[Tensor, "batch channels height width"]:
+        return self.layers(join_latent(z, condition))
+
+
+class FaceDiscriminator(ConditionedDiscriminator):
+    """image -> two convolutions with average pooling, to a sixth of the size -> Linear -> logit.
+
+    Args:
+        image_shape: (channels, height, width).
+        widths: channels of the two convolutions.
+        hidden: width of the linear layer.
+        condition_dim: width of the condition; 0: unconditional.
+        join: how the condition enters; the exercise's is "plane".
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int],
+        widths: Sequence[int] = (32, 64),
+        hidden: int = 1024,
+        condition_dim: int = 0,
+        join: Join = "plane",
+    ) -> None:
+        super().__init__(image_shape, condition_dim, join)
+        first, second = widths
+        size = [(length // 2 - 2) // 3 + 1 for length in image_shape[1:]]
+        body = nn.Sequential(
+            *(nn.Conv2d(self.plane.shape[0], first, 5, padding=2), nn.LeakyReLU(0.2, inplace=True), nn.AvgPool2d(2)),
+            *(nn.Conv2d(first, second, 5, padding=2), nn.LeakyReLU(0.2, inplace=True), nn.AvgPool2d(2, stride=3)),
+            nn.Flatten(),
+            *(nn.Linear(second * math.prod(size), hidden), nn.LeakyReLU(0.2, inplace=True)),
+        )
+        self.wire(body, hidden)

@@ -1,0 +1,53 @@
+"""The tiny networks of the one-dimensional GAN demonstration known as gan-intro."""
+
+from __future__ import annotations
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gan_lightning.networks.minibatch import MinibatchDiscrimination
+
+
+class ScalarGenerator(nn.Module):
+    """z -> Linear 4 -> softplus -> Linear 1; nothing bounds its samples.
+
+    Args:
+        width: of the hidden layer.
+    """
+
+    latent_dim = 1
+
+    def __init__(self, width: int = 4) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(1, width), nn.Softplus(), nn.Linear(width, 1))
+        self.apply(_initialise)
+
+    def forward(self, z: Float[Tensor, "batch 1"], condition: None = None) -> Float[Tensor, "batch 1"]:
+        return self.layers(z)
+
+
+class ScalarDiscriminator(nn.Module):
+    """x -> three tanh layers -> logit; minibatch discrimination may take the third layer's place.
+
+    Args:
+        width: of the layers.
+        minibatch: whether it does.
+    """
+
+    def __init__(self, width: int = 8, minibatch: bool = False) -> None:
+        super().__init__()
+        third = MinibatchDiscrimination(width) if minibatch else nn.Sequential(nn.Linear(width, width), nn.Tanh())
+        features = width + third.kernels if isinstance(third, MinibatchDiscrimination) else width
+        self.layers = nn.Sequential(
+            *(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh()), third, nn.Linear(features, 1)
+        )
+        self.apply(_initialise)
+
+    def forward(self, x: Float[Tensor, "batch 1"], condition: None = None) -> Float[Tensor, " batch"]:
+        return self.layers(x).squeeze(1)
+
+
+def _initialise(layer: nn.Module) -> None:
+    if isinstance(layer, nn.Linear):
+        nn.init.normal_(layer.weight)
+        nn.init.zeros_(layer.bias)

@@ -178,11 +178,13 @@ def build(config: Config, section: str, **extra: Any) -> Any:
 
 @contextlib.contextmanager
 def suggestions(overrides: Sequence[str]) -> Iterator[None]:
-    """Where Hydra refuses a key of the command line, adds the nearest one that exists."""
+    """Where Hydra refuses a key of the command line, adds the nearest one that exists; shortens other refusals."""
     from hydra.core.hydra_config import HydraConfig
 
     try:
         yield
+    except OmegaConfBaseException as error:  # while the folder of the run is worked out
+        sys.exit(f"error: {error.__cause__ or str(error).splitlines()[0]}")
     except SystemExit as leaving:
         if leaving.code == 1 and not HydraConfig.initialized():
             for line in _suggest(overrides):

@@ -29,6 +29,23 @@ class KillAt(Callback):
             os.kill(os.getpid(), self.number)
 
 
+class CannotStart(Callback):
+    """Fails before the first batch."""
+
+    def on_fit_start(self, *_) -> None:
+        raise RuntimeError("cannot start")
+
+
+class StopAtEpoch(Callback):
+    """Stops training at the end of an epoch, as Lightning's EarlyStopping does."""
+
+    def __init__(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def on_train_epoch_end(self, trainer, *_) -> None:
+        trainer.should_stop = trainer.current_epoch == self.epoch
+
+
 class LossLog(Callback):
     """Appends the exact loss terms of every batch to a file, a line a batch, one file a process."""
 

@@ -44,10 +44,28 @@ def refused(outcome) -> str:
         ("trainer.accelerator=gpu", "trainer.accelerator"),
         ("seed=-1", "seed=-1: expected a whole number from 0"),
         ("data.seed=${sed}", "sed"),
+        ("seed=5000000000", "seed=5000000000: expected a whole number from 0 to 4294967295"),
+        ("data.batch_size=${n}", "n"),
+        ("model.n_critic=${data.num_workers}", "model.n_critic=0: expected a whole number from 1"),
+        ("~logger", "logger=None: expected the options of a group, logger=..."),
+        ("callbacks.ema=5", "callbacks.ema=5: expected options with a _target_, or null"),
+        ("data._target_=null", "data._target_=None: expected the name of a class"),
+        ("trainer.devices=0", "trainer.devices=0: expected a number of devices from 1"),
+        ("trainer.devices=true", "trainer.devices=True: expected a number of devices from 1"),
+        ("trainer.precision=64-true", "trainer.precision='64-true': expected one of 32-true"),
+        ("network.generator.negative_slope=nan", "network.generator.negative_slope=nan: expected a finite number"),
+        ("network.discriminator.image_shape=[1,14,14]", "network.discriminator.image_shape=[1, 14, 14]: expected"),
+        ("~model.penalties.r1.weight", "model.penalties.r1.weight: gan_lightning.penalties.r1 needs this argument"),
+        (
+            "+model.generator_optimizer.wieght_decay=1",
+            "model.generator_optimizer.wieght_decay: torch.optim.Adam has no such argument; did you mean weight_decay?",
+        ),
+        ("+trainer.enable_progress_bar=false", "trainer.enable_progress_bar: is set by the callbacks"),
+        ("data=gaussian_1d model.conditional=true", "model.conditional=True: the data has no labels"),
     ],
 )
 def test_refused_with_its_reason(train, override, message):
-    overrides = (*TINY, override) if "accelerator" not in override else (*TINY[1:], override)
+    overrides = (*TINY, *override.split(" ")) if "accelerator" not in override else (*TINY[1:], override)
     assert message in refused(train("run", *overrides))
 
 

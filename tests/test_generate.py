@@ -1,9 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.generate import main
+from gan_lightning.checkpoint import load_model
+from gan_lightning.generate import between, main
 from tests.conftest import TINY
 
 
@@ -99,6 +102,30 @@ def test_a_target_that_would_run_code(trained, tmp_path, capfd):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "${oc.create:{_target_:os.mkdir,path:'PATH'}}",
+        "${oc.env:HOME}",
+        {"_target_": "gan_lightning.generate.main", "arguments": ["x"]},
+        {"_target_": "torch.load", "f": "x", "weights_only": False},
+        {"_target_": "lightning.pytorch.callbacks.LambdaCallback"},
+    ],
+)
+def test_a_configuration_that_would_do_more_than_build_networks(trained, tmp_path, capfd, hostile):
+    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+    if isinstance(hostile, str):
+        hostile = hostile.replace("PATH", str(tmp_path / "ran"))
+    checkpoint["config"]["model"]["generator_optimizer"]["lr"] = hostile
+    torch.save(checkpoint, tmp_path / "evil.ckpt")
+    if isinstance(hostile, dict):
+        message = refusal(capfd, tmp_path / "evil.ckpt", "--out", tmp_path / "x.png")
+        assert "is not a class that a configuration may name here" in message
+    else:
+        assert load_model(tmp_path / "evil.ckpt").optimizer_arguments["generator"]["lr"] == hostile  # as it stands
+    assert not (tmp_path / "ran").exists()
+
+
 def test_weights_of_another_network(trained, tmp_path, capfd):
     checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
     checkpoint["config"]["model"]["generator"]["hidden"] = [16, 32]
@@ -116,3 +143,52 @@ def test_images_are_not_mixed_with_others(trained, tmp_path, capfd):
 
 def test_an_unknown_format(trained, tmp_path, capfd):
     assert "expected a name that ends in .png or .npz" in refusal(capfd, trained, "--out", tmp_path / "x.jpg")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--device", "gpu5"), "--device gpu5: .*Expected cpu, cuda, cuda:1 or mps"),
+        (("--label", "3"), "--label 3: this model was trained without labels"),
+    ],
+)
+def test_options_that_do_not_fit(trained, tmp_path, capfd, options, message):
+    assert re.search(message, refusal(capfd, trained, "--out", tmp_path / "x.png", *options))
+
+
+def test_a_place_that_cannot_be_written(trained, tmp_path, capfd):
+    (tmp_path / "file").touch()
+    assert "--out" in refusal(capfd, trained, "--out", tmp_path / "file" / "x.png")
+
+
+def test_interpolation_is_spherical(trained, tmp_path):
+    start, end = torch.randn(2, 50, dtype=torch.float64)
+    start, end = start / start.norm(), end / end.norm()
+    path = between(start, end, 5)
+    torch.testing.assert_close(path[0], start)
+    torch.testing.assert_close(path[-1], end)
+    torch.testing.assert_close(path.norm(dim=1), torch.ones(5, dtype=torch.float64))
+    angles = torch.acos((path[1:] * path[:-1]).sum(1))
+    torch.testing.assert_close(angles, angles[:1].expand(4))
+    draw(trained, "--num", 24, "--interpolate", 8, "--out", tmp_path / "x.png")
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (8 * 30 + 2, 3 * 30 + 2)
+
+
+@pytest.fixture
+def conditional(train):
+    return train("run", *TINY, "model.conditional=true", "trainer.max_steps=30").folder
+
+
+def test_a_class(conditional, tmp_path, capfd):
+    for label in ("3", "4"):
+        draw(conditional, "--num", 4, "--label", label, "--out", tmp_path / f"{label}.npz")
+    three, four = (np.load(tmp_path / f"{label}.npz")["images"] for label in "34")
+    assert not np.array_equal(three, four)
+    message = refusal(capfd, conditional, "--label", "12", "--out", tmp_path / "x.png")
+    assert "12: no such label. There are: 0, 1, 2" in message
+
+
+def test_an_interpolation_keeps_one_class_a_row(conditional, tmp_path):
+    draw(conditional, "--num", 16, "--interpolate", 8, "--out", tmp_path / "x.npz")
+    assert np.load(tmp_path / "x.npz")["images"].shape == (16, 1, 28, 28)

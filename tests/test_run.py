@@ -1,9 +1,11 @@
 """What a run leaves, and what its figures say."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import lightning
 import pytest
 import torch
 import yaml
@@ -11,6 +13,9 @@ from PIL import Image
 from safetensors import safe_open
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from gan_lightning.data import Digits
+from gan_lightning.models import GAN
+from gan_lightning.networks import MLPDiscriminator, MLPGenerator
 from tests.conftest import PROJECT, TINY
 
 EXPERIMENTS = sorted(path.stem for path in (PROJECT / "conf" / "experiment").glob("*.yaml"))
@@ -153,6 +158,8 @@ def test_the_objective_is_returned_and_written(train):
     wrong = train("other", *TINY, "trainer.max_steps=5", "objective=los/generator")
     assert wrong.code == 1
     assert "objective=los/generator: nothing of that name was logged" in wrong.output
+    assert wrong.summary["status"] == "finished"  # what was trained is kept all the same
+    assert (wrong.folder / "checkpoints" / "generator.safetensors").exists()
 
 
 def test_a_folder_that_holds_a_run_is_not_overwritten(train):
@@ -183,4 +190,22 @@ def test_help_does_not_import_torch(option):
     command = [sys.executable, "-X", "importtime", "train.py", *option]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)
     assert "model" in result.stdout
-    assert "| torch" not in result.stderr
+    assert not re.search(r"\| +torch$", result.stderr, re.MULTILINE)
+
+
+def test_a_sweep_makes_one_folder_a_job(train_apart, tmp_path):
+    values = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999],[0.0,0.9]")
+    outcome = train_apart("unused", "-m", *TINY, "trainer.max_steps=2", *values)
+    assert outcome.code == 0, outcome.output
+    (sweep,) = (tmp_path / "logs" / "sweeps").iterdir()
+    configs = [yaml.safe_load((sweep / str(job) / "config.yaml").read_text()) for job in range(4)]
+    used = [(config["model"]["optimizer"]["lr"], config["model"]["optimizer"]["betas"]) for config in configs]
+    assert used == [(1e-4, [0.5, 0.999]), (1e-4, [0.0, 0.9]), (2e-4, [0.5, 0.999]), (2e-4, [0.0, 0.9])]
+
+
+def test_a_model_can_be_fitted_twice():
+    model = GAN(MLPGenerator(4, [1, 8, 8], [8]), MLPDiscriminator([1, 8, 8], [8]))
+    for steps in (2, 4):
+        runner = lightning.Trainer(max_steps=steps, accelerator="cpu", logger=False, enable_checkpointing=False)
+        runner.fit(model, Digits([1, 8, 8]))
+        assert runner.global_step == steps

@@ -198,6 +198,8 @@ class GAN(Drawing):
         }
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
         self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
+        for optimizer in self.trainer.optimizers:
+            optimizer._opt_called = True  # type: ignore[attr-defined]  # a schedule may advance before G first moves
         schedulers = self.lr_schedulers() or []
         self._schedulers: list[Any] = schedulers if isinstance(schedulers, list) else [schedulers]
 

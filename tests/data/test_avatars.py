@@ -91,6 +91,14 @@ def test_the_drawing_seed_alone_decides():
     assert not torch.equal(one.train.labels, other.train.labels)
 
 
+def test_torch_keeps_its_threads():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    avatars()
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(threads)
+
+
 def test_more_faces_begin_with_the_same():
     few, many = avatars(count=64), avatars(count=300)
     assert torch.equal(few.train.images, many.train.images[:64])

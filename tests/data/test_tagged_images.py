@@ -87,6 +87,9 @@ def test_other_nouns(folder):
     data.setup()
     assert data.condition_names() == ["yellow eyes"]
     assert data.train.labels.tolist() == [[1], [0], [0], [0]]
+    data = TaggedImages([3, 8, 8], str(folder), ["eyes"], "drop", batch_size=1, condition_dim=1)
+    data.setup()
+    assert data.train.labels.tolist() == [[1]]
 
 
 def test_the_middle_is_cut_out_and_resized(folder):

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from gan_lightning.files import atomic
-from tests.conftest import PROJECT, TINY, environment, training_differences
+from tests.conftest import WITHOUT_MLP, PROJECT, TINY, environment, training_differences
 
 RUN = (*TINY, "trainer.max_steps=60")
 
@@ -70,7 +70,8 @@ def test_a_second_process_on_the_folder_is_refused(tmp_path, train_apart):
 def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(train):
     outcome = train(
         "run",
-        *(WITHOUT_MLP, "trainer.max_steps=2000"),
+        *WITHOUT_MLP,
+        "trainer.max_steps=60",
         "network.discriminator._target_=helpers.ExplodingDiscriminator",
         *("+network.discriminator.call=80", "callbacks.checkpoints.every_n_steps=5"),
     )

@@ -136,4 +136,45 @@ def test_a_truncated_checkpoint_is_refused(train):
 def test_no_run_there(train, tmp_path):
     refused = train("first", f"resume={tmp_path}/nothing")
     assert refused.code == 1
-    assert "config.yaml does not exist. Expected the folder of a run" in refused.output
+    assert "there is no such folder. Expected the folder of a run" in refused.output
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_session_that_cannot_start_leaves_the_folder_as_it_was(train):
+    first = train("first", *TINY, "trainer.max_steps=2")
+    before = (first.folder / "config.yaml").read_text()
+    broken = "+callbacks.broken={_target_: helpers.CannotStart}"
+    assert train("first", f"resume={first.folder}", "trainer.max_steps=4", broken).code == 1
+    assert (first.folder / "config.yaml").read_text() == before
+    assert train("first", f"resume={first.folder}", "trainer.max_steps=4").summary["step"] == 4
+
+
+@pytest.mark.parametrize("change", ["callbacks.ema=null", "trainer.precision=bf16-mixed"])
+def test_what_the_state_depends_on_cannot_change(train, change):
+    first = train("first", *TINY, "trainer.max_steps=2")
+    again = train("first", f"resume={first.folder}", "trainer.max_steps=4", change)
+    assert again.code == 1
+    assert "but not trainer.precision, callbacks.ema" in again.output
+
+
+def test_a_run_is_resumed_in_its_own_folder(train, tmp_path):
+    first = train("first", *TINY, "trainer.max_steps=2")
+    again = train("first", f"resume={first.folder}", "trainer.max_steps=4", f"hydra.run.dir={tmp_path}/other")
+    assert again.code == 1
+    assert "a run is resumed in its own folder" in again.output
+
+
+def test_a_callback_that_stops_at_the_end_of_an_epoch_loses_nothing(train):
+    stop = "+callbacks.stop={_target_: helpers.StopAtEpoch, epoch: 1}"
+    stopped = train("stopped", *TINY, stop, "trainer.max_epochs=3")
+    assert stopped.checkpoint["global_step"] == 2 * EPOCH
+    resumed = train("stopped", f"resume={stopped.folder}", "+callbacks.stop=null")
+    assert training_differences(resumed, train("whole", *TINY, "trainer.max_epochs=3")) == []
+
+
+def test_the_figures_of_earlier_sessions_are_kept(train):
+    options = (*TINY, "logger=csv", "trainer.log_every_n_steps=1")
+    first = train("first", *options, "trainer.max_steps=4")
+    train("first", f"resume={first.folder}", "trainer.max_steps=6")
+    lines = [len(path.read_text().splitlines()) for path in sorted(first.folder.glob("csv*/metrics.csv"))]
+    assert lines == [1 + 4, 1 + 2]

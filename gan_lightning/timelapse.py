@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _show(path: Path) -> None:
     print(path)
-    Image.open(path).show()  # does nothing where there is no screen
+    with Image.open(path) as picture:
+        picture.show()  # does nothing where there is no screen
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from gan_lightning.files import atomic
-from tests.conftest import WITHOUT_MLP, PROJECT, TINY, environment, training_differences
+from tests.conftest import PROJECT, TINY, WITHOUT_MLP, environment, training_differences
 
 RUN = (*TINY, "trainer.max_steps=60")
 

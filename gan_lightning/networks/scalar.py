@@ -13,14 +13,15 @@ class ScalarGenerator(nn.Module):
 
     Args:
         width: of the hidden layer.
+        std: of the normal distribution that the weights start from.
     """
 
     latent_dim = 1
 
-    def __init__(self, width: int = 4) -> None:
+    def __init__(self, width: int = 4, std: float = 1.0) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Linear(1, width), nn.Softplus(), nn.Linear(width, 1))
-        self.apply(_initialise)
+        _initialise(self, std)
 
     def forward(self, z: Float[Tensor, "batch 1"], condition: None = None) -> Float[Tensor, "batch 1"]:
         return self.layers(z)
@@ -32,22 +33,24 @@ class ScalarDiscriminator(nn.Module):
     Args:
         width: of the layers.
         minibatch: whether it does.
+        std: of the normal distribution that the weights of the linear layers start from.
     """
 
-    def __init__(self, width: int = 8, minibatch: bool = False) -> None:
+    def __init__(self, width: int = 8, minibatch: bool = False, std: float = 1.0) -> None:
         super().__init__()
         third = MinibatchDiscrimination(width) if minibatch else nn.Sequential(nn.Linear(width, width), nn.Tanh())
         features = width + third.kernels if isinstance(third, MinibatchDiscrimination) else width
         self.layers = nn.Sequential(
             *(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh()), third, nn.Linear(features, 1)
         )
-        self.apply(_initialise)
+        _initialise(self, std)
 
     def forward(self, x: Float[Tensor, "batch 1"], condition: None = None) -> Float[Tensor, " batch"]:
         return self.layers(x).squeeze(1)
 
 
-def _initialise(layer: nn.Module) -> None:
-    if isinstance(layer, nn.Linear):
-        nn.init.normal_(layer.weight)
-        nn.init.zeros_(layer.bias)
+def _initialise(network: nn.Module, std: float) -> None:
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            nn.init.normal_(layer.weight, std=std)
+            nn.init.zeros_(layer.bias)

@@ -1,6 +1,6 @@
 """Which settings of the one-dimensional GAN match N(4, 0.5), and which collapse; over seeds, as a Markdown table.
 
-    python benchmarks/gaussian_1d.py --seeds 5
+python benchmarks/gaussian_1d.py --seeds 5
 """
 
 from __future__ import annotations

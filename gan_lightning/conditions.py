@@ -41,10 +41,19 @@ class Conditions:
         """Class indices (-1: not labelled) or multi-hot rows as condition vectors."""
         return as_vectors(condition, len(self.names)).float()
 
-    def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "count names"]:
-        """`count` conditions of training samples, on the generator's device."""
-        picks = torch.randint(len(self.examples), (count,), generator=generator, device=generator.device)
-        return self.examples.to(generator.device)[picks].float()
+    def draw(
+        self, count: int, generator: torch.Generator, asked: Float[Tensor, " names"] | None = None
+    ) -> Float[Tensor, "count names"]:
+        """`count` conditions of training samples, of those that hold all that is `asked`, on the generator's device.
+
+        Where no training sample does, each is `asked` itself.
+        """
+        examples = self.examples
+        if asked is not None:
+            holding = (examples >= asked.to(examples)).all(1)
+            examples = examples[holding] if holding.any() else asked.unsqueeze(0)
+        picks = torch.randint(len(examples), (count,), generator=generator, device=generator.device)
+        return examples.to(generator.device)[picks].float()
 
     def distinct(self, most: int) -> Float[Tensor, "rows names"]:
         """At most `most` different conditions that occur, evenly chosen among them."""

@@ -48,13 +48,12 @@ def _asked(model: GAN, options: argparse.Namespace) -> tuple[Tensor, Tensor | No
             raise UserError(f"--label {options.label}: this model was trained without labels (model.conditional=false)")
         told = model.conditions.parse(options.label)
     if not options.interpolate:
-        condition = None if told is None else told.expand(options.num, -1)
         latents = model.sample_latents(options.num, options.seed)
-        return latents, model.sample_conditions(options.num, options.seed, condition)
+        return latents, model.sample_conditions(options.num, options.seed, told)
     rows = -(-options.num // options.interpolate)
     ends = model.sample_latents(2 * rows, options.seed)
     latents = torch.cat([between(start, end, options.interpolate) for start, end in ends.split(2)])
-    condition = model.sample_conditions(rows, options.seed, None if told is None else told.expand(rows, -1))
+    condition = model.sample_conditions(rows, options.seed, told)
     return latents, None if condition is None else condition.repeat_interleave(options.interpolate, 0)
 
 

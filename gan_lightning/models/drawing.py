@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from jaxtyping import Float
@@ -63,23 +64,23 @@ class Drawing(LightningModule):
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
 
     def samples(
-        self, count: int, seed: int, raw: bool = False, condition: Tensor | None = None
+        self, count: int, seed: int, raw: bool = False, asked: Tensor | None = None
     ) -> Iterator[Float[Tensor, "block *sample"]]:
-        """`count` samples in [-1, 1], in blocks; sample i depends on `seed`, i and its condition alone.
+        """`count` samples in [-1, 1], in blocks; sample i depends on `seed`, i and what is `asked` alone.
 
-        Where a conditional model is given no `condition` (count, names), conditions are drawn as in the data.
+        The conditions are those of training samples that hold the labels that are `asked` (names); None: any.
         """
-        return self.decode(self.sample_latents(count, seed), self.sample_conditions(count, seed, condition), raw)
+        return self.decode(self.sample_latents(count, seed), self.sample_conditions(count, seed, asked), raw)
 
     def sample_latents(self, count: int, seed: int) -> Float[Tensor, "count latent"]:
         """Latents of samples 0 to count - 1 of `seed`, on the CPU: the first ones of any larger count."""
         return self._in_blocks(self.prior, count, "samples", seed)
 
-    def sample_conditions(self, count: int, seed: int, condition: Tensor | None = None) -> Tensor | None:
-        """`condition` itself, or where it is missing and needed, `count` conditions of training samples."""
-        if self.conditions is None or condition is not None:
-            return condition
-        return self._in_blocks(self.conditions.draw, count, "conditions", seed)
+    def sample_conditions(self, count: int, seed: int, asked: Tensor | None = None) -> Tensor | None:
+        """The conditions of `samples`; None where the model is not conditional."""
+        if self.conditions is None:
+            return None
+        return self._in_blocks(partial(self.conditions.draw, asked=asked), count, "conditions", seed)
 
     def _in_blocks(self, draw: Draw, count: int, *key: int | str) -> Tensor:
         blocks = range(math.ceil(count / self.BLOCK))

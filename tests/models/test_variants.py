@@ -65,8 +65,7 @@ def test_a_conditional_model_takes_its_vocabulary_from_the_data_and_tells_both_n
     model = GAN(*conditional_networks(), SGD, conditional=True)
     trainer(3).fit(model, Digits(SHAPE, batch_size=32))
     assert model.conditions.names == tuple("0123456789")
-    three = model.conditions.parse("3").expand(4, -1)
-    (drawn,) = model.samples(4, seed=0, condition=three)
+    (drawn,) = model.samples(4, seed=0, asked=model.conditions.parse("3"))
     (free,) = model.samples(4, seed=0)
     assert not torch.allclose(drawn, free)
 

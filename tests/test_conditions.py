@@ -1,0 +1,52 @@
+import pytest
+import torch
+
+from gan_lightning import rng
+from gan_lightning.conditions import Conditions
+from gan_lightning.errors import UserError
+
+TAGS = Conditions(
+    ["blue hair", "red hair", "smile"], torch.tensor([[1, 0, 1], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 0]])
+)
+
+
+def drawn(count, asked=None) -> list[str]:
+    rows = TAGS.draw(count, rng.generator("x"), asked)
+    return [TAGS.describe(row) for row in rows]
+
+
+def test_unlabelled_samples_are_no_examples():
+    assert set(drawn(200)) == {"blue hair, smile", "blue hair", "red hair"}
+
+
+def test_what_is_not_asked_varies_as_in_the_data():
+    assert set(drawn(200, TAGS.parse("Blue hair"))) == {"blue hair, smile", "blue hair"}
+    assert set(drawn(9, TAGS.parse("blue hair, smile"))) == {"blue hair, smile"}
+
+
+def test_what_never_occurs_is_taken_as_asked():
+    assert set(drawn(9, TAGS.parse("red hair, smile"))) == {"red hair, smile"}
+
+
+def test_an_unknown_name():
+    with pytest.raises(UserError, match=r"green hair: no such label\. There are: blue hair, red hair, smile"):
+        TAGS.parse("green hair, smile")
+
+
+def test_class_indices_become_one_hot_rows_and_unlabelled_ones_zero():
+    classes = Conditions("abc", torch.eye(3))
+    expected = torch.tensor([[0, 0, 1], [0, 0, 0], [1, 0, 0]]).float()
+    assert torch.equal(classes.vectors(torch.tensor([2, -1, 0])), expected)
+    assert torch.equal(classes.vectors(expected), expected)
+
+
+def test_distinct_conditions_start_with_the_first_class():
+    classes = Conditions([str(n) for n in range(30)], torch.eye(30).repeat(3, 1))
+    assert [classes.describe(row) for row in classes.distinct(10)][:2] == ["0", "3"]
+    assert len(classes.distinct(10)) == 10
+
+
+def test_the_state_makes_it_again():
+    again = Conditions(**TAGS.state())
+    assert again.names == TAGS.names
+    assert torch.equal(again.examples, TAGS.examples)

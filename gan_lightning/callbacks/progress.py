@@ -14,7 +14,7 @@ from gan_lightning.models import GAN
 
 
 class Progress(ProgressBar):
-    """Batches done and to do, time left, images per second, and the losses of both players.
+    """Batches done and to do, time left, images per second, the losses of both players, and the epoch.
 
     Args:
         refresh_seconds: time between two drawings; where nobody watches (no terminal), it is 30 times that.
@@ -58,7 +58,9 @@ class Progress(ProgressBar):
         rate = (step - self._drawn[1]) / (now - self._drawn[0]) * batch_size
         losses = {player[0].upper(): sum(terms.values()) for player, terms in model.terms.items()}
         shown = [f"{name} loss {float(loss):.3f}" for name, loss in losses.items()]
-        self._bar.set_postfix_str(", ".join([f"{rate:,.0f} images/s", *shown]), refresh=False)
+        seconds = trainer.callback_metrics.get("time/epoch")
+        epoch = [f"epoch {trainer.current_epoch + 1}" + (f" ({seconds:.1f} s each)" if seconds is not None else "")]
+        self._bar.set_postfix_str(", ".join([f"{rate:,.0f} images/s", *shown, *epoch]), refresh=False)
         self._bar.update(step - self._bar.n)
         self._bar.refresh()
         self._drawn = (now, step)

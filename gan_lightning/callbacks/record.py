@@ -30,6 +30,7 @@ class Record(Callback):
         self.figures: dict[str, float] = {}
         """The last value of everything logged, once training has ended."""
         self._since = 0.0
+        self._epoch_since: float | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._since = time.monotonic()
@@ -39,10 +40,18 @@ class Record(Callback):
                 indented = "".join(f"    {line}\n" for line in text.splitlines())  # Markdown's code block
                 logger.experiment.add_text("config", indented, trainer.global_step)
 
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
+        resumed_inside = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
+        self._epoch_since = None if resumed_inside else time.monotonic()
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
+        if self._epoch_since is not None:
+            pl_module.log("time/epoch", time.monotonic() - self._epoch_since)
+
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
         figures = {**trainer.callback_metrics, **(pl_module.report() if pl_module.terms else {})}
-        self.figures = {name: float(value) for name, value in figures.items() if name != "step"}
+        self.figures = {name: float(value) for name, value in figures.items() if name != "step" and "time/" not in name}
         final = {name: value for name, value in self.figures.items() if not name.startswith(NO_RESULTS)}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):

@@ -21,7 +21,7 @@ class NetworkGraph(Callback):
         latents = pl_module.sample_latents(2, seed=0).to(pl_module.device)
         condition = pl_module.sample_conditions(2, seed=0)
         inputs = (latents,) if condition is None else (latents, condition.to(pl_module.device))
-        chain = _Chain(pl_module.generator, pl_module.discriminator).eval()
+        chain = Networks(pl_module.generator, pl_module.discriminator).eval()
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 with warnings.catch_warnings(), torch.no_grad():
@@ -30,7 +30,9 @@ class NetworkGraph(Callback):
         chain.train()
 
 
-class _Chain(nn.Module):
+class Networks(nn.Module):
+    """Both in one; its name is the graph's outermost box."""
+
     def __init__(self, generator: nn.Module, discriminator: nn.Module) -> None:
         super().__init__()
         self.generator, self.discriminator = generator, discriminator

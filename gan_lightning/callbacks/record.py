@@ -55,7 +55,8 @@ class Record(Callback):
         final = {name: value for name, value in self.figures.items() if not name.startswith(NO_RESULTS)}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(self.config, final, step=trainer.global_step)
+                varied = {section: self.config[section] for section in ("seed", "data", "model")}
+                logger.log_hyperparams(varied, final, step=trainer.global_step)
 
     def figure(self, name: str | None) -> float | None:
         """The last value of one logged figure; None is nobody's name.

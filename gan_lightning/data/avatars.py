@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, UInt8
@@ -60,15 +60,13 @@ TRAITS = {
 class Avatars(ImageData):
     """Cartoon faces, tagged with the colours of hair and eyes, hair style, mouth, glasses and headwear.
 
+    Good from about 32 pixels. Further arguments as of `ImageData`.
+
     Args:
-        image_shape: (3, height, width), from about 32 pixels.
         count: number of faces that are invented; the first ones are the same whatever the count.
         labelled_share: the part of them that keeps its tags, from 0 to 1.
         unlabelled: whether the others are kept, without tags, or left out.
         drawing_seed: decides on the faces.
-        batch_size: images per step, over all processes together.
-        num_workers: processes that gather batches.
-        seed: keys the order.
         condition_dim: number of tags.
 
     Raises:
@@ -77,17 +75,15 @@ class Avatars(ImageData):
 
     def __init__(
         self,
-        image_shape: Sequence[int],
+        *arguments: Any,
         count: int = 10_000,
         labelled_share: float = 1.0,
         unlabelled: Literal["keep", "drop"] = "keep",
         drawing_seed: int = 0,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
         condition_dim: int = 25,
+        **more: Any,
     ) -> None:
-        super().__init__(image_shape, batch_size, num_workers, seed, condition_dim)
+        super().__init__(*arguments, condition_dim=condition_dim, **more)
         self.count = count
         self.labelled_share = labelled_share
         self.unlabelled = unlabelled

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 from torchvision import datasets
@@ -16,14 +16,11 @@ from gan_lightning.errors import UserError
 class MNIST(ImageData):
     """60,000 handwritten digits, grey 28x28 (LeCun et al. 1998), downloaded on first use.
 
+    Further arguments as of `ImageData`.
+
     Args:
-        image_shape: (channels, height, width) that the model sees.
         root: the folder that holds, or shall hold, MNIST/raw/.
         download: whether to fetch what is missing.
-        batch_size: images per step, over all processes together.
-        num_workers: processes that gather batches.
-        seed: keys the order.
-        condition_dim: number of classes.
 
     Raises:
         UserError: the files are missing and cannot be had.
@@ -31,17 +28,8 @@ class MNIST(ImageData):
 
     DOWNLOAD_TIMEOUT = 10.0  # seconds without an answer; torchvision itself waits for ever
 
-    def __init__(
-        self,
-        image_shape: Sequence[int],
-        root: str = "data",
-        download: bool = True,
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-        condition_dim: int = 10,
-    ) -> None:
-        super().__init__(image_shape, batch_size, num_workers, seed, condition_dim)
+    def __init__(self, *arguments: Any, root: str = "data", download: bool = True, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         self.root = root
         self.download = download
 

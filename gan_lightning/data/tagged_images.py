@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import UInt8
@@ -25,15 +25,12 @@ class TaggedImages(ImageData):
     The table has the columns file,tags; a text such as "1girl, blue hair, very long hair" gives the tags "blue hair"
     and "long hair". Pictures without a row, or without a tag in their text, are not labelled.
 
+    Pictures are cropped to the proportions of `image_shape`. Further arguments as of `ImageData`.
+
     Args:
-        image_shape: (channels, height, width) that the model sees; pictures are cropped to its proportions.
         root: the folder.
         nouns: what makes a tag together with the word before it.
         unlabelled: whether pictures without a tag are kept or left out.
-        batch_size: images per step, over all processes together.
-        num_workers: processes that gather batches.
-        seed: keys the order.
-        condition_dim: number of different tags.
 
     Raises:
         UserError: at setup, if the table or pictures are missing or wrong; it lists every bad row, or picture.
@@ -41,16 +38,13 @@ class TaggedImages(ImageData):
 
     def __init__(
         self,
-        image_shape: Sequence[int],
+        *arguments: Any,
         root: str,
         nouns: list[str] | tuple[str, ...] = ("hair", "eyes"),
         unlabelled: Literal["keep", "drop"] = "keep",
-        batch_size: int = 64,
-        num_workers: int = 0,
-        seed: int = 0,
-        condition_dim: int = 10,
+        **more: Any,
     ) -> None:
-        super().__init__(image_shape, batch_size, num_workers, seed, condition_dim)
+        super().__init__(*arguments, **more)
         self.root = root
         self.nouns = nouns
         self.unlabelled = unlabelled

@@ -7,7 +7,7 @@ from gan_lightning.errors import UserError
 
 
 def avatars(size=32, count=300, **changes):
-    data = Avatars([3, size, size], count, **changes)
+    data = Avatars([3, size, size], count=count, **changes)
     data.setup()
     return data
 
@@ -144,5 +144,5 @@ def test_any_shape(shape):
 
 
 def test_a_wide_picture_has_the_face_in_its_middle():
-    square, wide = Avatars([3, 32, 32], 64), Avatars([3, 32, 48], 64)
+    square, wide = Avatars([3, 32, 32], count=64), Avatars([3, 32, 48], count=64)
     assert torch.equal(square.load()[0], wide.load()[0][..., 8:40])

@@ -34,7 +34,7 @@ def table(root, *rows, header=("file", "tags")):
 
 def tagged(root, size=8, **changes):
     arguments = {"batch_size": 1, "condition_dim": len(tag_names(str(root), NOUNS))} | changes
-    data = TaggedImages([3, size, size], str(root), **arguments)
+    data = TaggedImages([3, size, size], root=str(root), **arguments)
     data.setup()
     return data.train
 
@@ -83,11 +83,11 @@ def test_unlabelled_pictures_are_left_out(folder):
 
 
 def test_other_nouns(folder):
-    data = TaggedImages([3, 8, 8], str(folder), nouns=["eyes"], batch_size=1, condition_dim=1)
+    data = TaggedImages([3, 8, 8], root=str(folder), nouns=["eyes"], batch_size=1, condition_dim=1)
     data.setup()
     assert data.condition_names() == ["yellow eyes"]
     assert data.train.labels.tolist() == [[1], [0], [0], [0]]
-    data = TaggedImages([3, 8, 8], str(folder), ["eyes"], "drop", batch_size=1, condition_dim=1)
+    data = TaggedImages([3, 8, 8], root=str(folder), nouns=["eyes"], unlabelled="drop", batch_size=1, condition_dim=1)
     data.setup()
     assert data.train.labels.tolist() == [[1]]
 

@@ -67,7 +67,6 @@ class Avatars(ImageData):
         labelled_share: the part of them that keeps its tags, from 0 to 1.
         unlabelled: whether the others are kept, without tags, or left out.
         drawing_seed: decides on the faces.
-        condition_dim: number of tags.
 
     Raises:
         UserError: at setup, if count or labelled_share is out of range, or leaves nothing.
@@ -80,10 +79,9 @@ class Avatars(ImageData):
         labelled_share: float = 1.0,
         unlabelled: Literal["keep", "drop"] = "keep",
         drawing_seed: int = 0,
-        condition_dim: int = 25,
         **more: Any,
     ) -> None:
-        super().__init__(*arguments, condition_dim=condition_dim, **more)
+        super().__init__(*arguments, **{"condition_dim": len(self.condition_names())} | more)
         self.count = count
         self.labelled_share = labelled_share
         self.unlabelled = unlabelled

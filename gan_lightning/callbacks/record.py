@@ -45,7 +45,8 @@ class Record(Callback):
         self._epoch_since = None if resumed_inside else time.monotonic()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
-        if self._epoch_since is not None:
+        whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
+        if whole and self._epoch_since is not None:
             pl_module.log("time/epoch", time.monotonic() - self._epoch_since)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]

@@ -178,3 +178,14 @@ def test_the_figures_of_earlier_sessions_are_kept(train):
     train("first", f"resume={first.folder}", "trainer.max_steps=6")
     lines = [len(path.read_text().splitlines()) for path in sorted(first.folder.glob("csv*/metrics.csv"))]
     assert lines == [1 + 4, 1 + 2]
+
+
+def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
+    small = ("network.generator.widths=[8,8,8]", "network.discriminator.widths=[8,8]", "data.batch_size=16")
+    recipe = ("experiment=dcgan_mnist", f"data.root={mnist_root}", *small, "trainer=cpu", "callbacks.samples=null")
+    whole = train("whole", *recipe, "trainer.max_steps=6")
+    first = train("first", *recipe, "trainer.max_steps=3")
+    resumed = train("first", f"resume={first.folder}", "trainer.max_steps=6")
+    assert resumed.code == 0, resumed.output
+    assert training_differences(resumed, whole) == []
+    assert training_differences(whole, train("other", *recipe, "trainer.max_steps=6", "seed=1"))

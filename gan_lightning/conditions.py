@@ -76,6 +76,8 @@ class Conditions:
         unknown = [name for name in asked if name not in known]
         if unknown:
             raise UserError(f"{', '.join(unknown)}: no such label. There are: {', '.join(self.names)}")
+        if len(asked) > 1 and (self.examples.sum(1) == 1).all():
+            raise UserError(f"{text}: a sample has one of these labels; expected one of {', '.join(self.names)}")
         return torch.tensor([float(name in asked) for name in known])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -45,14 +45,15 @@ def _epoch(path: Path) -> int:
 
 
 def thinned(pictures: Sequence[Path]) -> list[Path]:
-    """Fewer and fewer pictures as the film goes on, for most happens early: those where 2 sqrt(i) passes an integer."""
+    """Fewer and fewer pictures as the film goes on, for most happens early: where 2 sqrt(i) rounds up; and the last."""
     frames = [round(2 * math.sqrt(number)) for number in range(len(pictures))]
-    return [path for path, one, before in zip(pictures, frames, [-1, *frames], strict=False) if one > before]
+    kept = [path for path, one, before in zip(pictures, frames, [-1, *frames], strict=False) if one > before]
+    return kept if kept[-1] == pictures[-1] else [*kept, pictures[-1]]
 
 
 def write(pictures: Sequence[Path], stem: Path, fps: int) -> list[Path]:
     """Writes `stem`.gif and `stem`.mp4; the last picture stays for a second."""
-    frames = np.stack(list(_frames(pictures, fps)))
+    frames = _frames([*pictures, *[pictures[-1]] * fps])
     gif, mp4 = stem.with_suffix(".gif"), stem.with_suffix(".mp4")
     with atomic(gif) as path:
         imageio.imwrite(path, frames, extension=".gif", duration=1000 / fps, loop=0)
@@ -63,7 +64,11 @@ def write(pictures: Sequence[Path], stem: Path, fps: int) -> list[Path]:
     return [gif, mp4]
 
 
-def _frames(pictures: Sequence[Path], fps: int) -> Iterator[np.ndarray]:
-    for path in [*pictures, *[pictures[-1]] * fps]:
-        frame = np.asarray(Image.open(path).convert("RGB"))
-        yield np.pad(frame, ((0, len(frame) % 2), (0, frame.shape[1] % 2), (0, 0)))  # MP4 needs even sizes
+def _frames(pictures: Sequence[Path]) -> np.ndarray:
+    """All pictures at the size of the largest; MP4 needs even sizes."""
+    frames = []
+    for path in pictures:
+        with Image.open(path) as image:
+            frames.append(np.asarray(image.convert("RGB")))
+    height, width = (max(frame.shape[axis] + frame.shape[axis] % 2 for frame in frames) for axis in (0, 1))
+    return np.stack([np.pad(f, ((0, height - f.shape[0]), (0, width - f.shape[1]), (0, 0))) for f in frames])

@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pictures = films.pictures_of(samples)
         chosen = films.thinned(pictures) if options.thin else pictures
         written = films.write(chosen, Path(options.out) if options.out else samples / "film", options.fps)
-    except UserError as error:
+    except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
     print(f"{len(chosen)} pictures in {written[0]} and {written[1]}")
 
@@ -42,7 +42,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("run", help="a run folder")
     parser.add_argument("--thin", action="store_true", help="leave out more and more pictures as the film goes on")
-    parser.add_argument("--fps", type=int, default=10, help="pictures per second (default: 10)")
+    parser.add_argument(
+        "--fps",
+        type=int,
+        choices=range(1, 61),
+        default=10,
+        metavar="N",
+        help="pictures per second, 1 to 60 (default: 10)",
+    )
     parser.add_argument("--out", help="where to, without suffix (default: samples/film in the run folder)")
     parser.add_argument("--epoch", type=int, help="instead, show the picture of this epoch; 0: before training")
     return parser

@@ -37,7 +37,9 @@ class DensityPlot(SampleGrid):
         generated = torch.cat(list(model.samples(self.num, self.seed))).cpu()
         x = torch.linspace(-limit, limit, self.POINTS)
         with torch.no_grad():
-            boundary = model.discriminator(x.unsqueeze(1).to(model.device)).sigmoid().cpu()
+            # In batches of the size it knows: minibatch discrimination looks at its neighbours.
+            batches = x.unsqueeze(1).to(model.device).split(data.batch_size)
+            boundary = torch.cat([model.discriminator(batch).sigmoid().cpu() for batch in batches])
 
         def draw(axes: Axes) -> None:
             axes.plot(x, boundary, label="decision boundary D(x)")

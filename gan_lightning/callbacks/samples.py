@@ -89,7 +89,7 @@ class SampleGrid(Callback):
     def publish(self, trainer: Trainer, tag: str, name: str, picture: Picture) -> None:
         """Puts a picture into the folder, with the epoch it was drawn in, and into TensorBoard."""
         origin = PngInfo()
-        origin.add_text("epoch", str(trainer.current_epoch + 1 if trainer.global_step else 0))
+        origin.add_text("epoch", str(math.ceil(trainer.global_step / trainer.num_training_batches)))
         with atomic(self.folder / name) as path:
             to_pil_image(picture).save(path, format="png", pnginfo=origin)
         for logger in trainer.loggers:

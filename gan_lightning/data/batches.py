@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from gan_lightning import rng
+from gan_lightning.errors import UserError
 
 
 class BatchSampler(Sampler[Tensor]):
@@ -57,6 +58,15 @@ class BatchSampler(Sampler[Tensor]):
             start = index * self.batch_size + self.rank * share
             assert order is not None
             yield order[start : start + share]
+
+
+def require_even_shares(batch_size: int, world_size: int) -> None:
+    """Raises a UserError where processes would get different numbers of samples."""
+    if batch_size % world_size:
+        raise UserError(
+            f"data.batch_size={batch_size} cannot be shared evenly by {world_size} processes: "
+            "choose a multiple, or other trainer.devices"
+        )
 
 
 class TensorBatches(Dataset[tuple[Tensor, Tensor]]):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from gan_lightning import rng
-from gan_lightning.data.batches import ResumableLoader
+from gan_lightning.data.batches import ResumableLoader, require_even_shares
 
 
 class DueBatches(Sampler[int]):
@@ -67,6 +67,7 @@ class DrawnData(LightningDataModule):
     def train_dataloader(self) -> ResumableLoader:
         trainer = self.trainer
         world_size, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        require_even_shares(self.batch_size, world_size)
 
         def share(batch: int) -> Tensor:
             whole = self.draw(self.batch_size, rng.generator("data", self.seed, batch))

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from gan_lightning.conditions import Conditions, as_vectors
-from gan_lightning.data.batches import BatchSampler, ResumableLoader, TensorBatches
+from gan_lightning.data.batches import BatchSampler, ResumableLoader, TensorBatches, require_even_shares
 from gan_lightning.errors import UserError
 
 Images = UInt8[Tensor, "count channels height width"]
@@ -82,11 +82,7 @@ class ImageData(LightningDataModule):
         assert self.train is not None
         trainer = self.trainer
         world_size = trainer.world_size if trainer else 1
-        if self.batch_size % world_size:
-            raise UserError(
-                f"data.batch_size={self.batch_size} cannot be shared evenly by {world_size} processes: "
-                "choose a multiple, or other trainer.devices"
-            )
+        require_even_shares(self.batch_size, world_size)
         sampler = BatchSampler(
             size=len(self.train.images),
             batch_size=self.batch_size,

@@ -49,6 +49,13 @@ class DensityMatchingGAN(GAN):
         jitter = 0.01 * torch.rand(count, generator=generator, device=device)
         return (torch.linspace(-8, 8, count, device=device) + jitter).unsqueeze(1)
 
+    def sample_latents(self, count: int, seed: int) -> Float[Tensor, "count 1"]:
+        """As of any model; the strata are shuffled, so that the first latents come from all over the interval."""
+        blocks = math.ceil(count / self.BLOCK)
+        ordered = super().sample_latents(blocks * self.BLOCK, seed).split(self.BLOCK)
+        shuffled = [z[rng.permutation(self.BLOCK, "strata", seed, block)] for block, z in enumerate(ordered)]
+        return torch.cat(shuffled)[:count]
+
     def density(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """p(x) of the data."""
         return torch.exp(-(((x - self.mean) / self.std) ** 2) / 2) / (self.std * math.sqrt(2 * math.pi))

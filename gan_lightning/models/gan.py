@@ -188,7 +188,7 @@ class GAN(Drawing):
     def setup(self, stage: str) -> None:
         if self.conditional and self.conditions is None:
             self.conditions = getattr(self.trainer.datamodule, "conditions", None)  # type: ignore[attr-defined]
-            if self.conditions is None:
+            if self.conditions is None or len(self.conditions.examples) == 0:
                 raise UserError("model.conditional=true: the data has no labels. Choose another data=, or false")
 
     def on_train_start(self) -> None:
@@ -211,6 +211,13 @@ class GAN(Drawing):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if self.conditions:
             checkpoint["conditions"] = self.conditions.state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        saved = checkpoint.get("conditions", {}).get("names")
+        if self.conditions and saved != list(self.conditions.names):
+            raise UserError(
+                f"the data's labels are {list(self.conditions.names)}, the checkpoint's {saved}: see data.root"
+            )
 
     def _networks(self) -> dict[Player, nn.Module]:
         return {"discriminator": self.discriminator, "generator": self.generator}

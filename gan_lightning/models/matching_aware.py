@@ -29,6 +29,8 @@ class MatchingAwareGAN(GAN):
     def __init__(self, *arguments: Any, mismatch: Literal["real", "fake"] = "real", **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.mismatch = mismatch
+        if not self.conditional:
+            raise ValueError("model.conditional=false: the matching-aware GAN needs labels; expected true")
 
     def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         assert condition is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from gan_lightning.errors import UserError
 from gan_lightning.losses import Terms
 from gan_lightning.models.gan import GAN, Player
 
@@ -15,6 +16,11 @@ class SimultaneousGAN(GAN):
 
     Both gradients belong to the same fake batch and the same forward pass; neither player sees the other's step.
     """
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        if self.trainer.precision == "16-mixed":  # its gradient scale would change between the two steps
+            raise UserError("trainer.precision=16-mixed: players that step together need bf16-mixed or 32-true")
 
     def turns(self) -> list[tuple[Player, ...]]:
         return [("discriminator", "generator")] if self.generator_moves else [("discriminator",)]

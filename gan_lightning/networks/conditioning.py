@@ -18,11 +18,28 @@ Join = Literal["projection", "plane"]
 """How a discriminator learns of the condition."""
 
 
-def join_latent(
-    z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None
-) -> Float[Tensor, "batch joined"]:
-    """[z, condition]: Mirza & Osindero 2014 (arXiv:1411.1784), section 3.2."""
-    return z if condition is None else torch.cat([z, condition], 1)
+class JoinLatent(nn.Module):
+    """[z, condition]: Mirza & Osindero 2014 (arXiv:1411.1784), section 3.2; or [z, W condition + b].
+
+    Args:
+        latent_dim: width of z.
+        condition_dim: width of the condition; 0 adds nothing.
+        label_width: width of W condition + b; 0: the condition enters as it is.
+
+    Attributes:
+        width: of what comes out.
+    """
+
+    def __init__(self, latent_dim: int, condition_dim: int, label_width: int = 0) -> None:
+        super().__init__()
+        embedded = condition_dim > 0 and label_width > 0
+        self.embedding = nn.Linear(condition_dim, label_width) if embedded else nn.Identity()
+        self.width = latent_dim + (label_width if embedded else condition_dim)
+
+    def forward(
+        self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None
+    ) -> Float[Tensor, "batch joined"]:
+        return z if condition is None else torch.cat([z, self.embedding(condition)], 1)
 
 
 class LabelPlane(nn.Module):

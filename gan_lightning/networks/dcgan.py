@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, join_latent
+from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
 
 
 class DCGANGenerator(nn.Module):
@@ -24,6 +24,7 @@ class DCGANGenerator(nn.Module):
         kernel: their size.
         negative_slope: of the LeakyReLU; 0 makes it a ReLU.
         condition_dim: width of the condition; 0: unconditional.
+        label_width: what the condition is embedded to before it joins z; 0: it is not.
 
     Raises:
         ValueError: the sizes do not fit.
@@ -38,12 +39,14 @@ class DCGANGenerator(nn.Module):
         kernel: int = 5,
         negative_slope: float = 0.0,
         condition_dim: int = 0,
+        label_width: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        size = _shrunk(image_shape, strides, widths)
+        self.join = JoinLatent(latent_dim, condition_dim, label_width)
+        size = _shrunk(image_shape, strides, widths, kernel)
         layers: list[nn.Module] = [
-            nn.Linear(latent_dim + condition_dim, widths[0] * math.prod(size), bias=False),
+            nn.Linear(self.join.width, widths[0] * math.prod(size), bias=False),
             nn.Unflatten(1, (widths[0], *size)),
         ]
         for width_in, width_out, stride in zip(widths, [*widths[1:], image_shape[0]], strides, strict=True):
@@ -61,7 +64,7 @@ class DCGANGenerator(nn.Module):
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, "batch channels height width"]:
-        return self.layers(join_latent(z, condition))
+        return self.layers(self.join(z, condition))
 
 
 class DCGANDiscriminator(ConditionedDiscriminator):
@@ -95,7 +98,7 @@ class DCGANDiscriminator(ConditionedDiscriminator):
         join: Join = "projection",
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
-        size = _shrunk(image_shape, strides, widths)
+        size = _shrunk(image_shape, strides, widths, kernel)
         layers: list[nn.Module] = []
         for width_in, width_out, stride in zip([self.plane.shape[0], *widths[:-1]], widths, strides, strict=True):
             layers.append(nn.Conv2d(width_in, width_out, kernel, stride, (kernel - 1) // 2))
@@ -108,8 +111,10 @@ class DCGANDiscriminator(ConditionedDiscriminator):
         self.apply(_initialise)
 
 
-def _shrunk(image_shape: Sequence[int], strides: Sequence[int], widths: Sequence[int]) -> tuple[int, int]:
+def _shrunk(image_shape: Sequence[int], strides: Sequence[int], widths: Sequence[int], kernel: int) -> tuple[int, int]:
     """The size of the smallest feature map."""
+    if any((kernel - stride) % 2 and stride % 2 for stride in strides):
+        raise ValueError(f"network.*.kernel={kernel}: expected an odd one where a stride is odd, {list(strides)}")
     if len(strides) != len(widths):
         raise ValueError(f"network.*.strides={list(strides)}: expected one for each of widths={list(widths)}")
     _, height, width = image_shape

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, join_latent
+from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
 
 
 class FaceGenerator(nn.Module):
@@ -19,6 +19,7 @@ class FaceGenerator(nn.Module):
         image_shape: (channels, height, width).
         widths: channels of the map and after the two convolutions.
         condition_dim: width of the condition; 0: unconditional.
+        label_width: what the condition is embedded to before it joins z; 0: it is not.
     """
 
     def __init__(
@@ -27,13 +28,15 @@ class FaceGenerator(nn.Module):
         image_shape: Sequence[int],
         widths: Sequence[int] = (15, 50, 25),
         condition_dim: int = 0,
+        label_width: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+        self.join = JoinLatent(latent_dim, condition_dim, label_width)
         channels, height, width = image_shape
         first, second, third = widths
         self.layers = nn.Sequential(
-            nn.Linear(latent_dim + condition_dim, first * 4 * height * width),
+            nn.Linear(self.join.width, first * 4 * height * width),
             nn.Unflatten(1, (first, 2 * height, 2 * width)),
             *(nn.BatchNorm2d(first), nn.ReLU(inplace=True)),
             *(nn.Conv2d(first, second, 3, padding=1), nn.BatchNorm2d(second), nn.ReLU(inplace=True)),
@@ -44,7 +47,7 @@ class FaceGenerator(nn.Module):
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, "batch channels height width"]:
-        return self.layers(join_latent(z, condition))
+        return self.layers(self.join(z, condition))
 
 
 class FaceDiscriminator(ConditionedDiscriminator):

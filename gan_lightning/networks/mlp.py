@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, join_latent
+from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
 
 
 class MLPGenerator(nn.Module):
@@ -22,6 +22,7 @@ class MLPGenerator(nn.Module):
         batch_norm_eps: added to the variance there.
         negative_slope: of the LeakyReLU; 0 makes it a ReLU.
         condition_dim: width of the condition; 0: unconditional.
+        label_width: what the condition is embedded to before it joins z; 0: it is not.
     """
 
     def __init__(
@@ -33,12 +34,14 @@ class MLPGenerator(nn.Module):
         batch_norm_eps: float = 1e-5,
         negative_slope: float = 0.2,
         condition_dim: int = 0,
+        label_width: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
+        self.join = JoinLatent(latent_dim, condition_dim, label_width)
         self.image_shape = tuple(image_shape)
         layers: list[nn.Module] = []
-        for index, (width_in, width_out) in enumerate(zip([latent_dim + condition_dim, *hidden], hidden, strict=False)):
+        for index, (width_in, width_out) in enumerate(zip([self.join.width, *hidden], hidden, strict=False)):
             layers.append(nn.Linear(width_in, width_out))
             if batch_norm and index > 0:
                 layers.append(nn.BatchNorm1d(width_out, eps=batch_norm_eps))
@@ -49,7 +52,7 @@ class MLPGenerator(nn.Module):
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, "batch *sample"]:
-        return self.layers(join_latent(z, condition)).view(-1, *self.image_shape)
+        return self.layers(self.join(z, condition)).view(-1, *self.image_shape)
 
 
 class MLPDiscriminator(ConditionedDiscriminator):

@@ -215,9 +215,8 @@ class GAN(Drawing):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         saved = checkpoint.get("conditions", {}).get("names")
         if self.conditions and saved != list(self.conditions.names):
-            raise UserError(
-                f"the data's labels are {list(self.conditions.names)}, the checkpoint's {saved}: see data.root"
-            )
+            own = list(self.conditions.names)
+            raise UserError(f"data.root: its labels are {own}; expected those of the checkpoint, {saved}")
 
     def _networks(self) -> dict[Player, nn.Module]:
         return {"discriminator": self.discriminator, "generator": self.generator}

@@ -43,12 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("run", help="a run folder")
     parser.add_argument("--thin", action="store_true", help="leave out more and more pictures as the film goes on")
     parser.add_argument(
-        "--fps",
-        type=int,
-        choices=range(1, 61),
-        default=10,
-        metavar="N",
-        help="pictures per second, 1 to 60 (default: 10)",
+        "--fps", type=int, choices=range(1, 61), default=10, metavar="N", help="pictures per second, 1 to 60 (10)"
     )
     parser.add_argument("--out", help="where to, without suffix (default: samples/film in the run folder)")
     parser.add_argument("--epoch", type=int, help="instead, show the picture of this epoch; 0: before training")

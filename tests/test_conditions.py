@@ -33,6 +33,11 @@ def test_an_unknown_name():
         TAGS.parse("green hair, smile")
 
 
+def test_a_sample_has_one_class():
+    with pytest.raises(UserError, match="1, 2: a sample has one of these labels"):
+        Conditions("123", torch.eye(3)).parse("1, 2")
+
+
 def test_class_indices_become_one_hot_rows_and_unlabelled_ones_zero():
     classes = Conditions("abc", torch.eye(3))
     expected = torch.tensor([[0, 0, 1], [0, 0, 0], [1, 0, 0]]).float()

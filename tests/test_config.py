@@ -61,6 +61,10 @@ def refused(outcome) -> str:
             "model.generator_optimizer.wieght_decay: torch.optim.Adam has no such argument; did you mean weight_decay?",
         ),
         ("+trainer.enable_progress_bar=false", "trainer.enable_progress_bar: is set by the callbacks"),
+        (
+            "data=avatars data.count=64 data.image_shape=[3,32,32] data.labelled_share=0 model=matching_aware",
+            "model.conditional=true: the data has no labels",
+        ),
         ("data=gaussian_1d model.conditional=true", "model.conditional=True: the data has no labels"),
     ],
 )

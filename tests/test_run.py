@@ -209,3 +209,22 @@ def test_a_model_can_be_fitted_twice():
         runner = lightning.Trainer(max_steps=steps, accelerator="cpu", logger=False, enable_checkpointing=False)
         runner.fit(model, Digits([1, 8, 8]))
         assert runner.global_step == steps
+
+
+def test_a_density_is_drawn_with_minibatch_discrimination(train):
+    options = ("experiment=gaussian_1d", "network.discriminator.minibatch=true", "callbacks.film=null")
+    outcome = train("run", *options, "trainer=cpu", "trainer.max_steps=2")
+    assert outcome.code == 0, outcome.output
+    assert (outcome.folder / "samples" / "density.png").exists()
+
+
+def test_a_network_of_ones_own_group(train_apart, tmp_path):
+    (tmp_path / "my_conf" / "network").mkdir(parents=True)
+    (tmp_path / "my_conf" / "network" / "mine.yaml").write_text(
+        "generator: {_target_: gan_lightning.networks.MLPGenerator, latent_dim: 4, image_shape: '${data.image_shape}'}\n"
+        "discriminator: {_target_: helpers.DropoutDiscriminator, image_shape: '${data.image_shape}'}\n"
+    )
+    options = ("network=mine", "trainer=cpu", "trainer.max_steps=2", "callbacks.progress=null", "trainer.devices=2")
+    outcome = train_apart("run", "--config-dir", str(tmp_path / "my_conf"), *options)
+    assert outcome.code == 0, outcome.output
+    assert outcome.summary["step"] == 2

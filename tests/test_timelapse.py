@@ -58,7 +58,7 @@ def test_thinning_follows_the_square_root(tmp_path):
         if round(frame) > last:
             kept.append(path)
             last = round(frame)
-    assert films.thinned(pictures) == kept
+    assert films.thinned(pictures) == [*kept, pictures[-1]]  # the last one always
     assert len(kept) < 20
 
 
@@ -84,3 +84,10 @@ def test_rows_have_captions():
 @pytest.mark.parametrize("dimensions", [1, 2])
 def test_points_are_plotted(dimensions):
     assert picture(torch.randn(100, dimensions)).shape == (3, 500, 800)
+
+
+def test_pictures_of_different_sizes_make_one_film(tmp_path):
+    for number, size in enumerate(((9, 8), (12, 6))):
+        Image.new("RGB", size, "white").save(tmp_path / f"{number}.png")
+    films.write([tmp_path / "0.png", tmp_path / "1.png"], tmp_path / "film", fps=2)
+    assert imageio.imread(tmp_path / "film.gif").shape[1:] == (8, 12, 3)

@@ -12,6 +12,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from gan_lightning import rng
 from gan_lightning.conditions import Conditions
 from gan_lightning.data import Digits, Gaussian1D
+from gan_lightning.errors import UserError
 from gan_lightning.models import GAN, DensityMatchingGAN, MatchingAwareGAN, SimultaneousGAN
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator, ScalarDiscriminator, ScalarGenerator
 from tests.models.test_gan import SGD, SHAPE, networks, trainer
@@ -161,3 +162,32 @@ def test_the_staircase_advances_every_batch():
     runner = trainer(9)
     runner.fit(model, Gaussian1D())
     assert [group["lr"] for o in runner.optimizers for group in o.param_groups] == [0.05 / 4] * 2
+
+
+def test_the_first_samples_come_from_all_over_the_interval():
+    z = density_model().sample_latents(64, seed=0)
+    assert z.min() < -6
+    assert z.max() > 6
+    assert torch.equal(density_model().sample_latents(5, seed=0), z[:5])
+    whole = density_model().sample_latents(10_000, seed=0).squeeze(1).sort().values
+    torch.testing.assert_close(whole, torch.linspace(-8, 8, 10_000), atol=0.011, rtol=0)
+
+
+def test_matching_needs_labels():
+    with pytest.raises(ValueError, match="model.conditional=false: the matching-aware GAN needs labels"):
+        MatchingAwareGAN(*networks())
+
+
+def test_players_that_step_together_refuse_a_scale_that_changes_between_them():
+    model = SimultaneousGAN(*networks(), SGD)
+    model.trainer = type("Half", (), {"precision": "16-mixed"})
+    with pytest.raises(UserError, match="trainer.precision=16-mixed: .*bf16-mixed or 32-true"):
+        model.setup("fit")
+
+
+def test_a_checkpoint_with_other_labels_is_refused():
+    model = GAN(*conditional_networks(), conditional=True)
+    model.conditions = Conditions("ab", torch.eye(2))
+    model.on_load_checkpoint({"conditions": {"names": ["a", "b"]}})
+    with pytest.raises(UserError, match="data.root: its labels are .*'a', 'b'.*; expected .*'b', 'a'"):
+        model.on_load_checkpoint({"conditions": {"names": ["b", "a"]}})

@@ -81,7 +81,17 @@ def test_dcgan_makes_the_size_that_it_is_asked_for(kernel, shape, strides):
     assert DCGANDiscriminator(shape, widths[: len(strides)], strides, kernel)(images).shape == (2,)
 
 
+def test_labels_may_be_embedded_before_they_join():
+    generator = MLPGenerator(4, [1, 2, 2], [6], batch_norm=False, condition_dim=3, label_width=5)
+    assert count(generator) == (3 + 1) * 5 + (4 + 5 + 1) * 6 + (6 + 1) * 4
+    z, condition = torch.randn(2, 4), torch.eye(3)[:2]
+    joined = torch.cat([z, generator.join.embedding(condition)], 1)
+    torch.testing.assert_close(generator(z, condition), generator.layers(joined).view(2, 1, 2, 2))
+
+
 def test_dcgan_refuses_a_size_that_its_strides_cannot_make():
+    with pytest.raises(ValueError, match="kernel=4: expected an odd one where a stride is odd"):
+        DCGANGenerator(5, [1, 28, 28], kernel=4)
     with pytest.raises(ValueError, match=r"30x28: expected multiples of 4.*data.image_shape"):
         DCGANGenerator(5, [1, 30, 28])
     with pytest.raises(ValueError, match=r"strides=\[2\]: expected one for each of widths=\[4, 4\]"):

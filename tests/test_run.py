@@ -221,7 +221,8 @@ def test_a_density_is_drawn_with_minibatch_discrimination(train):
 def test_a_network_of_ones_own_group(train_apart, tmp_path):
     (tmp_path / "my_conf" / "network").mkdir(parents=True)
     (tmp_path / "my_conf" / "network" / "mine.yaml").write_text(
-        "generator: {_target_: gan_lightning.networks.MLPGenerator, latent_dim: 4, image_shape: '${data.image_shape}'}\n"
+        "generator:\n  _target_: gan_lightning.networks.MLPGenerator\n  latent_dim: 4\n"
+        "  image_shape: ${data.image_shape}\n"
         "discriminator: {_target_: helpers.DropoutDiscriminator, image_shape: '${data.image_shape}'}\n"
     )
     options = ("network=mine", "trainer=cpu", "trainer.max_steps=2", "callbacks.progress=null", "trainer.devices=2")

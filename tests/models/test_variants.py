@@ -174,14 +174,14 @@ def test_the_first_samples_come_from_all_over_the_interval():
 
 
 def test_matching_needs_labels():
-    with pytest.raises(ValueError, match="model.conditional=false: the matching-aware GAN needs labels"):
+    with pytest.raises(ValueError, match=r"model\.conditional=false: the matching-aware GAN needs labels"):
         MatchingAwareGAN(*networks())
 
 
 def test_players_that_step_together_refuse_a_scale_that_changes_between_them():
     model = SimultaneousGAN(*networks(), SGD)
     model.trainer = type("Half", (), {"precision": "16-mixed"})
-    with pytest.raises(UserError, match="trainer.precision=16-mixed: .*bf16-mixed or 32-true"):
+    with pytest.raises(UserError, match=r"trainer\.precision=16-mixed: .*bf16-mixed or 32-true"):
         model.setup("fit")
 
 
@@ -189,5 +189,5 @@ def test_a_checkpoint_with_other_labels_is_refused():
     model = GAN(*conditional_networks(), conditional=True)
     model.conditions = Conditions("ab", torch.eye(2))
     model.on_load_checkpoint({"conditions": {"names": ["a", "b"]}})
-    with pytest.raises(UserError, match="data.root: its labels are .*'a', 'b'.*; expected .*'b', 'a'"):
+    with pytest.raises(UserError, match=r"data\.root: its labels are .*'a', 'b'.*; expected .*'b', 'a'"):
         model.on_load_checkpoint({"conditions": {"names": ["b", "a"]}})

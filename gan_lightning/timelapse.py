@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,8 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _show(path: Path) -> None:
     print(path)
-    with Image.open(path) as picture:
-        picture.show()  # does nothing where there is no screen
+    if sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
+        with Image.open(path) as picture:
+            picture.show()
 
 
 def _parser() -> argparse.ArgumentParser:

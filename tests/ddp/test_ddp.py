@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from tests.conftest import TINY
+from tests.conftest import TINY, WITHOUT_MLP
 
 RUN = (*TINY, "trainer.max_steps=20", "data.batch_size=64", "network.generator.batch_norm=false")
 
@@ -56,3 +56,26 @@ def test_every_process_trains_on_its_own_half(train_apart):
     seen = [json.loads((outcome.folder / f"seen.{rank}").read_text()) for rank in (0, 1)]
     assert len(seen[0]) == len(seen[1]) == 3 * 16
     assert not set(seen[0]) & set(seen[1])
+
+
+def test_a_job_that_fails_leaves_the_rest_of_its_sweep(train_apart, tmp_path):
+    options = (*WITHOUT_MLP, "network.discriminator._target_=helpers.ExplodingDiscriminator", "trainer.max_steps=5")
+    jobs = ("+network.discriminator.call=7,1000", f"hydra.sweep.dir={tmp_path}/sweep")
+    outcome = train_apart("unused", "-m", *options, *jobs, "trainer.devices=2")
+    assert outcome.code == 1
+    statuses = [json.loads((tmp_path / "sweep" / str(job) / "summary.json").read_text())["status"] for job in (0, 1)]
+    assert statuses == ["failed", "finished"]
+
+
+def test_each_job_of_a_sweep_trains_all_its_processes_with_its_own_values(train_apart, tmp_path):
+    dump = "+callbacks.dump={_target_: helpers.Dump, path: '${run_dir}/state'}"
+    jobs = ("seed=0,1", f"hydra.sweep.dir={tmp_path}/sweep", dump)
+    outcome = train_apart("unused", "-m", *RUN, *jobs, "trainer.devices=2")
+    assert outcome.code == 0, outcome.output
+    states = [
+        [torch.load(tmp_path / "sweep" / str(job) / f"state.{rank}", weights_only=True) for rank in (0, 1)]
+        for job in (0, 1)
+    ]
+    for first, second in states:
+        assert all(torch.equal(first[name], second[name]) for name in first)
+    assert any(not torch.equal(states[0][0][name], states[1][0][name]) for name in states[0][0])

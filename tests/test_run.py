@@ -203,6 +203,16 @@ def test_a_sweep_makes_one_folder_a_job(train_apart, tmp_path):
     assert used == [(1e-4, [0.5, 0.999]), (1e-4, [0.0, 0.9]), (2e-4, [0.5, 0.999]), (2e-4, [0.0, 0.9])]
 
 
+def test_the_sweep_of_tag_widths(train_apart, tmp_path):
+    small = ("data.count=64", "callbacks.samples=null", "callbacks.progress=null", "trainer.max_steps=1")
+    options = ("experiment=cgan_tags_small", "trainer=cpu", *small, f"hydra.sweep.dir={tmp_path}/sweep")
+    outcome = train_apart("unused", "sweep=tag_widths", *options)
+    assert outcome.code == 0, outcome.output
+    configs = [yaml.safe_load(path.read_text()) for path in (tmp_path / "sweep").glob("*/config.yaml")]
+    widths = {(c["network"]["generator"]["latent_dim"], c["network"]["generator"]["label_width"]) for c in configs}
+    assert len(configs) == len(widths) == 9
+
+
 def test_a_model_can_be_fitted_twice():
     model = GAN(MLPGenerator(4, [1, 8, 8], [8]), MLPDiscriminator([1, 8, 8], [8]))
     for steps in (2, 4):

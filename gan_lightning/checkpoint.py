@@ -80,7 +80,11 @@ def load_weights(module: nn.Module, weights: dict[str, Any], origin: Path) -> No
 
 def load_model(path: Path) -> GAN:
     """The trained model, rebuilt from the checkpoint alone, on the CPU."""
-    checkpoint = read(path)
+    return restore(read(path), path)
+
+
+def restore(checkpoint: Checkpoint, path: Path) -> GAN:
+    """The trained model of a checkpoint that was read from `path`."""
     weights = checkpoint["state_dict"]
     model: GAN = config.build(checkpoint["config"], "model")
     if any(name.startswith("generator_ema.") for name in weights):

@@ -37,6 +37,20 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
+def cache_folder() -> Path:
+    """Where things are kept that can be made again: $GAN_LIGHTNING_CACHE, else the user's cache."""
+    users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("GAN_LIGHTNING_CACHE") or Path(users, "gan_lightning"))
+
+
+@contextlib.contextmanager
+def making(path: Path) -> Iterator[None]:
+    """Lets one process at a time make a file; the others wait, then find it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        yield
+
+
 class RunFolder:
     """The files of one run, by name."""
 

@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         out = Path(options.out)
         kind = _kind(options.out)
-        model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(_device(options.device))
+        model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(device_of(options.device))
         latents, condition = _asked(model, options)
         columns = options.interpolate or math.ceil(math.sqrt(len(latents)))
         write(draw(model, latents, condition, options.raw), out, kind, columns)
@@ -107,7 +107,8 @@ def _kind(out: str) -> Literal["npz", "png", "folder"]:
     return "png" if suffix == ".png" else "npz"
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """The device that `--device` names."""
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -116,7 +117,8 @@ def _device(name: str) -> torch.device:
     return device
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """Argparse's type of whole numbers from 1."""
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
@@ -130,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         "not depend on how many are drawn.",
     )
     parser.add_argument("checkpoint", help="a run folder, or a .ckpt file")
-    parser.add_argument("--num", type=_positive, default=64, help="how many images (default: 64)")
+    parser.add_argument("--num", type=positive, default=64, help="how many images (default: 64)")
     parser.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     parser.add_argument(
         "--out", default="grid.png", help="x.png: a grid; x.npz: uint8, N x C x H x W; else a folder of PNGs"
@@ -139,7 +141,7 @@ def _parser() -> argparse.ArgumentParser:
         "--label", "--tags", help="of a conditional model: a class, or tags such as 'blue hair, yellow eyes'"
     )
     parser.add_argument(
-        "--interpolate", type=_positive, metavar="STEPS", help="rows of so many images from one latent to another"
+        "--interpolate", type=positive, metavar="STEPS", help="rows of so many images from one latent to another"
     )
     parser.add_argument("--raw", action="store_true", help="the last weights, where the default is their average (EMA)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")

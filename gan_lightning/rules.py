@@ -64,6 +64,7 @@ RULES: dict[str, Rule] = {
     "keep_every_n_steps": _EVERY,
     "kernel": _WHOLE,
     "latent_dim": _WHOLE,
+    "limit": (_optional(_whole(1)), "a whole number from 1, or null for all"),
     "log_every_n_steps": _WHOLE,
     "lr": (_number(0, open_low=True), "a number above 0"),
     "max_epochs": _LIMIT,
@@ -75,6 +76,7 @@ RULES: dict[str, Rule] = {
     "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
     "seed": (_whole(0, 2**32), "a whole number from 0 to 4294967295"),
     "strides": (_all(_whole(1)), "a list of whole numbers from 1"),
+    "test_share": _SHARE,
     "weight": (_number(0), "a number from 0"),
     "widths": (_all(_whole(1)), "a list of whole numbers from 1"),
 }
@@ -115,6 +117,7 @@ def cross_problems(config: Config) -> Iterator[str]:
     yield from _trainer_problems(config["trainer"])
     yield from _batch_problems(config["trainer"], config["data"].get("batch_size"))
     yield from _optimizer_problems(config["model"])
+    yield from _figure_problems(config)
     if config["model"].get("conditional") and not config["data"].get("condition_dim"):
         yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
     for player in ("generator", "discriminator"):
@@ -124,6 +127,21 @@ def cross_problems(config: Config) -> Iterator[str]:
                 f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape="
                 f"{config['data'].get('image_shape')}"
             )
+
+
+def _figure_problems(config: Config) -> Iterator[str]:
+    """Figures of quality that nobody computes."""
+    from gan_lightning.metrics.figures import FIGURES
+
+    monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
+    for key, name in (("objective", config.get("objective")), ("callbacks.checkpoints.monitor", monitor)):
+        if not isinstance(name, str) or not name.startswith("metric/"):
+            continue
+        if name.removeprefix("metric/") not in FIGURES:
+            known = ", ".join(f"metric/{figure}" for figure in FIGURES)
+            yield f"{key}={name}: there is no such figure. There are: {known}"
+        elif not config["callbacks"].get("evaluation"):
+            yield f"{key}={name}: nothing computes it; add metrics=classifier"
 
 
 def _trainer_problems(trainer: Config) -> Iterator[str]:

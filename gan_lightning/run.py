@@ -24,7 +24,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from gan_lightning import checkpoint, resume
-from gan_lightning.callbacks import GracefulStop, Record
+from gan_lightning.callbacks import Evaluation, GracefulStop, Record
 from gan_lightning.checkpoint import AtomicCheckpointIO
 from gan_lightning.config import Config, build, check
 from gan_lightning.distributed import GANStrategy
@@ -80,6 +80,9 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     record, stop = Record(config), GracefulStop()
     summary = Summary(config, folder, record)
     trainer = _trainer(config, [record, stop, summary], step if start else None)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, Evaluation):  # here, for the same reason
+            callback.prepare(data, trainer.strategy.root_device)
     planned = _planned_batches(trainer, len(data.train_dataloader()))
     if start and step >= planned:
         print(f"{folder.path} is finished, {step} batches. To train longer, add trainer.max_steps={2 * step}")

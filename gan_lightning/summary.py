@@ -14,7 +14,7 @@ import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from gan_lightning.callbacks import Record
+from gan_lightning.callbacks import Checkpoints, Record
 from gan_lightning.config import Config
 from gan_lightning.files import RunFolder, atomic
 
@@ -53,6 +53,7 @@ class Summary(Callback):
             "seconds": round(seconds, 3),
             "images_per_second": round(images / seconds, 1) if seconds else None,
             "final": self.record.figures,
+            "best": next((c.best for c in self.trainer.checkpoint_callbacks if isinstance(c, Checkpoints)), None),
             "objective": None,
             "seed": self.config["seed"],
             "processes": self.trainer.world_size,
@@ -76,11 +77,20 @@ class Summary(Callback):
                 f"{'stopped' if interrupted else 'finished'} after {figures['step']:,} batches in "
                 f"{timedelta(seconds=round(figures['seconds']))}: "
                 f"{figures['images_per_second'] or 0:,.0f} images/s, {losses}",
+                *self._quality(figures),
                 f"  look      {folder}/samples/, or: tensorboard --logdir {folder}",
                 f"  generate  python -m gan_lightning.generate {folder} --num 64 --out grid.png",
+                f"  evaluate  python -m gan_lightning.evaluate {folder}",
                 f"  resume    python train.py resume={folder}{further}",
             ]
         )
+
+    def _quality(self, figures: dict[str, Any]) -> list[str]:
+        """A line on the figures of quality, where there are any."""
+        found = [f"{name.removeprefix('metric/')} {v:.4g}" for name, v in figures["final"].items() if "metric/" in name]
+        best = figures["best"]
+        note = f"; best.ckpt: {best['figure']} {best['value']:.4g} at batch {best['step']:,}" if best else ""
+        return [f"  quality   {', '.join(found)}{note}"] if found else []
 
 
 def _git_commit() -> str | None:

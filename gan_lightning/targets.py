@@ -19,7 +19,7 @@ _CALLABLE = {
     "data": {"gan_lightning.data"},
     "network": {"gan_lightning.networks"} | _LAYERS,
     "model": {"gan_lightning.models", "gan_lightning.networks", "gan_lightning.penalties"} | _LAYERS,
-    "callbacks": {"gan_lightning.callbacks", "lightning.pytorch.callbacks"},
+    "callbacks": {"gan_lightning.callbacks", "gan_lightning.metrics", "lightning.pytorch.callbacks"},
     "logger": {"lightning.pytorch.loggers"},
     "trainer": {"lightning", "lightning.pytorch", "lightning.pytorch.profilers"},
 }

@@ -11,6 +11,7 @@ import os  # noqa: E402
 import runpy  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 
@@ -57,6 +58,15 @@ class Outcome:
 def environment() -> dict[str, str]:
     """For processes of their own: the tests' helpers may be named in a configuration."""
     return os.environ | {"PYTHONPATH": str(TESTS), "GAN_LIGHTNING_TRUST": "helpers", "OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(autouse=True, scope="session")
+def cache(tmp_path_factory) -> Iterator[Path]:
+    """A cache of the tests' own."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAN_LIGHTNING_CACHE", str(folder))
+        yield folder
 
 
 @pytest.fixture

@@ -22,14 +22,17 @@ ALLOWED = {
     "distributed": set(),
     "models": {"errors", "losses", "penalties", "rng", "conditions", "distributed"},
     "data": {"errors", "rng", "conditions", "files"},
-    "callbacks": LOW | {"models", "data"},
+    "metrics": {"errors", "files", "rng", "data", "models"},
+    "callbacks": LOW | {"models", "data", "metrics"},
     "targets": set(),
-    "rules": {"targets"},
+    "rules": {"targets", "metrics"},
     "config": {"errors", "rules", "targets", "data"},
     "checkpoint": LOW | {"models", "config"},
     "resume": LOW | {"checkpoint", "config", "targets"},
     "summary": LOW | {"callbacks", "config"},
     "generate": LOW | {"checkpoint", "data", "models"},
+    "certificate": LOW | {"config", "metrics"},
+    "evaluate": LOW | {"certificate", "checkpoint", "config", "data", "generate", "metrics", "models"},
     "timelapse": LOW,
 }
 FOREIGN = {
@@ -38,8 +41,10 @@ FOREIGN = {
     "networks": {"lightning", "hydra", "omegaconf"},
     "models": {"hydra", "omegaconf"},
     "data": {"hydra", "omegaconf"},
+    "metrics": {"hydra", "omegaconf"},
     "callbacks": {"hydra", "omegaconf"},
     "generate": {"hydra", "omegaconf"},
+    "evaluate": {"hydra", "omegaconf"},
     "checkpoint": {"hydra", "omegaconf"},
 }
 

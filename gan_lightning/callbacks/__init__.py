@@ -3,6 +3,7 @@
 from gan_lightning.callbacks.checkpoints import Checkpoints
 from gan_lightning.callbacks.density import DensityPlot
 from gan_lightning.callbacks.ema import GeneratorEMA
+from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.film import Film
 from gan_lightning.callbacks.graph import NetworkGraph
 from gan_lightning.callbacks.progress import Progress
@@ -13,6 +14,7 @@ from gan_lightning.callbacks.stop import GracefulStop
 __all__ = [
     "Checkpoints",
     "DensityPlot",
+    "Evaluation",
     "Film",
     "GeneratorEMA",
     "GracefulStop",

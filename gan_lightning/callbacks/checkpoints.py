@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from gan_lightning.callbacks.cadence import due
+from gan_lightning.callbacks.cadence import completes, due
 
 
 class Checkpoints(Checkpoint):
     """Writes `checkpoints/last.ckpt`, and keeps others for good as `checkpoints/step_00000500.ckpt`.
+
+    With `monitor`, `checkpoints/best.ckpt` is the state at which that figure was best.
 
     Always at the end of a batch, and after every other callback has acted on it, so that a checkpoint is the state
     between two batches. Lightning's own ModelCheckpoint warns at every save under manual optimisation and
@@ -23,6 +25,8 @@ class Checkpoints(Checkpoint):
         every_n_steps: batches between two writings of `last.ckpt`; it is written at the end in any case.
         keep_every_n_steps: batches between checkpoints that are kept.
         keep_every_n_epochs: epochs between checkpoints that are kept.
+        monitor: the logged figure that decides which checkpoint is the best, such as metric/fid; None: no matter.
+        mode: whether smaller (min) or larger (max) is better.
     """
 
     def __init__(
@@ -31,23 +35,52 @@ class Checkpoints(Checkpoint):
         every_n_steps: int | None = 1000,
         keep_every_n_steps: int | None = None,
         keep_every_n_epochs: int | None = None,
+        monitor: str | None = None,
+        mode: Literal["min", "max"] = "min",
     ) -> None:
         self.folder = Path(folder, "checkpoints")
         self.every_n_steps = every_n_steps
         self.keep_every_n_steps = keep_every_n_steps
         self.keep_every_n_epochs = keep_every_n_epochs
+        self.monitor = monitor
+        self.mode = mode
+        self.best: dict[str, Any] | None = None
+        """Figure, value and step of the best checkpoint."""
         self._saved_at = -1
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         keep = due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
         if keep:
             self._save(trainer, self.folder / f"step_{trainer.global_step:08d}.ckpt")
-        if keep or due(trainer, self.every_n_steps, None) or _is_last(trainer):
+        best = self._is_best(trainer)
+        if best:
+            self._save(trainer, self.folder / "best.ckpt")
+        ends = trainer.should_stop or completes(trainer)
+        if keep or best or ends or due(trainer, self.every_n_steps, None):
             self._save(trainer, self.folder / "last.ckpt")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._saved_at != trainer.global_step:  # another callback stopped training at the end of an epoch
             self._save(trainer, self.folder / "last.ckpt")
+
+    def _is_best(self, trainer: Trainer) -> bool:
+        """Whether the monitored figure is better than ever; remembers it."""
+        figure = trainer.callback_metrics.get(self.monitor) if self.monitor else None
+        if figure is None or not figure.isfinite():
+            return False
+        value = figure.item()
+        if self.best is not None and (
+            value >= self.best["value"] if self.mode == "min" else value <= self.best["value"]
+        ):
+            return False
+        self.best = {"figure": self.monitor, "value": value, "step": trainer.global_step}
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = state_dict["best"]
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["batches_per_epoch"] = int(trainer.num_training_batches)
@@ -81,11 +114,3 @@ class Checkpoints(Checkpoint):
                 )
         trainer.save_checkpoint(path)
         self._saved_at = trainer.global_step
-
-
-def _is_last(trainer: Trainer) -> bool:
-    """Whether training stops after this batch."""
-    if trainer.should_stop or trainer.global_step == trainer.max_steps:
-        return True
-    ends_epoch = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
-    return ends_epoch and trainer.current_epoch + 1 == trainer.max_epochs

@@ -30,7 +30,7 @@ from gan_lightning.data.avatar_colours import (
     hue,
     plane,
 )
-from gan_lightning.data.images import ImageData, Images, Labels
+from gan_lightning.data.images import ImageData, Images, Labels, Split
 from gan_lightning.errors import UserError
 
 TRAITS = {
@@ -90,9 +90,12 @@ class Avatars(ImageData):
     def condition_names(self) -> Sequence[str]:
         return [tag for group in GROUPS.values() for tag in group]
 
-    def load(self) -> tuple[Images, Labels]:
+    def load(self, split: Split) -> tuple[Images, Labels]:
         if self.count < 1:
             raise UserError(f"data.count={self.count}: expected a whole number from 1")
+        if split == "test":
+            tags, traits = invent(max(self.count // 5, 1), rng.mix("test", self.drawing_seed))
+            return draw(tags, traits, self.image_shape[1:]), tags
         kept = round(self.labelled_share * self.count)
         if not 0 <= self.labelled_share <= 1 or (kept == 0 and self.unlabelled == "drop"):
             problem = "expected a number from 0 to 1; with data.unlabelled=drop, one that keeps a face"

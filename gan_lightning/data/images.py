@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import torch
 from jaxtyping import Float, Int64, UInt8
@@ -15,6 +15,7 @@ from gan_lightning.conditions import Conditions, as_vectors
 from gan_lightning.data.batches import BatchSampler, ResumableLoader, TensorBatches, require_even_shares
 from gan_lightning.errors import UserError
 
+Split = Literal["train", "test"]
 Images = UInt8[Tensor, "count channels height width"]
 Labels = Int64[Tensor, " count"] | UInt8[Tensor, "count names"]
 """Class indices, or multi-hot rows; -1, or a row of zeros, where a sample is not labelled."""
@@ -24,7 +25,7 @@ class ImageData(LightningDataModule):
     """Labelled images held as uint8; batches reach the model as (images in [-1, 1], labels).
 
     A data set overrides `load`. It may return images of any size, grey or coloured: they are brought to
-    `image_shape` once, and scaled on the device.
+    `image_shape` once, and scaled on the device. Training never sees the test split; evaluation compares with it.
 
     Args:
         image_shape: (channels, height, width) that the model sees.
@@ -32,7 +33,13 @@ class ImageData(LightningDataModule):
         num_workers: processes that gather batches; 0 is fastest for data in memory.
         seed: keys the order.
         condition_dim: number of classes or tags.
+        limit: how many of the training images are used; None: all.
     """
+
+    classifier: ClassVar[str | None] = None
+    """The bundled classifier that knows these images, by its name in `gan_lightning/metrics/weights/`."""
+    stacked: ClassVar[bool] = False
+    """Whether every channel is a picture of its own, with a class of its own."""
 
     def __init__(
         self,
@@ -41,6 +48,7 @@ class ImageData(LightningDataModule):
         num_workers: int = 0,
         seed: int = 0,
         condition_dim: int = 10,
+        limit: int | None = None,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -48,11 +56,22 @@ class ImageData(LightningDataModule):
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
+        self.limit = limit
         self.train: TensorBatches | None = None
 
-    def load(self) -> tuple[Images, Labels]:
-        """The training images and their labels."""
+    def load(self, split: Split) -> tuple[Images, Labels]:
+        """The images of a split and their labels.
+
+        Raises:
+            UserError: the data has no such split.
+        """
         raise NotImplementedError
+
+    def split(self, split: Split) -> tuple[Images, Labels]:
+        """The images of a split as the model sees them, and their labels; of the training images, those in use."""
+        images, labels = self.load(split)
+        used = slice(self.limit if split == "train" else None)
+        return fit_to(images[used], self.image_shape), labels[used]
 
     def condition_names(self) -> Sequence[str]:
         """The names of the classes or tags; here the classes' numbers."""
@@ -67,7 +86,7 @@ class ImageData(LightningDataModule):
     def setup(self, stage: str | None = None) -> None:
         if self.train is not None:
             return
-        images, labels = self.load()
+        images, labels = self.split("train")
         if self.batch_size > len(images):
             raise UserError(
                 f"data.batch_size={self.batch_size} is larger than the data: {type(self).__name__} has "
@@ -76,7 +95,7 @@ class ImageData(LightningDataModule):
         count = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
         if count > self.condition_dim or len(self.condition_names()) != self.condition_dim:
             raise UserError(f"data.condition_dim={self.condition_dim}: {type(self).__name__} has {count} labels")
-        self.train = TensorBatches(fit_to(images, self.image_shape), labels)
+        self.train = TensorBatches(images, labels)
 
     def train_dataloader(self) -> ResumableLoader:
         assert self.train is not None
@@ -119,7 +138,7 @@ def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c
     """Images of the asked channels and size: grey is repeated, colour averaged by luma (ITU-R 601)."""
     channels, *size = image_shape
     if images.shape[1] == 3 and channels == 1:
-        luma = torch.tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
+        luma = torch.tensor([0.299, 0.587, 0.114], device=images.device).view(1, 3, 1, 1)
         images = (images * luma).sum(1, keepdim=True).round().to(torch.uint8)
     elif images.shape[1] == 1:
         images = images.repeat(1, channels, 1, 1)

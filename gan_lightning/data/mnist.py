@@ -9,12 +9,12 @@ from typing import Any
 from filelock import FileLock
 from torchvision import datasets
 
-from gan_lightning.data.images import ImageData, Images, Labels
+from gan_lightning.data.images import ImageData, Images, Labels, Split
 from gan_lightning.errors import UserError
 
 
 class MNIST(ImageData):
-    """60,000 handwritten digits, grey 28x28 (LeCun et al. 1998), downloaded on first use.
+    """60,000 handwritten digits and 10,000 to test, grey 28x28 (LeCun et al. 1998), downloaded on first use.
 
     Further arguments as of `ImageData`.
 
@@ -26,6 +26,7 @@ class MNIST(ImageData):
         UserError: the files are missing and cannot be had.
     """
 
+    classifier = "mnist"
     DOWNLOAD_TIMEOUT = 10.0  # seconds without an answer; torchvision itself waits for ever
 
     def __init__(self, *arguments: Any, root: str = "data", download: bool = True, **more: Any) -> None:
@@ -59,6 +60,6 @@ class MNIST(ImageData):
             "network once, or train on data=digits, which needs no files"
         )
 
-    def load(self) -> tuple[Images, Labels]:
-        mnist = datasets.MNIST(self.root)
+    def load(self, split: Split) -> tuple[Images, Labels]:
+        mnist = datasets.MNIST(self.root, train=split == "train")
         return mnist.data.unsqueeze(1), mnist.targets

@@ -14,7 +14,8 @@ from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor
 from tqdm.auto import tqdm
 
-from gan_lightning.data.images import ImageData, Images, Labels
+from gan_lightning import rng
+from gan_lightning.data.images import ImageData, Images, Labels, Split
 from gan_lightning.data.tags import count, listing, read_tags, tag_names
 from gan_lightning.errors import UserError
 
@@ -31,6 +32,7 @@ class TaggedImages(ImageData):
         root: the folder.
         nouns: what makes a tag together with the word before it.
         unlabelled: whether pictures without a tag are kept or left out.
+        test_share: the part of the pictures that is put aside for evaluation.
 
     Raises:
         UserError: at setup, if the table or pictures are missing or wrong; it lists every bad row, or picture.
@@ -42,23 +44,36 @@ class TaggedImages(ImageData):
         root: str,
         nouns: list[str] | tuple[str, ...] = ("hair", "eyes"),
         unlabelled: Literal["keep", "drop"] = "keep",
+        test_share: float = 0.0,
         **more: Any,
     ) -> None:
         super().__init__(*arguments, **more)
         self.root = root
         self.nouns = nouns
         self.unlabelled = unlabelled
+        self.test_share = test_share
 
     def condition_names(self) -> Sequence[str]:
         return tag_names(self.root, self.nouns)
 
-    def load(self) -> tuple[Images, Labels]:
+    def load(self, split: Split) -> tuple[Images, Labels]:
         tags = read_tags(self.root, self.nouns)
         if self.unlabelled == "drop":
             tags = {file: found for file, found in tags.items() if found}
+        tags = self._of_split(tags, split)
         names = self.condition_names()
         labels = torch.tensor([[name in found for name in names] for found in tags.values()], dtype=torch.uint8)
         return read_pictures(self.root, list(tags), self.image_shape[1:]), labels
+
+    def _of_split(self, tags: dict[str, list[str]], split: Split) -> dict[str, list[str]]:
+        """The rows of one split: which picture is put aside depends on their number alone."""
+        aside = set(rng.permutation(len(tags), "test")[: round(self.test_share * len(tags))].tolist())
+        if split == "test" and not aside:
+            raise UserError(
+                f"data.test_share={self.test_share}: no picture of {self.root} is put aside for evaluation. Train with "
+                "data.test_share=0.1, or compare with the training pictures (split train)"
+            )
+        return {file: found for i, (file, found) in enumerate(tags.items()) if (i in aside) == (split == "test")}
 
 
 def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Images:

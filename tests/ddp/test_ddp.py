@@ -35,6 +35,19 @@ def test_two_processes_are_one(train, train_apart, n_critic, model):
         assert together.summary["final"][name] == pytest.approx(value, abs=1e-5), name
 
 
+def test_two_processes_measure_what_one_does(train, train_apart):
+    more = ("metrics=classifier", "callbacks.evaluation.num=500", "model.optimizer.lr=2e-4")
+    alone = train("alone", *RUN, *more)
+    together = train_apart("together", *RUN, *more, "trainer.devices=2")
+    assert together.code == 0, together.output
+    figures = {name: value for name, value in alone.summary["final"].items() if name.startswith("metric/")}
+    assert len(figures) == 10
+    for name, value in figures.items():
+        assert together.summary["final"][name] == pytest.approx(value, rel=1e-4), name
+    assert together.summary["best"]["step"] == alone.summary["best"]["step"] == 20
+    assert (together.folder / "checkpoints" / "best.ckpt").exists()
+
+
 def test_the_comparison_can_fail(train):
     assert largest_difference(train("a", *RUN), train("b", *RUN, "seed=1")) > 1e-2
 

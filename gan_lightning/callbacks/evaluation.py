@@ -1,0 +1,84 @@
+"""Quality while training: figures of the moment's samples against real images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning import Callback, LightningDataModule, Trainer
+
+from gan_lightning import distributed
+from gan_lightning.callbacks.cadence import completes, due
+from gan_lightning.data.images import Split
+from gan_lightning.metrics.evaluation import generated_features
+from gan_lightning.metrics.features import Extractor, Features, join
+from gan_lightning.metrics.figures import figures
+from gan_lightning.metrics.reference import Reference
+from gan_lightning.models import GAN
+
+
+class Evaluation(Callback):
+    """FID and its kin as `metric/*`, of the averaged generator where there is one, always in eval mode.
+
+    Sample i depends on `seed` and i alone, and several processes share the samples: the figures are those of one.
+    They are what `gan_lightning.evaluate` finds for its first repeat, given the same options.
+
+    Args:
+        extractor: maps images to the features that figures are computed on.
+        num: generated images.
+        split: the real images to compare with: test, or train.
+        every_n_steps: batches between evaluations; None: none by batches. There is one at the end in any case.
+        every_n_epochs: epochs between evaluations; None: none by epochs.
+        seed: of the latents, the same in every run whatever its seed.
+    """
+
+    def __init__(
+        self,
+        extractor: Extractor,
+        num: int = 10_000,
+        split: Split = "test",
+        every_n_steps: int | None = 1000,
+        every_n_epochs: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.extractor = extractor
+        self.num = num
+        self.split: Split = split
+        self.every_n_steps = every_n_steps
+        self.every_n_epochs = every_n_epochs
+        self.seed = seed
+        self.reference: Reference | None = None
+
+    def prepare(self, data: LightningDataModule, device: torch.device) -> None:
+        """Gets the network and the real images' features, once.
+
+        Raises:
+            UserError: they cannot be had.
+        """
+        if self.reference is None:
+            self.reference = Reference(self.extractor, data, self.split, device)
+
+    def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
+        self.prepare(trainer.datamodule, trainer.strategy.root_device)  # type: ignore[attr-defined]
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
+        if due(trainer, self.every_n_steps, self.every_n_epochs) or completes(trainer):
+            self._evaluate(trainer, pl_module)
+
+    def _evaluate(self, trainer: Trainer, model: GAN) -> None:
+        features = generated_features(
+            model, self.extractor, self.num, self.seed, rank=trainer.global_rank, processes=trainer.world_size
+        )
+        if trainer.world_size > 1:
+            features = join(Features(*parts) for parts in distributed.gathered(tuple(features)))
+        found: dict[str, float] = {}
+        if trainer.is_global_zero:
+            assert self.reference is not None
+            found = {
+                f"metric/{name}": value for name, value in figures(self.reference.features, features, self.seed).items()
+            }
+        found = trainer.strategy.broadcast(found)
+        # Lightning would drop what is logged between two batches of its log_every_n_steps.
+        for logger in trainer.loggers:
+            logger.log_metrics(found, step=trainer.global_step)
+        model.log_dict(found, logger=False)

@@ -1,0 +1,163 @@
+"""Measure a trained generator: `python -m gan_lightning.evaluate RUN --num 10000 --split test`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torchvision.transforms.functional import to_pil_image
+
+from gan_lightning import certificate, checkpoint, config, pictures, rng
+from gan_lightning.certificate import Certificate
+from gan_lightning.data import ImageData
+from gan_lightning.data.images import to_uint8, to_unit_range
+from gan_lightning.errors import UserError
+from gan_lightning.files import atomic
+from gan_lightning.generate import device_of, positive
+from gan_lightning.metrics import Classifier, Inception, Random, memorisation
+from gan_lightning.metrics.evaluation import generated_features
+from gan_lightning.metrics.features import Extractor
+from gan_lightning.metrics.figures import figures
+from gan_lightning.metrics.reference import Reference
+from gan_lightning.models import GAN
+
+VERSION = 1
+"""Of the protocol: to be raised when the same generator would get other figures."""
+PAIRS = 20
+"""Columns of the memorisation picture."""
+QUERIES = 1000
+"""Generated images whose neighbours are looked for."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; exits with code 1 and one message on a user's mistake."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        if options.compare:
+            print(certificate.comparison(options.compare))
+        elif options.checkpoint is None:
+            parser.error("expected a run folder or a checkpoint, or --compare RUN RUN ...")
+        else:
+            _evaluate(options)
+    except UserError as error:
+        sys.exit(f"error: {error}")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    started = time.monotonic()
+    path = checkpoint.locate(options.checkpoint)
+    saved = checkpoint.read(path)
+    device = device_of(options.device)
+    extractor = _extractor(options)
+    model = checkpoint.restore(saved, path).to(device)
+    data = _data(saved["config"]["data"], options.root)
+    reference = Reference(extractor, data, options.split, device)
+    found = measure(model, reference, options.num, options.repeats, options.seed, options.raw)
+    out = Path(options.out) if options.out else config.run_folder(path) / certificate.NAME
+    found |= {
+        "checkpoint": {"path": str(path.absolute()), "step": saved["global_step"]},
+        "memorisation": _memorisation(model, data, options, out.with_name("memorisation.png")),
+        "seconds": round(time.monotonic() - started, 1),
+        "versions": {name: version(name) for name in ("gan_lightning", "torch", "torchmetrics")},
+    }
+    certificate.write(found, out)
+    print(certificate.comparison([str(out)]))
+    if found["memorisation"]:
+        print(_in_words(found["memorisation"]))
+    print(f"certificate in {out}, {found['seconds']} s")
+
+
+def _in_words(report: dict[str, Any]) -> str:
+    verdict = "it repeats training images" if report["flagged"] else "no sign of memorisation"
+    return (
+        f"{verdict}: the nearest training image is {report['distance_ratio']:.3f} times as far as the nearest held-out "
+        f"one; {report['closer_to_train']:.0%} of the images are closer to training images (50% is chance)"
+    )
+
+
+def measure(model: GAN, reference: Reference, num: int, repeats: int, seed: int, raw: bool) -> Certificate:
+    """Figures over `repeats` draws of `num` images each, beside the floor, and the protocol that gave them."""
+    found = []
+    for repeat in range(repeats):
+        features = generated_features(model, reference.extractor, num, seed, repeat, raw)
+        found.append(figures(reference.features, features, seed))
+    return {
+        "figures": certificate.summarised(found, reference.floor(num, repeats)),
+        "protocol": reference.protocol | {"num": num, "repeats": repeats, "seed": seed, "version": VERSION},
+        "weights": "ema" if model.generator_ema is not None and not raw else "raw",
+        "repeats": found,
+    }
+
+
+def _extractor(options: argparse.Namespace) -> Extractor:
+    if options.weights and options.extractor != "inception":
+        raise UserError(f"--weights {options.weights}: belongs to --extractor inception, not {options.extractor}")
+    if options.extractor == "inception":
+        return Inception(options.weights)
+    return Classifier() if options.extractor == "classifier" else Random()
+
+
+def _data(section: dict[str, Any], root: str | None) -> Any:
+    """The data of the run, wherever it lies now."""
+    if root is not None:
+        if "root" not in section:
+            raise UserError(f"--root {root}: {section['_target_']} needs no files")
+        section = section | {"root": root}
+    data = config.build({"data": section}, "data")
+    data.prepare_data()
+    return data
+
+
+def _memorisation(model: GAN, data: ImageData, options: argparse.Namespace, out: Path) -> dict[str, Any] | None:
+    """Figures, and a picture: generated images, below each its nearest training image, the nearest pairs first."""
+    try:
+        held_out = data.split("test")[0]
+    except UserError:
+        return None
+    train = data.split("train")[0]
+    count = min(options.num, QUERIES)
+    blocks = model.samples(count, rng.mix("evaluation", options.seed, 0), options.raw)
+    generated = torch.cat([to_uint8(block).cpu() for block in blocks])
+    report = memorisation.report(generated, train, held_out, options.seed)
+    pairs = report.distances.argsort()[:: max(1, count // PAIRS)][:PAIRS]
+    rows = torch.cat([generated[pairs], train[report.neighbours[pairs]]])
+    with atomic(out) as path:
+        to_pil_image(pictures.grid(to_unit_range(rows), PAIRS)).save(path, format="png")
+    return report.figures | {"picture": out.name}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gan-evaluate",
+        description="Measures a trained generator against real images and writes a certificate, evaluation.json, with "
+        "all that decides on its figures; or compares certificates.",
+    )
+    parser.add_argument("checkpoint", nargs="?", help="a run folder, or a .ckpt file")
+    parser.add_argument("--compare", nargs="+", metavar="RUN", help="a table of evaluated runs, instead")
+    parser.add_argument("--num", type=positive, default=10_000, help="generated images (default: 10000)")
+    parser.add_argument("--repeats", type=positive, default=3, help="draws of as many images, for the ± (default: 3)")
+    parser.add_argument("--split", choices=("test", "train"), default="test", help="real images (default: test)")
+    parser.add_argument(
+        "--extractor",
+        choices=("classifier", "inception", "random"),
+        default="classifier",
+        help="of features: a small classifier of this data (default), Inception-v3, or an untrained network",
+    )
+    parser.add_argument("--weights", help="of Inception-v3, a file; else torch-fidelity's are downloaded once")
+    parser.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
+    parser.add_argument("--raw", action="store_true", help="the last weights, where the default is their average (EMA)")
+    parser.add_argument("--root", help="where the data lies, if it is not where it was in training")
+    parser.add_argument("--out", help="the certificate (default: evaluation.json in the run folder)")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The real side of an evaluation: features of a split, computed once and cached, and the floor."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from safetensors.torch import load_file, save_file
+from tqdm.auto import tqdm
+
+from gan_lightning import rng
+from gan_lightning.data.images import ImageData, Images, Split
+from gan_lightning.errors import UserError
+from gan_lightning.files import atomic, cache_folder, making
+from gan_lightning.metrics.features import Extractor, Features, digest_of, join
+from gan_lightning.metrics.figures import figures
+
+
+class Reference:
+    """What generated images are compared with.
+
+    Args:
+        extractor: maps images to features.
+        data: the data set.
+        split: the part of it to compare with.
+        device: where the extractor works.
+    """
+
+    def __init__(self, extractor: Extractor, data: Any, split: Split, device: torch.device | str = "cpu") -> None:
+        if not isinstance(data, ImageData):
+            raise UserError(f"{type(data).__name__} has no images to evaluate; leave metrics out")
+        extractor.prepare(data)
+        extractor.to(device)
+        self.extractor = extractor
+        self.data = data
+        self.split: Split = split
+        images = data.split(split)[0]
+        self.images_digest = digest_of(images)
+        self.features = cached(extractor, images, self.images_digest, f"features of {len(images):,} real images")
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What decides on the figures, but for the generated images."""
+        return {
+            "extractor": self.extractor.name,
+            "extractor_hash": self.extractor.digest,
+            "resize": self.extractor.resize,
+            "data": type(self.data).__name__,
+            "image_shape": list(self.data.image_shape),
+            "split": self.split,
+            "real_images": len(self.features),
+            "real_hash": self.images_digest,
+        }
+
+    def floor(self, num: int, repeats: int) -> list[dict[str, float]]:
+        """The figures that real images of the other split get in the place of generated ones; none without one.
+
+        Repeat by repeat, of `num` images drawn anew; of all, once, where there are no more. Cached.
+        """
+        (other,) = set(get_args(Split)) - {self.split}
+        try:
+            images = self.data.split(other)[0]
+        except UserError:
+            return []
+        facts = f"{self.extractor.digest} {self.images_digest} {digest_of(images)} {num} {repeats}"
+        path = cache_folder() / f"floor_{digest_of(facts.encode())}.json"
+        with making(path):
+            if not path.exists():
+                found = []
+                draws = repeats if num < len(images) else 1
+                for repeat in tqdm(range(draws), desc=f"{other} against {self.split}", leave=False, disable=None):
+                    rows = rng.permutation(len(images), "floor", repeat)[:num]
+                    found.append(figures(self.features, self.extractor(images[rows]), repeat))
+                with atomic(path) as partial:
+                    partial.write_text(json.dumps(found))
+        return json.loads(path.read_text())
+
+
+def cached(extractor: Extractor, images: Images, images_digest: str, title: str) -> Features:
+    """Features of images, from the cache where they are in it."""
+    path = cache_folder() / f"features_{digest_of(f'{extractor.digest} {images_digest}'.encode())}.safetensors"
+    with making(path):
+        if not path.exists():
+            batches = tqdm(images.split(extractor.BATCH), desc=title, leave=False, disable=None, delay=1)
+            _write(join(extractor(batch) for batch in batches), path)
+    stored = load_file(path)
+    return Features(stored["vectors"], stored.get("logits"))
+
+
+def _write(features: Features, path: Path) -> None:
+    tensors = {name: tensor for name, tensor in features._asdict().items() if tensor is not None}
+    with atomic(path) as partial:
+        save_file(tensors, partial)

@@ -1,0 +1,138 @@
+import json
+import re
+import shutil
+
+import pytest
+import torch
+
+from gan_lightning.evaluate import main
+from gan_lightning.metrics.features import Extractor
+from tests.conftest import TINY
+
+QUICK = ("--num", "300", "--repeats", "2")
+
+
+def evaluate(*arguments) -> None:
+    main([str(argument) for argument in arguments])
+
+
+def refusal(*arguments) -> str:
+    with pytest.raises(SystemExit) as leaving:
+        evaluate(*arguments)
+    assert leaving.value.code not in (0, None)
+    return str(leaving.value.code)
+
+
+@pytest.fixture
+def trained(train):
+    return train("run", *TINY, "trainer.max_steps=30").folder
+
+
+def read(folder) -> dict:
+    return json.loads((folder / "evaluation.json").read_text())
+
+
+def test_a_certificate(trained, capfd):
+    evaluate(trained, *QUICK)
+    found = read(trained)
+    assert len(found["repeats"]) == 2
+    figure = found["figures"]["fid"]
+    values = torch.tensor([repeat["fid"] for repeat in found["repeats"]], dtype=torch.float64)
+    assert figure["value"] == pytest.approx(values.mean().item())
+    assert figure["std"] == pytest.approx(values.std().item())
+    assert 0 < figure["floor"] < figure["value"] / 3  # real digits are nearer to real digits than noise is
+    assert (
+        found["protocol"] | {"num": 300, "repeats": 2, "split": "test", "seed": 0, "real_images": 360}
+        == found["protocol"]
+    )
+    assert found["weights"] == "ema"
+    assert found["checkpoint"]["step"] == 30
+    assert not found["memorisation"]["flagged"]
+    assert (trained / "memorisation.png").exists()
+    printed = capfd.readouterr().out
+    assert re.search(r"fid ↓ +[\d.]+ ± [\d.]+ +[\d.]+ ± ", printed)
+    assert "no sign of memorisation" in printed
+
+
+def test_the_same_again_and_the_raw_weights(trained):
+    for name, options in {"a": (), "b": (), "raw": ("--raw",), "seed": ("--seed", "1")}.items():
+        evaluate(trained, *QUICK, *options, "--out", trained / f"{name}.json")
+    a, b, raw, seed = (json.loads((trained / f"{name}.json").read_text()) for name in ("a", "b", "raw", "seed"))
+    assert a["figures"] == b["figures"]
+    assert raw["weights"] == "raw"
+    for other in (raw, seed):
+        assert other["figures"]["fid"]["value"] != a["figures"]["fid"]["value"]
+        assert other["figures"]["fid"]["floor"] == a["figures"]["fid"]["floor"]
+
+
+def test_real_features_and_floor_are_computed_once(trained, monkeypatch):
+    evaluate(trained, *QUICK)
+    read_images = []
+    call = Extractor.__call__
+    monkeypatch.setattr(
+        Extractor, "__call__", lambda self, images: read_images.append(len(images)) or call(self, images)
+    )
+    evaluate(trained, *QUICK)
+    assert sum(read_images) == 600  # the generated ones alone
+
+
+def test_comparison(trained, train, capfd):
+    other = train("other", *TINY, "trainer.max_steps=60", "callbacks.ema=null").folder
+    for folder in (trained, other):
+        evaluate(folder, *QUICK)
+    capfd.readouterr()
+    evaluate("--compare", trained, other)
+    lines = capfd.readouterr().out.splitlines()
+    assert lines[0].split() == ["run", "other", "floor"]
+    assert lines[-2].split() == ["step", "30", "60"]
+    assert lines[-1].split() == ["weights", "ema", "raw"]
+    row = next(line for line in lines if line.startswith("fid"))
+    assert [f"{read(folder)['figures']['fid']['value']:.4g}" in row for folder in (trained, other)] == [True, True]
+
+
+def test_protocols_that_differ_are_not_compared(trained):
+    shutil.copytree(trained, trained.parent / "other")
+    evaluate(trained, *QUICK)
+    evaluate(trained.parent / "other", "--num", "200", "--repeats", "2", "--split", "train", "--extractor", "random")
+    message = refusal("--compare", trained, trained.parent / "other")
+    for difference in ("num: 300 in", "split: 'test' in", "extractor: 'classifier' in", "real_hash: "):
+        assert difference in message
+    assert "repeats" not in message
+
+
+def test_data_that_lies_elsewhere(train, mnist_root, tmp_path):
+    options = ("data=mnist", f"data.root={mnist_root}", "data.limit=500", *TINY, "trainer.max_steps=3")
+    run = train("run", *options).folder
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint["config"]["data"] |= {"root": str(tmp_path / "gone"), "download": False}
+    torch.save(checkpoint, run / "checkpoints" / "last.ckpt")
+    assert "MNIST is not in" in refusal(run, *QUICK)
+    evaluate(run, *QUICK, "--root", mnist_root)
+    assert read(run)["protocol"]["real_images"] == 10_000
+    assert read(run)["memorisation"]["images_each"] == 500
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--weights", "x.pth"), "--weights x.pth: belongs to --extractor inception"),
+        (("--root", "x"), "--root x: gan_lightning.data.Digits needs no files"),
+        (("--extractor", "inception", "--weights", "x.pth"), "x.pth is missing, or no weights"),
+        (("--device", "gpu5"), "--device gpu5"),
+    ],
+)
+def test_options_that_do_not_fit(trained, options, message):
+    assert message in refusal(trained, *QUICK, *options)
+    assert not (trained / "evaluation.json").exists()
+
+
+def test_what_has_no_certificate(trained, tmp_path):
+    assert f"Make it: python -m gan_lightning.evaluate {trained}" in refusal("--compare", trained)
+    (tmp_path / "x.json").write_text("[]")
+    assert "x.json is not a certificate" in refusal("--compare", tmp_path / "x.json")
+    assert refusal() == "2"
+
+
+def test_samples_that_are_no_images(train):
+    run = train("run", "experiment=gaussian_1d", "trainer=cpu", "trainer.max_steps=2", "callbacks.samples=null").folder
+    assert "Gaussian1D has no images to evaluate" in refusal(run, *QUICK)

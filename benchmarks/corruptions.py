@@ -16,7 +16,6 @@ from torchvision.transforms.functional import gaussian_blur, to_pil_image
 from gan_lightning import pictures, rng
 from gan_lightning.data import MNIST
 from gan_lightning.metrics import Classifier
-from gan_lightning.metrics.figures import figures
 from gan_lightning.metrics.reference import Reference
 
 Damage = Callable[[Tensor, Tensor, float], Tensor]
@@ -57,11 +56,11 @@ def measured(root: str, num: int) -> dict[str, list[dict[str, float]]]:
     data = MNIST([1, 28, 28], root=root, download=False)
     reference = Reference(Classifier(), data, "test")
     images, labels = (part[:num] for part in data.split("train"))
-    intact = figures(reference.features, reference.extractor(images), seed=0)
+    intact = reference.figures(reference.extractor(images), seed=0)
     return {
         name: [
             intact,
-            *(figures(reference.features, reference.extractor(damage(images, labels, s)), seed=0) for s in strengths),
+            *(reference.figures(reference.extractor(damage(images, labels, s)), seed=0) for s in strengths),
         ]
         for name, (damage, strengths, _) in CORRUPTIONS.items()
     }

@@ -87,7 +87,7 @@ def comparison(places: Sequence[str]) -> str:
 
 def _titles(places: Sequence[str]) -> list[str]:
     """The places without the folders that all have in common."""
-    paths = [os.path.abspath(place) for place in places]
+    paths = [os.path.abspath(place).removesuffix(f"{os.sep}{NAME}") for place in places]
     common = os.path.commonpath([os.path.dirname(path) for path in paths])
     return [os.path.relpath(path, common) for path in paths]
 

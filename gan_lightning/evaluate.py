@@ -23,7 +23,6 @@ from gan_lightning.generate import device_of, positive
 from gan_lightning.metrics import Classifier, Inception, Random, memorisation
 from gan_lightning.metrics.evaluation import generated_features
 from gan_lightning.metrics.features import Extractor
-from gan_lightning.metrics.figures import figures
 from gan_lightning.metrics.reference import Reference
 from gan_lightning.models import GAN
 
@@ -87,7 +86,7 @@ def measure(model: GAN, reference: Reference, num: int, repeats: int, seed: int,
     found = []
     for repeat in range(repeats):
         features = generated_features(model, reference.extractor, num, seed, repeat, raw)
-        found.append(figures(reference.features, features, seed))
+        found.append(reference.figures(features, seed))
     return {
         "figures": certificate.summarised(found, reference.floor(num, repeats)),
         "protocol": reference.protocol | {"num": num, "repeats": repeats, "seed": seed, "version": VERSION},

@@ -11,8 +11,7 @@ from gan_lightning import distributed
 from gan_lightning.callbacks.cadence import completes, due
 from gan_lightning.data.images import Split
 from gan_lightning.metrics.evaluation import generated_features
-from gan_lightning.metrics.features import Extractor, Features, join
-from gan_lightning.metrics.figures import figures
+from gan_lightning.metrics.features import Extractor, join
 from gan_lightning.metrics.reference import Reference
 from gan_lightning.models import GAN
 
@@ -70,13 +69,12 @@ class Evaluation(Callback):
             model, self.extractor, self.num, self.seed, rank=trainer.global_rank, processes=trainer.world_size
         )
         if trainer.world_size > 1:
-            features = join(Features(*parts) for parts in distributed.gathered(tuple(features)))
+            features = join(distributed.gathered(features))
         found: dict[str, float] = {}
         if trainer.is_global_zero:
             assert self.reference is not None
-            found = {
-                f"metric/{name}": value for name, value in figures(self.reference.features, features, self.seed).items()
-            }
+            figures = self.reference.figures(features, self.seed)
+            found = {f"metric/{name}": value for name, value in figures.items()}
         found = trainer.strategy.broadcast(found)
         # Lightning would drop what is logged between two batches of its log_every_n_steps.
         for logger in trainer.loggers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
@@ -14,7 +14,8 @@ from tqdm.auto import tqdm
 from gan_lightning.data.images import ImageData, Images, fit_to, to_uint8
 
 
-class Features(NamedTuple):
+@dataclass(frozen=True)
+class Features:
     """What an extractor says of n images."""
 
     vectors: Float[Tensor, "n dimensions"]
@@ -24,7 +25,7 @@ class Features(NamedTuple):
     def __len__(self) -> int:
         return len(self.vectors)
 
-    def __getitem__(self, rows: slice | Tensor) -> Features:  # type: ignore[override]
+    def __getitem__(self, rows: slice | Tensor) -> Features:
         return Features(self.vectors[rows], None if self.logits is None else self.logits[rows])
 
 
@@ -97,8 +98,9 @@ class Extractor:
 
 def join(parts: Iterable[Features]) -> Features:
     """Features one after the other."""
-    vectors, logits = zip(*parts, strict=True)
-    return Features(torch.cat(vectors), None if logits[0] is None else torch.cat(logits))
+    parts = list(parts)
+    logits = [part.logits for part in parts if part.logits is not None]
+    return Features(torch.cat([part.vectors for part in parts]), torch.cat(logits) if logits else None)
 
 
 def digest_of(*parts: bytes | Tensor) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -35,22 +35,33 @@ NEIGHBOURS = 10_000
 """Images at most, of each side, among which neighbours are looked for."""
 
 
-def figures(real: Features, generated: Features, seed: int) -> dict[str, float]:
+def figures(
+    real: Features, generated: Features, seed: int, real_radii: Sequence[Tensor] | None = None
+) -> dict[str, float]:
     """Every figure that these features give; those of classes only where the extractor classifies.
 
     Args:
         real: of the reference images.
         generated: of the generated images.
-        seed: keys the subsets that KID, the inception score and the search for neighbours draw.
+        seed: keys the subsets that KID and the inception score draw.
+        real_radii: `radii(among_neighbours(real), 3, 5)`, where they are known already.
     """
     found = {
         "fid": fid(real.vectors, generated.vectors),
         "kid": kid(real.vectors, generated.vectors, seed),
-        **manifold_figures(_subset(real.vectors, seed), _subset(generated.vectors, seed)),
+        **manifold_figures(among_neighbours(real), among_neighbours(generated), real_radii),
     }
     if real.logits is not None and generated.logits is not None:
         found |= {"inception_score": inception_score(generated.logits, seed), **class_figures(real, generated)}
     return found
+
+
+def among_neighbours(features: Features) -> Float[Tensor, "n dimensions"]:
+    """The vectors among which neighbours are looked for: all, or where there are many, the same part every time."""
+    vectors = features.vectors
+    if len(vectors) <= NEIGHBOURS:
+        return vectors
+    return vectors[rng.permutation(len(vectors), "neighbours")[:NEIGHBOURS]]
 
 
 def fid(real: Float[Tensor, "n dimensions"], generated: Float[Tensor, "m dimensions"]) -> float:
@@ -122,11 +133,3 @@ def _keyed(compute: Callable[[], Any], *key: int | str) -> Any:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(rng.mix(*key))
         return compute()
-
-
-def _subset(vectors: Tensor, seed: int) -> Tensor:
-    return (
-        vectors[rng.permutation(len(vectors), "neighbours", seed)[:NEIGHBOURS]]
-        if len(vectors) > NEIGHBOURS
-        else vectors
-    )

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from gan_lightning import rng
 
+CHUNK = 2000
 LIMIT = 0.6
 """A report is flagged where more than this part of the generated images lies closer to training images."""
 
@@ -57,14 +58,15 @@ def nearest(
 ) -> tuple[Float[Tensor, " n"], Int64[Tensor, " n"]]:
     """The distance of every image to the nearest of the others, and which that is."""
     queries = _flat(images)
-    best = torch.full((len(queries),), torch.inf, dtype=queries.dtype)
+    least = torch.full((len(queries),), torch.inf)
     place = torch.zeros(len(queries), dtype=torch.int64)
-    for first in range(0, len(others), 2000):
-        distances, rows = torch.cdist(queries, _flat(others[first : first + 2000])).min(1)
-        place = torch.where(distances < best, rows + first, place)
-        best = torch.minimum(distances, best)
-    return best, place
+    for first in range(0, len(others), CHUNK):
+        distances, rows = torch.cdist(queries, _flat(others[first : first + CHUNK])).min(1)
+        place = torch.where(distances < least, rows + first, place)
+        least = torch.minimum(distances, least)
+    # Once more for those found: through matrix products, which are fast, small distances are not exact.
+    return (queries - _flat(others[place])).double().norm(dim=1), place
 
 
-def _flat(images: Tensor) -> Tensor:
-    return images.flatten(1).double() / 127.5 - 1
+def _flat(images: Tensor) -> Float[Tensor, "n pixels"]:
+    return images.flatten(1).float() / 127.5 - 1

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from tqdm.auto import tqdm
 
 from gan_lightning import rng
@@ -15,7 +17,8 @@ from gan_lightning.data.images import ImageData, Images, Split
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic, cache_folder, making
 from gan_lightning.metrics.features import Extractor, Features, digest_of, join
-from gan_lightning.metrics.figures import figures
+from gan_lightning.metrics.figures import among_neighbours, figures
+from gan_lightning.metrics.manifold import radii
 
 
 class Reference:
@@ -54,6 +57,14 @@ class Reference:
             "real_hash": self.images_digest,
         }
 
+    def figures(self, generated: Features, seed: int) -> dict[str, float]:
+        """Every figure of generated images; `seed` keys what the figures draw."""
+        return figures(self.features, generated, seed, self._radii)
+
+    @cached_property
+    def _radii(self) -> list[Tensor]:
+        return radii(among_neighbours(self.features), 3, 5)
+
     def floor(self, num: int, repeats: int) -> list[dict[str, float]]:
         """The figures that real images of the other split get in the place of generated ones; none without one.
 
@@ -72,7 +83,7 @@ class Reference:
                 draws = repeats if num < len(images) else 1
                 for repeat in tqdm(range(draws), desc=f"{other} against {self.split}", leave=False, disable=None):
                     rows = rng.permutation(len(images), "floor", repeat)[:num]
-                    found.append(figures(self.features, self.extractor(images[rows]), repeat))
+                    found.append(self.figures(self.extractor(images[rows]), repeat))
                 with atomic(path) as partial:
                     partial.write_text(json.dumps(found))
         return json.loads(path.read_text())
@@ -90,6 +101,6 @@ def cached(extractor: Extractor, images: Images, images_digest: str, title: str)
 
 
 def _write(features: Features, path: Path) -> None:
-    tensors = {name: tensor for name, tensor in features._asdict().items() if tensor is not None}
+    tensors = {name: tensor for name, tensor in vars(features).items() if tensor is not None}
     with atomic(path) as partial:
         save_file(tensors, partial)

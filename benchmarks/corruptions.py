@@ -51,9 +51,8 @@ CORRUPTIONS: dict[str, tuple[Damage, tuple[float, ...], str]] = {
 }
 
 
-def measured(root: str, num: int) -> dict[str, list[dict[str, float]]]:
+def measured(data: MNIST, num: int) -> dict[str, list[dict[str, float]]]:
     """For each corruption the figures at strength none and at its four, of `num` training images."""
-    data = MNIST([1, 28, 28], root=root, download=False)
     reference = Reference(Classifier(), data, "test")
     images, labels = (part[:num] for part in data.split("train"))
     intact = reference.figures(reference.extractor(images), seed=0)
@@ -72,7 +71,7 @@ def main() -> None:
     parser.add_argument("--num", type=int, default=10_000)
     parser.add_argument("--out", type=Path, help="a PNG")
     options = parser.parse_args()
-    found = measured(options.root, options.num)
+    found = measured(MNIST([1, 28, 28], root=options.root, download=False), options.num)
     for name, (_, strengths, unit) in CORRUPTIONS.items():
         print(f"{name} ({unit})")
         for strength, row in zip((0, *strengths), found[name], strict=True):

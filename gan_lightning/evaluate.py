@@ -128,7 +128,8 @@ def _memorisation(model: GAN, data: ImageData, options: argparse.Namespace, out:
     pairs = report.distances.argsort()[:: max(1, count // PAIRS)][:PAIRS]
     rows = torch.cat([generated[pairs], train[report.neighbours[pairs]]])
     with atomic(out) as path:
-        to_pil_image(pictures.grid(to_unit_range(rows), PAIRS)).save(path, format="png")
+        picture = pictures.grid(to_unit_range(rows), PAIRS, ["generated", "nearest training image"])
+        to_pil_image(picture).save(path, format="png")
     return report.figures | {"picture": out.name}
 
 

@@ -22,7 +22,7 @@ def refused(outcome) -> str:
         ("model.n_critic=0", "model.n_critic=0: expected a whole number from 1"),
         ("model.n_critic=1.5", "model.n_critic=1.5: expected a whole number from 1"),
         ("data.batch_size=0", "data.batch_size=0: expected a whole number from 1"),
-        ("data.batch_size=1798", "data.batch_size=1798 is larger than the data: Digits has 1797 images"),
+        ("data.batch_size=1438", "data.batch_size=1438 is larger than the data: Digits has 1437 images"),
         ("data.image_shape=[28,28]", "data.image_shape=[28, 28]: expected [channels, height, width]"),
         ("data._target_=os.system", "data._target_: os.system is not a class that a configuration may name"),
         (

@@ -145,4 +145,13 @@ def test_any_shape(shape):
 
 def test_a_wide_picture_has_the_face_in_its_middle():
     square, wide = Avatars([3, 32, 32], count=64), Avatars([3, 32, 48], count=64)
-    assert torch.equal(square.load()[0], wide.load()[0][..., 8:40])
+    assert torch.equal(square.load("train")[0], wide.load("train")[0][..., 8:40])
+
+
+def test_faces_to_test_are_others():
+    data = Avatars([3, 32, 32], count=100, labelled_share=0.1)
+    train, test = data.load("train"), data.load("test")
+    assert len(test[0]) == 20
+    assert test[1].any(1).all()
+    seen = {image.numpy().tobytes() for image in train[0]}
+    assert not any(image.numpy().tobytes() in seen for image in test[0])

@@ -4,7 +4,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from gan_lightning.data import MNIST, Digits
+from gan_lightning.data import MNIST, Digits, StackedMNIST
 from gan_lightning.data.batches import BatchSampler
 from gan_lightning.data.images import fit_to, to_uint8, to_unit_range
 from gan_lightning.errors import UserError
@@ -40,16 +40,40 @@ def test_ranks_share_one_global_order():
         assert torch.equal(batch, torch.cat([part[index] for part in shared]))
 
 
-def test_digits_are_scikit_learns():
-    data = Digits([1, 8, 8])
-    data.setup()
+def test_digits_are_scikit_learns_in_two_parts():
     raw = load_digits()
-    assert data.train.images.shape == (1797, 1, 8, 8)
+    data = Digits([1, 8, 8])
+    parts = [data.load(split) for split in ("train", "test")]
+    assert [len(images) for images, _ in parts] == [1437, 360]
+    images, labels = (torch.cat(both) for both in zip(*parts, strict=True))
+    found = sorted((image.flatten().tolist(), label) for image, label in zip(images, labels.tolist(), strict=True))
+    levels = torch.from_numpy(raw.images).mul(255 / 16).round().to(torch.uint8).flatten(1).tolist()
+    assert found == sorted(zip(levels, raw.target.tolist(), strict=True))
+    data.setup()
+    assert torch.equal(data.train.images, parts[0][0])
     assert data.train.images.dtype == torch.uint8
-    torch.testing.assert_close(
-        data.train.images[:, 0].float(), torch.from_numpy(raw.images).float() * 255 / 16, atol=0.5, rtol=0
-    )
-    assert data.train.labels.tolist() == raw.target.tolist()
+
+
+def test_a_limit_takes_the_first_images():
+    whole, few = Digits([1, 8, 8]), Digits([1, 8, 8], limit=100)
+    assert torch.equal(few.split("train")[0], whole.split("train")[0][:100])
+    assert len(few.split("train")[1]) == 100
+    assert len(few.split("test")[0]) == 360
+
+
+def test_stacked_digits(mnist_root):
+    data = StackedMNIST([3, 28, 28], root=mnist_root, count=300, test_count=200)
+    plain = MNIST([1, 28, 28], root=mnist_root)
+    for split, count in (("train", 300), ("test", 200)):
+        images, labels = data.load(split)
+        assert images.shape == (count, 3, 28, 28)
+        digits, classes = plain.load(split)
+        by_picture = {digit.numpy().tobytes(): int(c) for digit, c in zip(digits, classes, strict=True)}
+        for picture, label in zip(images[:50], labels[:50].tolist(), strict=True):
+            assert label == int("".join(str(by_picture[channel.numpy().tobytes()]) for channel in picture))
+    assert torch.equal(data.load("train")[0], StackedMNIST([3, 28, 28], root=mnist_root, count=300).load("train")[0])
+    other = StackedMNIST([3, 28, 28], root=mnist_root, count=300, stacking_seed=1)
+    assert not torch.equal(data.load("train")[0], other.load("train")[0])
 
 
 def test_a_batch_is_gathered_at_once_and_scaled_to_the_unit_range():
@@ -107,8 +131,8 @@ def test_missing_mnist_says_what_where_and_what_to_do(tmp_path):
 
 
 def test_a_batch_larger_than_the_data():
-    with pytest.raises(UserError, match=r"data.batch_size=1798 is larger than the data: Digits has 1797 images"):
-        Digits([1, 28, 28], batch_size=1798).setup()
+    with pytest.raises(UserError, match=r"data.batch_size=1438 is larger than the data: Digits has 1437 images"):
+        Digits([1, 28, 28], batch_size=1438).setup()
 
 
 def test_the_whole_of_mnist(mnist_root):

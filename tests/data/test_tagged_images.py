@@ -221,3 +221,17 @@ def test_the_configuration_counts_the_tags(folder, monkeypatch):
     OmegaConf.register_new_resolver("count_tags", lambda root, nouns: len(tag_names(root, nouns)), replace=True)
     config = OmegaConf.create({"seed": 0, "data": OmegaConf.load(PROJECT / "conf" / "data" / "tagged_images.yaml")})
     assert config.data.condition_dim == 3
+
+
+def test_a_share_is_put_aside(tmp_path):
+    for number in range(20):
+        picture(tmp_path / f"{number:02d}.png", (10 * number, 0, 0))
+    table(tmp_path, *((f"{number:02d}.png", "red hair") for number in range(20)))
+    arguments = {"root": str(tmp_path), "batch_size": 1, "condition_dim": 1}
+    data = TaggedImages([3, 8, 8], test_share=0.25, **arguments)
+    levels = {split: set(data.load(split)[0][:, 0, 0, 0].tolist()) for split in ("train", "test")}
+    assert len(levels["test"]) == 5
+    assert levels["train"] | levels["test"] == set(range(0, 200, 10))
+    assert not levels["train"] & levels["test"]
+    with pytest.raises(UserError, match=r"data.test_share=0.0: no picture .* Train with data.test_share=0.1"):
+        TaggedImages([3, 8, 8], **arguments).load("test")

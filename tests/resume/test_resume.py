@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import TINY, WITHOUT_MLP, training_differences
 
-EPOCH = 56  # batches of 32 in the 1,797 digits
+EPOCH = 44  # batches of 32 in the 1,437 digits
 DROPOUT = "network.discriminator._target_=helpers.DropoutDiscriminator"
 BASE = (*WITHOUT_MLP, DROPOUT, "trainer.max_steps=125")
 LOG = "+callbacks.log={_target_: helpers.LossLog, path: '${run_dir}/losses'}"

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from gan_lightning import certificate, evaluate
+from gan_lightning.files import RunFolder
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECIPES = {"vanilla_mnist": 64, "vanilla_small_mnist": 100, "dcgan_mnist": 256}
@@ -23,7 +24,7 @@ SHOWN = ("fid", "kid", "precision", "recall", "density", "coverage", "class_cove
 def certified(experiment: str, seed: int, images: int, root: str, out: Path) -> certificate.Certificate:
     """The certificate of one run, trained and evaluated where it is not there yet."""
     folder = out / f"{experiment}_{images}_{seed}"
-    if not (folder / "summary.json").exists():
+    if RunFolder(folder).read_summary().get("status") != "finished":
         command = [sys.executable, str(PROJECT / "train.py"), f"experiment={experiment}", f"seed={seed}"]
         steps = f"trainer.max_steps={images // RECIPES[experiment]}"
         quiet = ("callbacks.samples=null", "callbacks.film=null", "~callbacks.graph", "~callbacks.summary")
@@ -31,7 +32,10 @@ def certified(experiment: str, seed: int, images: int, root: str, out: Path) -> 
         subprocess.run([*command, steps, f"data.root={root}", *options, f"hydra.run.dir={folder}"], check=True)
     if not (folder / certificate.NAME).exists():
         evaluate.main([str(folder)])
-    return certificate.read(folder)
+    found = certificate.read(folder)
+    if found["checkpoint"]["step"] != images // RECIPES[experiment]:
+        raise SystemExit(f"{folder} holds another run; choose another --out")
+    return found
 
 
 def row(title: str, values: dict[str, list[float]]) -> str:

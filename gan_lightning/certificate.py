@@ -10,9 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.config import run_folder
 from gan_lightning.errors import UserError
-from gan_lightning.files import atomic
 from gan_lightning.metrics.figures import FIGURES
 
 NAME = "evaluation.json"
@@ -33,26 +31,31 @@ def summarised(repeats: Sequence[dict[str, float]], floor: Sequence[dict[str, fl
 
 
 def _mean_and_deviation(values: Sequence[float], mean: str, deviation: str) -> dict[str, float | None]:
-    finite = [value for value in values if math.isfinite(value)]  # JSON has no infinity: null
-    whole = bool(values) and len(finite) == len(values)
+    finite = all(map(math.isfinite, values))
     return {
-        mean: statistics.mean(values) if whole else None,
-        deviation: statistics.stdev(values) if whole and len(values) > 1 else None,
+        mean: statistics.mean(values) if values else None,
+        deviation: statistics.stdev(values) if finite and len(values) > 1 else None,
     }
 
 
-def write(certificate: Certificate, path: Path) -> None:
-    with atomic(path) as partial:
-        partial.write_text(json.dumps(certificate, indent=2, allow_nan=False) + "\n")
+def path_of(place: str | Path) -> Path:
+    """Where the certificate of a run folder (that is, its last checkpoint), or of a checkpoint, belongs."""
+    path = Path(place)
+    if path.suffix == ".json":
+        return path
+    if path.suffix != ".ckpt":
+        return path / NAME
+    folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    return folder / (NAME if path.stem == "last" else f"evaluation_{path.stem}.json")
 
 
 def read(place: str | Path) -> Certificate:
-    """The certificate of a run folder, of a checkpoint in one, or of a path.
+    """The certificate of a run folder, of a checkpoint, or of a path.
 
     Raises:
         UserError: there is none, or the file is something else.
     """
-    path = Path(place) if Path(place).suffix == ".json" else run_folder(place) / NAME
+    path = path_of(place)
     try:
         certificate = json.loads(path.read_text())
         if {"figures", "protocol"} <= certificate.keys():
@@ -79,7 +82,9 @@ def comparison(places: Sequence[str]) -> str:
     for title, found in zip(_titles(places), certificates, strict=True):
         figures = [_spelled(found["figures"][name], "value", "std") for name in first]
         columns.append([title, *figures, f"{found['checkpoint']['step']:,}", found["weights"]])
-    columns.append(["floor", *(_spelled(figure, "floor", "floor_std") for figure in first.values()), "", ""])
+    floor = certificates[0]["floor"]
+    title = f"floor, {floor['images']:,} images" if floor else "floor: none"
+    columns.append([title, *(_spelled(figure, "floor", "floor_std") for figure in first.values()), "", ""])
     widths = [max(map(len, column)) for column in columns]
     rows = zip(*columns, strict=True)
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)

@@ -21,21 +21,35 @@ class Conditions:
 
     Args:
         names: of the entries, in order.
-        examples: condition vectors of labelled training samples, (n, len(names)); conditions are drawn from them.
+        examples: different condition vectors of labelled training samples, (n, len(names)); conditions are drawn
+            from them.
+        counts: how often each occurs.
     """
 
     MOST = 4096
-    """Examples that are kept."""
+    """Different examples that are kept, evenly chosen."""
 
-    def __init__(self, names: Sequence[str], examples: Num[Tensor, "n names"]) -> None:
-        labelled = examples[(examples != 0).any(1)]
-        stride = -(-len(labelled) // self.MOST) or 1
+    def __init__(self, names: Sequence[str], examples: Num[Tensor, "n names"], counts: Num[Tensor, " n"]) -> None:
+        stride = -(-len(examples) // self.MOST) or 1
         self.names = tuple(names)
-        self.examples = labelled[::stride].to(torch.uint8)
+        self.examples = examples[::stride].to(torch.uint8)
+        self.counts = counts[::stride].float()
+
+    @classmethod
+    def of_labels(cls, names: Sequence[str], labels: Num[Tensor, "samples ..."]) -> Conditions:
+        """The vocabulary of a training set: class indices (-1: not labelled), or multi-hot rows (all 0: not)."""
+        if labels.ndim == 2:
+            labelled = labels[(labels != 0).any(1)]
+            if len(labelled) == 0:
+                return cls(names, labelled, torch.zeros(0))
+            examples, counts = labelled.unique(dim=0, return_counts=True)
+            return cls(names, examples.flip(0), counts.flip(0))
+        counts = torch.bincount(labels[labels >= 0], minlength=len(names))
+        return cls(names, torch.eye(len(names), dtype=torch.uint8)[counts > 0], counts[counts > 0])
 
     def state(self) -> dict[str, Any]:
         """Plain containers, from which `Conditions(**state)` makes it again."""
-        return {"names": list(self.names), "examples": self.examples}
+        return {"names": list(self.names), "examples": self.examples, "counts": self.counts}
 
     def vectors(self, condition: Num[Tensor, "batch ..."]) -> Float[Tensor, "batch names"]:
         """Class indices (-1: not labelled) or multi-hot rows as condition vectors."""
@@ -48,18 +62,19 @@ class Conditions:
 
         Where no training sample does, each is `asked` itself.
         """
-        examples = self.examples
+        examples, counts = self.examples, self.counts
         if asked is not None:
             holding = (examples >= asked.to(examples)).all(1)
-            examples = examples[holding] if holding.any() else asked.unsqueeze(0)
-        picks = torch.randint(len(examples), (count,), generator=generator, device=generator.device)
+            if not holding.any():
+                return asked.to(generator.device).expand(count, -1).float()
+            examples, counts = examples[holding], counts[holding]
+        picks = torch.multinomial(counts.to(generator.device), count, replacement=True, generator=generator)
         return examples.to(generator.device)[picks].float()
 
     def distinct(self, most: int) -> Float[Tensor, "rows names"]:
         """At most `most` different conditions that occur, evenly chosen among them."""
-        different = self.examples.unique(dim=0).flip(0)  # class 0 first
-        picks = torch.linspace(0, len(different) - 1, min(most, len(different))).round().long()
-        return different[picks].float()
+        picks = torch.linspace(0, len(self.examples) - 1, min(most, len(self.examples))).round().long()
+        return self.examples[picks].float()
 
     def describe(self, vector: Num[Tensor, " names"]) -> str:
         """The names in a condition vector."""

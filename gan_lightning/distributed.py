@@ -35,10 +35,10 @@ def average_(tensors: Sequence[Tensor]) -> None:
 
 
 def gathered(own: Any) -> list[Any]:
-    """What every process holds, in order of their ranks."""
-    parts: list[Any] = [None] * dist.get_world_size()
-    dist.all_gather_object(parts, own)
-    return parts
+    """What every process holds, in order of their ranks, for the first one; nothing for the others."""
+    parts: list[Any] | None = [None] * dist.get_world_size() if dist.get_rank() == 0 else None
+    dist.gather_object(own, parts)
+    return parts or []
 
 
 class GANStrategy(DDPStrategy):

@@ -13,21 +13,19 @@ from typing import Any
 import torch
 from torchvision.transforms.functional import to_pil_image
 
-from gan_lightning import certificate, checkpoint, config, pictures, rng
+from gan_lightning import certificate, checkpoint, config, pictures
 from gan_lightning.certificate import Certificate
 from gan_lightning.data import ImageData
-from gan_lightning.data.images import to_uint8, to_unit_range
+from gan_lightning.data.images import NoSuchSplit, to_uint8, to_unit_range
 from gan_lightning.errors import UserError
-from gan_lightning.files import atomic
+from gan_lightning.files import atomic, write_json
 from gan_lightning.generate import device_of, positive
 from gan_lightning.metrics import Classifier, Inception, Random, memorisation
-from gan_lightning.metrics.evaluation import generated_features
 from gan_lightning.metrics.features import Extractor
+from gan_lightning.metrics.generated import generated_features, samples_seed
 from gan_lightning.metrics.reference import Reference
 from gan_lightning.models import GAN
 
-VERSION = 1
-"""Of the protocol: to be raised when the same generator would get other figures."""
 PAIRS = 20
 """Columns of the memorisation picture."""
 QUERIES = 1000
@@ -47,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             _evaluate(options)
     except UserError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: --out {options.out}: {error}")
 
 
 def _evaluate(options: argparse.Namespace) -> None:
@@ -59,14 +59,14 @@ def _evaluate(options: argparse.Namespace) -> None:
     data = _data(saved["config"]["data"], options.root)
     reference = Reference(extractor, data, options.split, device)
     found = measure(model, reference, options.num, options.repeats, options.seed, options.raw)
-    out = Path(options.out) if options.out else config.run_folder(path) / certificate.NAME
+    out = certificate.path_of(options.out or path)
     found |= {
         "checkpoint": {"path": str(path.absolute()), "step": saved["global_step"]},
-        "memorisation": _memorisation(model, data, options, out.with_name("memorisation.png")),
+        "memorisation": _memorisation(model, data, options, out.with_suffix(".png")),
         "seconds": round(time.monotonic() - started, 1),
         "versions": {name: version(name) for name in ("gan_lightning", "torch", "torchmetrics")},
     }
-    certificate.write(found, out)
+    write_json(found, out)
     print(certificate.comparison([str(out)]))
     if found["memorisation"]:
         print(_in_words(found["memorisation"]))
@@ -76,8 +76,8 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _in_words(report: dict[str, Any]) -> str:
     verdict = "it repeats training images" if report["flagged"] else "no sign of memorisation"
     return (
-        f"{verdict}: the nearest training image is {report['distance_ratio']:.3f} times as far as the nearest held-out "
-        f"one; {report['closer_to_train']:.0%} of the images are closer to training images (50% is chance)"
+        f"{verdict}: {report['closer_to_train']:.1%} of the images are closer to training than to held-out images, "
+        f"chance {report['expected_by_chance']:.1%}; distance ratio {report['distance_ratio']:.3f}"
     )
 
 
@@ -85,11 +85,14 @@ def measure(model: GAN, reference: Reference, num: int, repeats: int, seed: int,
     """Figures over `repeats` draws of `num` images each, beside the floor, and the protocol that gave them."""
     found = []
     for repeat in range(repeats):
-        features = generated_features(model, reference.extractor, num, seed, repeat, raw)
+        features = generated_features(model, reference.extractor, num, samples_seed(seed, repeat), raw)
+        assert features is not None
         found.append(reference.figures(features, seed))
+    floor = reference.floor(num, repeats)
     return {
-        "figures": certificate.summarised(found, reference.floor(num, repeats)),
-        "protocol": reference.protocol | {"num": num, "repeats": repeats, "seed": seed, "version": VERSION},
+        "figures": certificate.summarised(found, floor["figures"] if floor else []),
+        "floor": {name: fact for name, fact in floor.items() if name != "figures"} if floor else None,
+        "protocol": reference.protocol | {"num": num, "repeats": repeats, "seed": seed},
         "weights": "ema" if model.generator_ema is not None and not raw else "raw",
         "repeats": found,
     }
@@ -118,19 +121,27 @@ def _memorisation(model: GAN, data: ImageData, options: argparse.Namespace, out:
     """Figures, and a picture: generated images, below each its nearest training image, the nearest pairs first."""
     try:
         held_out = data.split("test")[0]
-    except UserError:
+    except NoSuchSplit:
         return None
     train = data.split("train")[0]
     count = min(options.num, QUERIES)
-    blocks = model.samples(count, rng.mix("evaluation", options.seed, 0), options.raw)
+    blocks = model.samples(count, samples_seed(options.seed), options.raw)
     generated = torch.cat([to_uint8(block).cpu() for block in blocks])
     report = memorisation.report(generated, train, held_out, options.seed)
     pairs = report.distances.argsort()[:: max(1, count // PAIRS)][:PAIRS]
     rows = torch.cat([generated[pairs], train[report.neighbours[pairs]]])
     with atomic(out) as path:
-        picture = pictures.grid(to_unit_range(rows), PAIRS, ["generated", "nearest training image"])
+        picture = pictures.grid(to_unit_range(rows), len(pairs), ["generated", "nearest training image"])
         to_pil_image(picture).save(path, format="png")
     return report.figures | {"picture": out.name}
+
+
+def several(text: str) -> int:
+    """Whole numbers from 2, for argparse: one image has no spread."""
+    number = int(text)
+    if number < 2:
+        raise argparse.ArgumentTypeError(f"expected a whole number from 2, got {text}")
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -141,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("checkpoint", nargs="?", help="a run folder, or a .ckpt file")
     parser.add_argument("--compare", nargs="+", metavar="RUN", help="a table of evaluated runs, instead")
-    parser.add_argument("--num", type=positive, default=10_000, help="generated images (default: 10000)")
+    parser.add_argument("--num", type=several, default=10_000, help="generated images (default: 10000)")
     parser.add_argument("--repeats", type=positive, default=3, help="draws of as many images, for the ± (default: 3)")
     parser.add_argument("--split", choices=("test", "train"), default="test", help="real images (default: test)")
     parser.add_argument(
@@ -154,7 +165,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     parser.add_argument("--raw", action="store_true", help="the last weights, where the default is their average (EMA)")
     parser.add_argument("--root", help="where the data lies, if it is not where it was in training")
-    parser.add_argument("--out", help="the certificate (default: evaluation.json in the run folder)")
+    parser.add_argument("--out", help="the certificate, x.json (default: evaluation.json in the run folder)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
     return parser
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,11 +46,36 @@ def cache_folder() -> Path:
 
 
 @contextlib.contextmanager
+def answering_within(seconds: float) -> Iterator[None]:
+    """Gives up on servers that do not answer; many libraries would wait for ever."""
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(seconds)
+    try:
+        yield
+    finally:
+        socket.setdefaulttimeout(before)
+
+
+@contextlib.contextmanager
 def making(path: Path) -> Iterator[None]:
     """Lets one process at a time make a file; the others wait, then find it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         yield
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Writes JSON whole or not at all; it has no word for infinite numbers and those that are none: null."""
+    with atomic(path) as partial:
+        partial.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+
+
+def _finite(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {name: _finite(child) for name, child in node.items()}
+    if isinstance(node, list):
+        return [_finite(child) for child in node]
+    return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
 class RunFolder:
@@ -81,8 +108,7 @@ class RunFolder:
             lock.release()
 
     def write_summary(self, summary: dict[str, Any]) -> None:
-        with atomic(self.summary) as path:
-            path.write_text(json.dumps(summary, indent=2) + "\n")
+        write_json(summary, self.summary)
 
     def read_summary(self) -> dict[str, Any]:
         return json.loads(self.summary.read_text()) if self.summary.exists() else {}

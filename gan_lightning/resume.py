@@ -18,7 +18,11 @@ from gan_lightning.targets import suggestion
 
 CHANGEABLE = ("trainer.", "callbacks.", "data.root", "data.num_workers", "objective")
 """What may differ from the first session without making it another run."""
-FIXED = ("trainer.precision", "callbacks.ema")
+FIXED = (
+    "trainer.precision",
+    "callbacks.ema",
+    *(f"callbacks.evaluation.{name}" for name in ("extractor", "num", "split", "seed")),
+)
 """What may not, though it lies below."""
 
 

@@ -135,13 +135,15 @@ def _figure_problems(config: Config) -> Iterator[str]:
 
     monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
     for key, name in (("objective", config.get("objective")), ("callbacks.checkpoints.monitor", monitor)):
-        if not isinstance(name, str) or not name.startswith("metric/"):
+        known = [f"metric/{figure}" for figure in FIGURES]
+        if not isinstance(name, str):
             continue
-        if name.removeprefix("metric/") not in FIGURES:
-            known = ", ".join(f"metric/{figure}" for figure in FIGURES)
-            yield f"{key}={name}: there is no such figure. There are: {known}"
-        elif not config["callbacks"].get("evaluation"):
+        if name in FIGURES:
+            yield f"{key}={name}: there is no such figure; did you mean metric/{name}?"
+        elif name in known and not config["callbacks"].get("evaluation"):
             yield f"{key}={name}: nothing computes it; add metrics=classifier"
+        elif name.startswith("metric/") and name not in known and suggestion(name, known):
+            yield f"{key}={name}: there is no such figure{suggestion(name, known)}"
 
 
 def _trainer_problems(trainer: Config) -> Iterator[str]:

@@ -80,9 +80,7 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     record, stop = Record(config), GracefulStop()
     summary = Summary(config, folder, record)
     trainer = _trainer(config, [record, stop, summary], step if start else None)
-    for callback in trainer.callbacks:  # type: ignore[attr-defined]
-        if isinstance(callback, Evaluation):  # here, for the same reason
-            callback.prepare(data, trainer.strategy.root_device)
+    _prepare_evaluation(trainer, data, config)  # here, for the same reason
     planned = _planned_batches(trainer, len(data.train_dataloader()))
     if start and step >= planned:
         print(f"{folder.path} is finished, {step} batches. To train longer, add trainer.max_steps={2 * step}")
@@ -102,6 +100,19 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     finally:
         _leave_process_group(trainer)
     return record.figure(config["objective"])
+
+
+def _prepare_evaluation(trainer: Trainer, data: LightningDataModule, config: Config) -> None:
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if not isinstance(callback, Evaluation):
+            continue
+        given = callback.prepare(data, trainer.strategy.root_device)
+        monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
+        for key, name in (("objective", config["objective"]), ("callbacks.checkpoints.monitor", monitor)):
+            if name and name.startswith("metric/") and name not in given:
+                raise UserError(
+                    f"{key}={name}: the extractor and the data do not give it. They give {', '.join(given)}"
+                )
 
 
 def _fit(trainer: Trainer, model: GAN, data: LightningDataModule, start: Path | None) -> None:

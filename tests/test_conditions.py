@@ -5,7 +5,7 @@ from gan_lightning import rng
 from gan_lightning.conditions import Conditions
 from gan_lightning.errors import UserError
 
-TAGS = Conditions(
+TAGS = Conditions.of_labels(
     ["blue hair", "red hair", "smile"], torch.tensor([[1, 0, 1], [1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 0]])
 )
 
@@ -35,18 +35,18 @@ def test_an_unknown_name():
 
 def test_a_sample_has_one_class():
     with pytest.raises(UserError, match="1, 2: a sample has one of these labels"):
-        Conditions("123", torch.eye(3)).parse("1, 2")
+        Conditions.of_labels("123", torch.eye(3)).parse("1, 2")
 
 
 def test_class_indices_become_one_hot_rows_and_unlabelled_ones_zero():
-    classes = Conditions("abc", torch.eye(3))
+    classes = Conditions.of_labels("abc", torch.eye(3))
     expected = torch.tensor([[0, 0, 1], [0, 0, 0], [1, 0, 0]]).float()
     assert torch.equal(classes.vectors(torch.tensor([2, -1, 0])), expected)
     assert torch.equal(classes.vectors(expected), expected)
 
 
 def test_distinct_conditions_start_with_the_first_class():
-    classes = Conditions([str(n) for n in range(30)], torch.eye(30).repeat(3, 1))
+    classes = Conditions.of_labels([str(n) for n in range(30)], torch.eye(30).repeat(3, 1))
     assert [classes.describe(row) for row in classes.distinct(10)][:2] == ["0", "3"]
     assert len(classes.distinct(10)) == 10
 

@@ -48,7 +48,7 @@ def test_a_certificate(trained, capfd):
     assert found["weights"] == "ema"
     assert found["checkpoint"]["step"] == 30
     assert not found["memorisation"]["flagged"]
-    assert (trained / "memorisation.png").exists()
+    assert (trained / "evaluation.png").exists()
     printed = capfd.readouterr().out
     assert re.search(r"fid ↓ +[\d.]+ ± [\d.]+ +[\d.]+ ± ", printed)
     assert "no sign of memorisation" in printed
@@ -90,6 +90,28 @@ def test_comparison(trained, train, capfd):
     assert [f"{read(folder)['figures']['fid']['value']:.4g}" in row for folder in (trained, other)] == [True, True]
 
 
+def test_checkpoints_of_one_run(trained, capfd):
+    last = trained / "checkpoints" / "last.ckpt"
+    shutil.copy(last, trained / "checkpoints" / "best.ckpt")
+    evaluate(last, *QUICK)
+    evaluate(trained / "checkpoints" / "best.ckpt", *QUICK, "--raw")
+    assert {path.name for path in trained.glob("eval*")} == {
+        f"{name}.{kind}" for name in ("evaluation", "evaluation_best") for kind in ("json", "png")
+    }
+    capfd.readouterr()
+    evaluate("--compare", trained, trained / "checkpoints" / "best.ckpt")
+    assert capfd.readouterr().out.splitlines()[-1].split() == ["weights", "ema", "raw"]
+
+
+def test_figures_without_a_number(trained, monkeypatch):
+    from gan_lightning.metrics import reference
+
+    original = reference.figures
+    monkeypatch.setattr(reference, "figures", lambda *a: original(*a) | {"class_kl": float("inf")})
+    evaluate(trained, "--num", "301", "--repeats", "2")
+    assert read(trained)["figures"]["class_kl"]["value"] is None
+
+
 def test_protocols_that_differ_are_not_compared(trained):
     shutil.copytree(trained, trained.parent / "other")
     evaluate(trained, *QUICK)
@@ -109,13 +131,14 @@ def test_data_that_lies_elsewhere(train, mnist_root, tmp_path):
     assert "MNIST is not in" in refusal(run, *QUICK)
     evaluate(run, *QUICK, "--root", mnist_root)
     assert read(run)["protocol"]["real_images"] == 10_000
-    assert read(run)["memorisation"]["images_each"] == 500
+    assert read(run)["memorisation"]["training_images"] == 500
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("--weights", "x.pth"), "--weights x.pth: belongs to --extractor inception"),
+        (("--num", "1"), "2"),
         (("--root", "x"), "--root x: gan_lightning.data.Digits needs no files"),
         (("--extractor", "inception", "--weights", "x.pth"), "x.pth is missing, or no weights"),
         (("--device", "gpu5"), "--device gpu5"),

@@ -13,7 +13,7 @@ from gan_lightning.pictures import grid, picture
 from gan_lightning.timelapse import main
 from tests.conftest import TINY
 
-EPOCH = 56
+EPOCH = 44
 
 
 @pytest.fixture

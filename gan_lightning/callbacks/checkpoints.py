@@ -9,6 +9,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
 from gan_lightning.callbacks.cadence import completes, due
+from gan_lightning.metrics.figures import FIGURES
 
 
 class Checkpoints(Checkpoint):
@@ -26,7 +27,7 @@ class Checkpoints(Checkpoint):
         keep_every_n_steps: batches between checkpoints that are kept.
         keep_every_n_epochs: epochs between checkpoints that are kept.
         monitor: the logged figure that decides which checkpoint is the best, such as metric/fid; None: no matter.
-        mode: whether smaller (min) or larger (max) is better.
+        mode: whether smaller (min) or larger (max) is better; None: what is known of metric/*, else min.
     """
 
     def __init__(
@@ -36,26 +37,26 @@ class Checkpoints(Checkpoint):
         keep_every_n_steps: int | None = None,
         keep_every_n_epochs: int | None = None,
         monitor: str | None = None,
-        mode: Literal["min", "max"] = "min",
+        mode: Literal["min", "max"] | None = None,
     ) -> None:
         self.folder = Path(folder, "checkpoints")
         self.every_n_steps = every_n_steps
         self.keep_every_n_steps = keep_every_n_steps
         self.keep_every_n_epochs = keep_every_n_epochs
         self.monitor = monitor
-        self.mode = mode
+        self.mode = mode or FIGURES.get((monitor or "").removeprefix("metric/"), "min")
         self.best: dict[str, Any] | None = None
         """Figure, value and step of the best checkpoint."""
         self._saved_at = -1
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        best = self._is_best(trainer)  # first: every file holds it
         keep = due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
+        ends = trainer.should_stop or completes(trainer)
         if keep:
             self._save(trainer, self.folder / f"step_{trainer.global_step:08d}.ckpt")
-        best = self._is_best(trainer)
         if best:
             self._save(trainer, self.folder / "best.ckpt")
-        ends = trainer.should_stop or completes(trainer)
         if keep or best or ends or due(trainer, self.every_n_steps, None):
             self._save(trainer, self.folder / "last.ckpt")
 
@@ -68,10 +69,9 @@ class Checkpoints(Checkpoint):
         figure = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         if figure is None or not figure.isfinite():
             return False
-        value = figure.item()
-        if self.best is not None and (
-            value >= self.best["value"] if self.mode == "min" else value <= self.best["value"]
-        ):
+        value, sign = figure.item(), -1 if self.mode == "max" else 1
+        same = self.best is not None and self.best["figure"] == self.monitor
+        if same and sign * value >= sign * self.best["value"]:  # type: ignore[index]
             return False
         self.best = {"figure": self.monitor, "value": value, "step": trainer.global_step}
         return True

@@ -10,8 +10,9 @@ from lightning import Callback, LightningDataModule, Trainer
 from gan_lightning import distributed
 from gan_lightning.callbacks.cadence import completes, due
 from gan_lightning.data.images import Split
-from gan_lightning.metrics.evaluation import generated_features
 from gan_lightning.metrics.features import Extractor, join
+from gan_lightning.metrics.figures import CLASS_FIGURES, FIGURES
+from gan_lightning.metrics.generated import generated_features, samples_seed
 from gan_lightning.metrics.reference import Reference
 from gan_lightning.models import GAN
 
@@ -24,9 +25,9 @@ class Evaluation(Callback):
 
     Args:
         extractor: maps images to the features that figures are computed on.
-        num: generated images.
+        num: generated images, two at least.
         split: the real images to compare with: test, or train.
-        every_n_steps: batches between evaluations; None: none by batches. There is one at the end in any case.
+        every_n_steps: batches between evaluations; None: none by batches. The last planned batch has one, too.
         every_n_epochs: epochs between evaluations; None: none by epochs.
         seed: of the latents, the same in every run whatever its seed.
     """
@@ -40,6 +41,8 @@ class Evaluation(Callback):
         every_n_epochs: int | None = None,
         seed: int = 0,
     ) -> None:
+        if num < 2:
+            raise ValueError(f"callbacks.evaluation.num={num}: expected 2 images or more")
         self.extractor = extractor
         self.num = num
         self.split: Split = split
@@ -48,14 +51,16 @@ class Evaluation(Callback):
         self.seed = seed
         self.reference: Reference | None = None
 
-    def prepare(self, data: LightningDataModule, device: torch.device) -> None:
-        """Gets the network and the real images' features, once.
+    def prepare(self, data: LightningDataModule, device: torch.device) -> list[str]:
+        """Gets the network and the real images' features, once; returns the names of the figures to come.
 
         Raises:
             UserError: they cannot be had.
         """
         if self.reference is None:
             self.reference = Reference(self.extractor, data, self.split, device)
+        given = [name for name in FIGURES if self.reference.classifies or name not in CLASS_FIGURES]
+        return [f"metric/{name}" for name in given]
 
     def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
         self.prepare(trainer.datamodule, trainer.strategy.root_device)  # type: ignore[attr-defined]
@@ -65,16 +70,20 @@ class Evaluation(Callback):
             self._evaluate(trainer, pl_module)
 
     def _evaluate(self, trainer: Trainer, model: GAN) -> None:
-        features = generated_features(
-            model, self.extractor, self.num, self.seed, rank=trainer.global_rank, processes=trainer.world_size
+        share = generated_features(
+            model,
+            self.extractor,
+            self.num,
+            samples_seed(self.seed),
+            rank=trainer.global_rank,
+            processes=trainer.world_size,
         )
-        if trainer.world_size > 1:
-            features = join(distributed.gathered(features))
+        shares = distributed.gathered(share) if trainer.world_size > 1 else [share]
         found: dict[str, float] = {}
         if trainer.is_global_zero:
             assert self.reference is not None
-            figures = self.reference.figures(features, self.seed)
-            found = {f"metric/{name}": value for name, value in figures.items()}
+            features = join(share for share in shares if share is not None)
+            found = {f"metric/{name}": v for name, v in self.reference.figures(features, self.seed).items()}
         found = trainer.strategy.broadcast(found)
         # Lightning would drop what is logged between two batches of its log_every_n_steps.
         for logger in trainer.loggers:

@@ -94,8 +94,7 @@ class Avatars(ImageData):
         if self.count < 1:
             raise UserError(f"data.count={self.count}: expected a whole number from 1")
         if split == "test":
-            tags, traits = invent(max(self.count // 5, 1), rng.mix("test", self.drawing_seed))
-            return draw(tags, traits, self.image_shape[1:]), tags
+            return self._faces(max(self.count // 5, 1), rng.mix("test", self.drawing_seed))
         kept = round(self.labelled_share * self.count)
         if not 0 <= self.labelled_share <= 1 or (kept == 0 and self.unlabelled == "drop"):
             problem = "expected a number from 0 to 1; with data.unlabelled=drop, one that keeps a face"
@@ -105,6 +104,14 @@ class Avatars(ImageData):
         if self.unlabelled == "drop":
             tags, traits, labelled = tags[labelled], traits[labelled], labelled[labelled]
         return draw(tags, traits, self.image_shape[1:]), tags * labelled.unsqueeze(1)
+
+    def labelled(self) -> tuple[Images, Labels]:
+        """All of them: it is only the GAN that shall not know."""
+        return self._faces(self.count, self.drawing_seed)
+
+    def _faces(self, count: int, seed: int) -> tuple[Images, Labels]:
+        tags, traits = invent(count, seed)
+        return draw(tags, traits, self.image_shape[1:]), tags
 
 
 def invent(count: int, seed: int) -> tuple[UInt8[Tensor, "count tags"], Float[Tensor, "count traits"]]:

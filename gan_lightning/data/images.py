@@ -11,7 +11,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_lightning.conditions import Conditions, as_vectors
+from gan_lightning.conditions import Conditions
 from gan_lightning.data.batches import BatchSampler, ResumableLoader, TensorBatches, require_even_shares
 from gan_lightning.errors import UserError
 
@@ -19,6 +19,10 @@ Split = Literal["train", "test"]
 Images = UInt8[Tensor, "count channels height width"]
 Labels = Int64[Tensor, " count"] | UInt8[Tensor, "count names"]
 """Class indices, or multi-hot rows; -1, or a row of zeros, where a sample is not labelled."""
+
+
+class NoSuchSplit(UserError):
+    """The data has no images to test."""
 
 
 class ImageData(LightningDataModule):
@@ -57,21 +61,30 @@ class ImageData(LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         self.limit = limit
+        self._splits: dict[str, tuple[Images, Labels]] = {}
         self.train: TensorBatches | None = None
 
     def load(self, split: Split) -> tuple[Images, Labels]:
         """The images of a split and their labels.
 
         Raises:
-            UserError: the data has no such split.
+            NoSuchSplit: the data has none of that name.
         """
         raise NotImplementedError
 
+    def labelled(self) -> tuple[Images, Labels]:
+        """The training images whose labels are known, and these."""
+        images, labels = self.load("train")
+        known = (labels != 0).any(1) if labels.ndim == 2 else labels >= 0
+        return images[known], labels[known]
+
     def split(self, split: Split) -> tuple[Images, Labels]:
         """The images of a split as the model sees them, and their labels; of the training images, those in use."""
-        images, labels = self.load(split)
-        used = slice(self.limit if split == "train" else None)
-        return fit_to(images[used], self.image_shape), labels[used]
+        if split not in self._splits:
+            images, labels = self.load(split)
+            used = slice(self.limit if split == "train" else None)
+            self._splits[split] = fit_to(images[used], self.image_shape), labels[used]
+        return self._splits[split]
 
     def condition_names(self) -> Sequence[str]:
         """The names of the classes or tags; here the classes' numbers."""
@@ -81,7 +94,7 @@ class ImageData(LightningDataModule):
     def conditions(self) -> Conditions:
         """The vocabulary of the labels, once the data is set up."""
         assert self.train is not None
-        return Conditions(self.condition_names(), as_vectors(self.train.labels, self.condition_dim))
+        return Conditions.of_labels(self.condition_names(), self.train.labels)
 
     def setup(self, stage: str | None = None) -> None:
         if self.train is not None:
@@ -136,6 +149,15 @@ def to_uint8(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
 
 def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
     """Images of the asked channels and size: grey is repeated, colour averaged by luma (ITU-R 601)."""
+    if images.shape[1:] == tuple(image_shape):
+        return images
+    fitted = torch.empty(len(images), *image_shape, dtype=torch.uint8, device=images.device)
+    for part, place in zip(images.split(1000), fitted.split(1000), strict=True):  # floats take four times the room
+        place.copy_(_fitted(part, image_shape))
+    return fitted
+
+
+def _fitted(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
     channels, *size = image_shape
     if images.shape[1] == 3 and channels == 1:
         luma = torch.tensor([0.299, 0.587, 0.114], device=images.device).view(1, 3, 1, 1)
@@ -145,4 +167,4 @@ def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c
     if list(images.shape[2:]) != size:
         resized = interpolate(images.float(), size, mode="bicubic", antialias=True)
         images = resized.round_().clamp_(0, 255).to(torch.uint8)
-    return images.contiguous()
+    return images

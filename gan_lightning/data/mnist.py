@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from torchvision import datasets
 
 from gan_lightning.data.images import ImageData, Images, Labels, Split
 from gan_lightning.errors import UserError
+from gan_lightning.files import answering_within
 
 
 class MNIST(ImageData):
@@ -43,17 +43,14 @@ class MNIST(ImageData):
     def _fetch(self) -> None:
         problem = "data.download is false"
         if self.download:
-            timeout = socket.getdefaulttimeout()
-            socket.setdefaulttimeout(self.DOWNLOAD_TIMEOUT)
             try:
                 Path(self.root).mkdir(parents=True, exist_ok=True)
-                with FileLock(Path(self.root, ".MNIST.lock")):  # several processes may want it at once
+                lock = FileLock(Path(self.root, ".MNIST.lock"))  # several processes may want it at once
+                with lock, answering_within(self.DOWNLOAD_TIMEOUT):
                     datasets.MNIST(self.root, download=True)
                 return
             except (OSError, RuntimeError) as error:
                 problem = f"the download failed ({error})".replace("\n", " ")
-            finally:
-                socket.setdefaulttimeout(timeout)
         raise UserError(
             f"MNIST is not in {Path(self.root, 'MNIST', 'raw').absolute()}, and {problem}. Set data.root to a "
             "folder that holds MNIST/raw/train-images-idx3-ubyte and its three companions, or connect to the "

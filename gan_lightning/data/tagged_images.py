@@ -15,7 +15,7 @@ from torchvision.transforms.functional import pil_to_tensor
 from tqdm.auto import tqdm
 
 from gan_lightning import rng
-from gan_lightning.data.images import ImageData, Images, Labels, Split
+from gan_lightning.data.images import ImageData, Images, Labels, NoSuchSplit, Split
 from gan_lightning.data.tags import count, listing, read_tags, tag_names
 from gan_lightning.errors import UserError
 
@@ -66,14 +66,14 @@ class TaggedImages(ImageData):
         return read_pictures(self.root, list(tags), self.image_shape[1:]), labels
 
     def _of_split(self, tags: dict[str, list[str]], split: Split) -> dict[str, list[str]]:
-        """The rows of one split: which picture is put aside depends on their number alone."""
-        aside = set(rng.permutation(len(tags), "test")[: round(self.test_share * len(tags))].tolist())
+        """The rows of one split: its own name decides on a picture, so that others may come and go."""
+        aside = {file for file in tags if rng.mix("test", file) / 2**63 < self.test_share}
         if split == "test" and not aside:
-            raise UserError(
+            raise NoSuchSplit(
                 f"data.test_share={self.test_share}: no picture of {self.root} is put aside for evaluation. Train with "
                 "data.test_share=0.1, or compare with the training pictures (split train)"
             )
-        return {file: found for i, (file, found) in enumerate(tags.items()) if (i in aside) == (split == "test")}
+        return {file: found for file, found in tags.items() if (file in aside) == (split == "test")}
 
 
 def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Images:

@@ -41,16 +41,15 @@ class Classifier(Extractor):
 
     def _own(self, data: ImageData, input_shape: tuple[int, ...]) -> nn.Module:
         """The classifier of data that none is bundled for, from the cache or trained now."""
-        images, labels = data.load("train")
-        labelled = (labels != 0).any(1) if labels.ndim == 2 else labels >= 0
-        if not labelled.any():
+        images, labels = data.labelled()
+        if len(labels) == 0:
             raise UserError(
                 f"{type(data).__name__} has no labels to train a classifier on. Choose another extractor: inception, "
                 "or random"
             )
-        images, labels = fit_to(images[labelled], input_shape), labels[labelled]
+        images = fit_to(images, input_shape)
         code = "".join(inspect.getsource(module) for module in (networks, training))
-        key = digest_of(images, labels, f"{self.IMAGES_SEEN} {code}".encode())
+        key = digest_of(images, labels, f"{data.condition_dim} {self.IMAGES_SEEN} {code}".encode())
         path = cache_folder() / f"classifier_{key}.safetensors"
         with making(path):
             if not path.exists():

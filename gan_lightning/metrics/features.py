@@ -13,6 +13,9 @@ from tqdm.auto import tqdm
 
 from gan_lightning.data.images import ImageData, Images, fit_to, to_uint8
 
+PROTOCOL = 1
+"""To be raised when the same images would get other features or figures: caches and comparisons go by it."""
+
 
 @dataclass(frozen=True)
 class Features:
@@ -24,9 +27,6 @@ class Features:
 
     def __len__(self) -> int:
         return len(self.vectors)
-
-    def __getitem__(self, rows: slice | Tensor) -> Features:
-        return Features(self.vectors[rows], None if self.logits is None else self.logits[rows])
 
 
 class Extractor:
@@ -68,7 +68,7 @@ class Extractor:
     def digest(self) -> str:
         """A hash of all that decides on the features."""
         assert self.network is not None
-        parts = [self.name.encode(), self.resize.encode(), repr(self.network).encode()]
+        parts = [f"protocol {PROTOCOL}".encode(), self.name.encode(), self.resize.encode(), repr(self.network).encode()]
         state = self.network.state_dict()
         return digest_of(*parts, *(name.encode() for name in state), *state.values())
 
@@ -79,7 +79,8 @@ class Extractor:
         device = next(self.network.parameters()).device
         found = []
         for batch in images.split(self.BATCH):
-            with torch.inference_mode():
+            # Without TF32 a GPU finds what a CPU does.
+            with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 vectors, logits = self.network(fit_to(batch.to(device), self.input_shape))
             found.append(Features(vectors.cpu(), None if logits is None else logits.cpu()))
         return join(found)

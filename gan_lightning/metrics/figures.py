@@ -31,6 +31,8 @@ FIGURES = {
     "class_kl": "min",
 }
 """Every figure, and which way is better."""
+CLASS_FIGURES = ("inception_score", "modes", "class_coverage", "class_kl")
+"""Those that need an extractor which classifies."""
 NEIGHBOURS = 10_000
 """Images at most, of each side, among which neighbours are looked for."""
 
@@ -84,7 +86,7 @@ def kid(real: Float[Tensor, "n dimensions"], generated: Float[Tensor, "m dimensi
 def inception_score(logits: Float[Tensor, "n classes"], seed: int) -> float:
     """Exp of the mean KL of p(class | image) from p(class): Salimans et al. 2016 (arXiv:1606.03498), section 4."""
     metric = _on_features(InceptionScore, logits.shape[1], splits=min(10, len(logits)))
-    metric.update(logits)
+    metric.update(logits.double())  # probabilities that float32 rounds to 0 would make it NaN
     return _keyed(metric.compute, "inception_score", seed)[0].item()
 
 
@@ -131,5 +133,5 @@ def _on_features(kind: Callable[..., Metric], dimensions: int, **options: int) -
 def _keyed(compute: Callable[[], Any], *key: int | str) -> Any:
     """Computes with a seed of its own what draws from torch's global generator, and leaves that as it was."""
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(rng.mix(*key))
+        rng.seed_defaults(torch.device("cpu"), *key)
         return compute()

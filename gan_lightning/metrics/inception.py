@@ -12,9 +12,10 @@ from torch import Tensor, nn
 
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
-from gan_lightning.files import atomic, making
+from gan_lightning.files import answering_within, atomic, making
 from gan_lightning.metrics.features import Extractor
 
+UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
 Layer = Literal["64", "192", "768", "2048"]
 
 
@@ -37,10 +38,14 @@ class Inception(Extractor):
     def __init__(self, weights: str | None = None, layer: Layer = "2048") -> None:
         super().__init__()
         self.layer = layer
+        self.name = "inception" if layer == "2048" else f"inception, layer {layer}"
         self.weights = self._found(weights)
 
     def load(self, data: ImageData) -> tuple[nn.Module, tuple[int, ...]]:
-        return _Network(self.weights, self.layer), (3, *data.image_shape[1:])
+        try:
+            return _Network(self.weights, self.layer), (3, *data.image_shape[1:])
+        except RuntimeError as error:
+            raise UserError(f"{self.weights} holds weights of another network: {error}"[:500]) from error
 
     @property
     def resize(self) -> str:
@@ -58,8 +63,8 @@ class Inception(Extractor):
         if not path.is_file() and weights is None:
             _download(URL_INCEPTION_V3, path)
         try:
-            torch.load(path, map_location="meta", weights_only=True, mmap=True)
-        except (OSError, RuntimeError, pickle.UnpicklingError) as error:
+            torch.load(path, map_location="meta", weights_only=True)
+        except UNREADABLE as error:
             raise UserError(
                 f"callbacks.evaluation.extractor.weights={weights}: {path.absolute()} is missing, or no weights. "
                 f"Expected those of {URL_INCEPTION_V3}"
@@ -72,9 +77,10 @@ def _download(url: str, path: Path) -> None:
         if path.is_file():
             return
         try:
-            with atomic(path) as partial:
+            with atomic(path) as partial, answering_within(10):
                 torch.hub.download_url_to_file(url, str(partial))
-        except OSError as error:
+                torch.load(partial, map_location="meta", weights_only=True)  # is it whole?
+        except UNREADABLE as error:
             raise UserError(
                 f"metrics=inception: its weights are not in {path}, and the download failed ({error}). Fetch {url} "
                 "where there is a network, then put it there or set callbacks.evaluation.extractor.weights=FILE "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -11,8 +12,8 @@ from torch import Tensor
 from gan_lightning import rng
 
 CHUNK = 2000
-LIMIT = 0.6
-"""A report is flagged where more than this part of the generated images lies closer to training images."""
+LIMIT = 0.25
+"""A report is flagged where at least this part of the generated images must be repetitions."""
 
 
 class Report(NamedTuple):
@@ -29,27 +30,39 @@ def report(
 ) -> Report:
     """How much closer generated images lie to training images than to held-out ones, in pixels.
 
-    Both sets are cut to the size of the smaller (a keyed subset), so that a generator that has learned the distribution
-    finds its nearest neighbour as often in one as in the other, at the same distance. One that repeats its
-    training images finds it among them. Distances are Euclidean, in units of the range [-1, 1].
+    Of a generator that has learned the distribution, an image finds its nearest neighbour among t training and h
+    held-out images in the training set with probability t / (t + h); where it repeats a training image, always. So with
+    the share s that does, (s - t / (t + h)) / (1 - t / (t + h)) estimates the part of repetitions. It is flagged above
+    `LIMIT`, if chance (three standard deviations) does not explain it. `distance_ratio` is the median distance to the
+    nearest training image over that to the nearest held-out one, both sets cut to the size of the smaller.
+    Distances are Euclidean, in units of the range [-1, 1].
     """
+    to_train, neighbours = nearest(generated, train)
+    to_held_out, _ = nearest(generated, held_out)
+    closer = ((to_train < to_held_out).double() + (to_train == to_held_out).double() / 2).mean().item()
+    chance = len(train) / (len(train) + len(held_out))
+    repeated = (closer - chance) / (1 - chance)
+    noise = 3 * math.sqrt(chance * (1 - chance) / len(generated)) / (1 - chance)
     size = min(len(train), len(held_out))
-    to_train, to_held_out = (
-        nearest(generated, images[rng.permutation(len(images), name, seed)[:size]])[0]
-        for name, images in (("train", train), ("held out", held_out))
-    )
-    distances, neighbours = nearest(generated, train)
-    closer = (to_train < to_held_out).double() + (to_train == to_held_out).double() / 2
+    halves = [
+        to_all
+        if len(images) == size
+        else nearest(generated, images[rng.permutation(len(images), name, seed)[:size]])[0]
+        for name, images, to_all in (("train", train, to_train), ("held out", held_out, to_held_out))
+    ]
     return Report(
         {
-            "distance_ratio": (to_train.median() / to_held_out.median()).item(),
-            "closer_to_train": closer.mean().item(),
-            "flagged": closer.mean().item() > LIMIT,
+            "repeated_share": repeated,
+            "closer_to_train": closer,
+            "expected_by_chance": chance,
+            "distance_ratio": (halves[0].median() / halves[1].median()).item(),
+            "flagged": repeated > max(LIMIT, noise),
             "generated_images": len(generated),
-            "images_each": size,
+            "training_images": len(train),
+            "held_out_images": len(held_out),
         },
         neighbours,
-        distances,
+        to_train,
     )
 
 

@@ -47,17 +47,6 @@ class ByChannel(nn.Module):
         return vectors.unflatten(0, (count, channels)).flatten(1), together
 
 
-class TagFeatures(nn.Module):
-    """The features alone, of a network whose logits are tags: an image has several, so there are no classes."""
-
-    def __init__(self, network: ConvClassifier) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: UInt8[Tensor, "n channels height width"]) -> tuple[Float[Tensor, "n 128"], None]:
-        return self.network(images)[0], None
-
-
 class WithoutClasses(nn.Module):
     """The features alone, of a network whose logits are no classes: they are tags, or untrained."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from gan_lightning import rng
 from gan_lightning.data.images import ImageData
 from gan_lightning.metrics.features import Extractor
 from gan_lightning.metrics.networks import ConvClassifier, WithoutClasses
@@ -27,6 +28,6 @@ class Random(Extractor):
     def load(self, data: ImageData) -> tuple[nn.Module, tuple[int, ...]]:
         channels, *size = data.image_shape
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+            rng.seed_defaults(torch.device("cpu"), "random features", self.seed)
             network = WithoutClasses(ConvClassifier(channels, 1))
         return network.eval().requires_grad_(False), (channels, *(min(side, self.LARGEST) for side in size))

@@ -13,9 +13,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from gan_lightning import rng
-from gan_lightning.data.images import ImageData, Images, Split
+from gan_lightning.data.images import ImageData, Images, NoSuchSplit, Split, fit_to
 from gan_lightning.errors import UserError
-from gan_lightning.files import atomic, cache_folder, making
+from gan_lightning.files import atomic, cache_folder, making, write_json
 from gan_lightning.metrics.features import Extractor, Features, digest_of, join
 from gan_lightning.metrics.figures import among_neighbours, figures
 from gan_lightning.metrics.manifold import radii
@@ -57,6 +57,11 @@ class Reference:
             "real_hash": self.images_digest,
         }
 
+    @property
+    def classifies(self) -> bool:
+        """Whether there are figures of classes."""
+        return self.features.logits is not None
+
     def figures(self, generated: Features, seed: int) -> dict[str, float]:
         """Every figure of generated images; `seed` keys what the figures draw."""
         return figures(self.features, generated, seed, self._radii)
@@ -65,17 +70,19 @@ class Reference:
     def _radii(self) -> list[Tensor]:
         return radii(among_neighbours(self.features), 3, 5)
 
-    def floor(self, num: int, repeats: int) -> list[dict[str, float]]:
-        """The figures that real images of the other split get in the place of generated ones; none without one.
+    def floor(self, num: int, repeats: int) -> dict[str, Any] | None:
+        """The `figures` that real images of the other split get in the place of generated ones; None without one.
 
-        Repeat by repeat, of `num` images drawn anew; of all, once, where there are no more. Cached.
+        Repeat by repeat, of `num` images drawn anew; of all, once, where there are no more. `images` tells how many,
+        `hash` which they were drawn from. Cached.
         """
         (other,) = set(get_args(Split)) - {self.split}
         try:
-            images = self.data.split(other)[0]
-        except UserError:
-            return []
-        facts = f"{self.extractor.digest} {self.images_digest} {digest_of(images)} {num} {repeats}"
+            images = fit_to(self.data.load(other)[0], self.data.image_shape)  # all, whatever training is limited to
+        except NoSuchSplit:
+            return None
+        digest = digest_of(images)
+        facts = f"{self.extractor.digest} {self.images_digest} {digest} {num} {repeats}"
         path = cache_folder() / f"floor_{digest_of(facts.encode())}.json"
         with making(path):
             if not path.exists():
@@ -84,8 +91,7 @@ class Reference:
                 for repeat in tqdm(range(draws), desc=f"{other} against {self.split}", leave=False, disable=None):
                     rows = rng.permutation(len(images), "floor", repeat)[:num]
                     found.append(self.figures(self.extractor(images[rows]), repeat))
-                with atomic(path) as partial:
-                    partial.write_text(json.dumps(found))
+                write_json({"figures": found, "images": min(num, len(images)), "hash": digest}, path)
         return json.loads(path.read_text())
 
 

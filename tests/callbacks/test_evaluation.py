@@ -29,7 +29,6 @@ def test_the_best_checkpoint_is_kept(train, figure, mode):
         "callbacks.evaluation.every_n_steps=10",
         "callbacks.checkpoints.keep_every_n_steps=10",
         f"callbacks.checkpoints.monitor=metric/{figure}",
-        f"callbacks.checkpoints.mode={mode}",
     )
     events = EventAccumulator(str(run.folder / "tensorboard")).Reload().Scalars(f"metric/{figure}")
     value, step = (min if mode == "min" else max)((event.value, event.step) for event in events)
@@ -64,11 +63,50 @@ def test_a_resumed_run_keeps_its_best(train):
     assert first.summary["best"] == whole.summary["best"]
 
 
+def test_a_run_resumed_from_a_kept_checkpoint_knows_its_best(train):
+    options = (*QUICK, "callbacks.evaluation.every_n_steps=10", "callbacks.checkpoints.keep_every_n_steps=10")
+    first = train("run", *options, "trainer.max_steps=20")
+    kept = [
+        torch.load(first.folder / "checkpoints" / f"step_{step:08d}.ckpt", weights_only=True)["callbacks"]
+        for step in (10, 20)
+    ]
+    assert [state["Checkpoints"]["best"]["step"] <= step for state, step in zip(kept, (10, 20), strict=True)] == [
+        True
+    ] * 2
+
+
+def test_another_monitor_starts_anew(train):
+    first = train("run", *QUICK, "callbacks.evaluation.every_n_steps=10", "trainer.max_steps=10")
+    change = "callbacks.checkpoints.monitor=metric/inception_score"
+    second = train("run", f"resume={first.folder}", "trainer.max_steps=20", change)
+    assert second.summary["best"]["figure"] == "metric/inception_score"
+    assert second.summary["best"]["step"] == 20
+
+
+def test_what_decides_on_the_figures_stays(train):
+    first = train("run", *QUICK, "trainer.max_steps=5")
+    outcome = train("run", f"resume={first.folder}", "callbacks.evaluation.num=200")
+    assert outcome.code == 1
+    assert "callbacks.evaluation.num=200: a resumed run keeps its configuration" in outcome.output
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (("objective=metric/fid",), "objective=metric/fid: nothing computes it; add metrics=classifier"),
-        (("metrics=classifier", "objective=metric/fidd"), "objective=metric/fidd: there is no such figure. There are:"),
+        (
+            ("metrics=classifier", "objective=metric/fidd"),
+            "objective=metric/fidd: there is no such figure; did you mean metric/fid?",
+        ),
+        (
+            ("metrics=random", "objective=metric/modes"),
+            "objective=metric/modes: the extractor and the data do not give it",
+        ),
+        (
+            ("metrics=classifier", "callbacks.checkpoints.monitor=fid"),
+            "there is no such figure; did you mean metric/fid?",
+        ),
+        (("metrics=classifier", "callbacks.evaluation.num=1"), "callbacks.evaluation.num=1: expected 2 images or more"),
         (("metrics=classifier", "callbacks.evaluation.split=val"), "callbacks.evaluation.split='val': expected"),
         (("metrics=classifier", "experiment=gaussian_1d"), "Gaussian1D has no images to evaluate"),
         (("metrics=inception", "callbacks.evaluation.extractor.weights=no.pth"), "no.pth is missing, or no weights"),

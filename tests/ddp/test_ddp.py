@@ -35,8 +35,9 @@ def test_two_processes_are_one(train, train_apart, n_critic, model):
         assert together.summary["final"][name] == pytest.approx(value, abs=1e-5), name
 
 
-def test_two_processes_measure_what_one_does(train, train_apart):
-    more = ("metrics=classifier", "callbacks.evaluation.num=500", "model.optimizer.lr=2e-4")
+@pytest.mark.parametrize("num", [500, 50])  # 50 are one block: the first process has none to draw
+def test_two_processes_measure_what_one_does(train, train_apart, num):
+    more = ("metrics=classifier", f"callbacks.evaluation.num={num}", "model.optimizer.lr=2e-4")
     alone = train("alone", *RUN, *more)
     together = train_apart("together", *RUN, *more, "trainer.devices=2")
     assert together.code == 0, together.output

@@ -7,12 +7,13 @@ import torch_fidelity
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.data import Avatars, Digits, StackedMNIST
-from gan_lightning.data.images import ImageData
+from gan_lightning.data.images import ImageData, NoSuchSplit
 from gan_lightning.errors import UserError
 from gan_lightning.metrics import Classifier, Inception, Random, training
 from gan_lightning.metrics.classifier import WEIGHTS, read
 from gan_lightning.metrics.figures import fid
 from gan_lightning.metrics.reference import Reference, cached
+from tests.conftest import differing
 
 
 def pictures(count: int, *shape: int) -> torch.Tensor:
@@ -67,6 +68,16 @@ def test_other_data_gets_a_classifier_of_its_own_once(monkeypatch):
     assert again.digest == extractor.digest
 
 
+def test_the_threads_do_not_matter():
+    images, labels = Stripes([1, 16, 16]).load("train")
+    states = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        states.append(training.fit(images[8:], labels[8:], 2, "", 2000).state_dict())
+        assert torch.get_num_threads() == threads
+    assert differing(*states) == []
+
+
 def test_tags_give_features_without_classes(monkeypatch):
     monkeypatch.setattr(Classifier, "IMAGES_SEEN", 500)
     extractor = Classifier()
@@ -95,12 +106,12 @@ def test_any_size_and_colour(shape):
         assert not found.vectors.isnan().any()
 
 
-def test_the_digest_tells_extractors_apart():
+def test_the_digest_tells_extractors_apart(weights):
     digests = set()
-    for extractor in (Classifier(), Random(), Random(seed=1)):
+    for extractor in (Classifier(), Random(), Random(seed=1), Inception(weights), Inception(weights, layer="64")):
         extractor.prepare(Digits([1, 28, 28]))
         digests.add(extractor.digest)
-    assert len(digests) == 3
+    assert len(digests) == 5
 
 
 def test_features_of_the_same_images_come_from_the_cache(monkeypatch):
@@ -113,14 +124,14 @@ def test_features_of_the_same_images_come_from_the_cache(monkeypatch):
     assert torch.equal(cached(extractor, images, "some-images", "features").vectors, first.vectors)
 
 
-def test_the_floor_of_data_without_a_test_split_is_empty():
+def test_data_without_a_test_split_has_no_floor():
     class TrainOnly(Stripes):
         def load(self, split):
             if split == "test":
-                raise UserError("no test split")
+                raise NoSuchSplit("no test split")
             return super().load(split)
 
-    assert Reference(Random(), TrainOnly([1, 16, 16], condition_dim=2), "train").floor(10, 2) == []
+    assert Reference(Random(), TrainOnly([1, 16, 16], condition_dim=2), "train").floor(10, 2) is None
 
 
 # Inception, with weights of its shape
@@ -195,6 +206,18 @@ def test_inception_without_torch_fidelity(monkeypatch):
     monkeypatch.setitem(sys.modules, "torch_fidelity.feature_extractor_inceptionv3", None)
     with pytest.raises(UserError, match=r"pip install 'gan_lightning\[inception\]'"):
         Inception()
+
+
+def test_weights_in_the_format_of_old(weights, tmp_path):
+    state = torch.load(weights, weights_only=True)
+    torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    Inception(str(tmp_path / "old.pth")).prepare(Digits([1, 28, 28]))
+
+
+def test_weights_of_another_network(tmp_path):
+    torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(UserError, match=r"other.pth holds weights of another network"):
+        Inception(str(tmp_path / "other.pth")).prepare(Digits([1, 28, 28]))
 
 
 def test_weights_that_could_run_code(tmp_path):

@@ -85,6 +85,10 @@ def test_the_inception_score_is_torch_fidelitys():
     assert inception_score(torch.eye(10).repeat(100, 1) * 100, seed=0) == pytest.approx(10, rel=0.05)
 
 
+def test_a_collapsed_generator_has_an_inception_score():
+    assert inception_score(torch.tensor([[0.0, -300.0, -500.0]]).repeat(50, 1), seed=0) == pytest.approx(1)
+
+
 def as_features(counts: list[int]) -> Features:
     classes = torch.tensor([number for number, count in enumerate(counts) for _ in range(count)])
     return Features(torch.zeros(len(classes), 1), torch.eye(len(counts))[classes])

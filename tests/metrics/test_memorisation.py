@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 import torch
 from scipy.spatial.distance import cdist
 
@@ -36,24 +37,37 @@ def test_more_images_than_are_compared_at_once():
 def test_new_images_are_as_close_to_one_as_to_the_other():
     found = report(*digits(), seed=0).figures
     assert not found["flagged"]
-    assert abs(found["closer_to_train"] - 0.5) < 0.06
+    assert found["expected_by_chance"] == 0.5
+    assert abs(found["repeated_share"]) < 0.12
     assert abs(found["distance_ratio"] - 1) < 0.05
-    assert (found["generated_images"], found["images_each"]) == (300, 500)
+    assert (found["generated_images"], found["training_images"], found["held_out_images"]) == (300, 500, 500)
 
 
-def test_repeated_training_images_are_flagged():
-    _, train, held_out = digits()
-    found = report(noisy(train[:300]), train, held_out, seed=0).figures
+@pytest.mark.parametrize("held_out_images", [500, 50])
+@pytest.mark.parametrize("share", [1.0, 0.5])
+def test_repeated_training_images_are_flagged(held_out_images, share):
+    new, train, held_out = digits()
+    copies = round(300 * share)
+    generated = torch.cat([noisy(train[:copies]), new[copies:]])
+    found = report(generated, train, held_out[:held_out_images], seed=0).figures
     assert found["flagged"]
-    assert found["closer_to_train"] == 1
-    assert found["distance_ratio"] < 0.7
+    assert found["repeated_share"] == pytest.approx(share, abs=0.25)
+
+
+def test_a_few_images_are_not_flagged_by_chance():
+    new, train, held_out = digits()
+    flagged = [report(new[first : first + 8], train, held_out, seed=0).figures["flagged"] for first in range(0, 296, 8)]
+    assert sum(flagged) <= 1
+
+
+def test_the_distances_of_repeated_images_are_smaller():
+    _, train, held_out = digits()
+    assert report(noisy(train[:300]), train, held_out, seed=0).figures["distance_ratio"] < 0.7
 
 
 def test_the_neighbours_are_looked_for_in_all_of_the_training_images():
     _, train, held_out = digits()
-    found = report(noisy(train), train, held_out[:50], seed=0)
-    assert found.figures["images_each"] == 50
-    assert found.neighbours.tolist() == list(range(500))
+    assert report(noisy(train), train, held_out[:50], seed=0).neighbours.tolist() == list(range(500))
 
 
 def test_exact_copies_of_both_are_no_evidence():

@@ -69,9 +69,9 @@ def test_killed_and_resumed_with_two_processes(train_apart, saved):
 def test_resumed_again_and_again(train, undisturbed):
     first = train("pieces", *BASE, "trainer.max_steps=30")
     for limit in (
-        "trainer.max_steps=56",
+        f"trainer.max_steps={EPOCH}",
         "trainer.max_epochs=2",
-        "trainer.max_steps=113",
+        f"trainer.max_steps={2 * EPOCH + 1}",
         "trainer.max_steps=125",
     ):
         resumed = train("pieces", f"resume={first.folder}", limit)

@@ -34,6 +34,13 @@ def average_(tensors: Sequence[Tensor]) -> None:
         tensor.copy_(mean.view_as(tensor))
 
 
+def sum_(tensor: Tensor) -> Tensor:
+    """The tensor, having become its sum over all processes, of which there may be but one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(tensor)
+    return tensor
+
+
 def gathered(own: Any) -> list[Any]:
     """What every process holds, in order of their ranks."""
     parts: list[Any] = [None] * dist.get_world_size()

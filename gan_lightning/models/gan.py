@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning import losses, rng
+from gan_lightning.augmentations import DiffAugment
 from gan_lightning.distributed import average_
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Terms, total
@@ -42,8 +43,14 @@ class GAN(Drawing):
         discriminator_optimizer: keyword arguments that differ on the discriminator's side.
         scheduler: makes a learning-rate schedule of an optimizer; it advances every batch.
         penalties: by name, functions as in `gan_lightning.penalties`, added to D's loss.
+        regularisers: by name, modules as in `gan_lightning.regularisers`, added to D's loss.
+        augment: what D sees of real and of generated samples, in both players' losses, as in
+            `gan_lightning.augmentations`; None: the samples themselves. A penalty looks at D through it and takes the
+            gradient at the samples as they were, as the authors of DiffAugment and of ADA do with R1.
         n_critic: discriminator updates per generator update.
         gradient_clip_norm: largest total gradient norm of one update, after unscaling; None: no clipping.
+        accumulate: micro-batches in which a batch is processed, for less memory; the update is that of the whole
+            batch, unless a layer or a loss looks at the batch as a whole, or draws (dropout, augmentation).
         conditional: whether both networks are told the class or tags of a sample; else they get None.
         seed: keys every draw together with the step.
     """
@@ -57,8 +64,11 @@ class GAN(Drawing):
         discriminator_optimizer: Mapping[str, Any] | None = None,
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         penalties: Mapping[str, Callable[..., Tensor]] | None = None,
+        regularisers: Mapping[str, nn.Module] | None = None,
+        augment: DiffAugment | None = None,
         n_critic: int = 1,
         gradient_clip_norm: float | None = None,
+        accumulate: int = 1,
         conditional: bool = False,
         seed: int = 0,
     ) -> None:
@@ -72,8 +82,11 @@ class GAN(Drawing):
         }
         self.scheduler = scheduler
         self.penalties = dict(penalties or {})
+        self.regularisers = nn.ModuleDict(regularisers or {})
+        self.augment = augment
         self.n_critic = n_critic
         self.gradient_clip_norm = gradient_clip_norm
+        self.parts = accumulate
         self.conditional = conditional
         self.terms: dict[Player, Terms] = {}
         self.logits: dict[str, Tensor] = {}
@@ -97,19 +110,24 @@ class GAN(Drawing):
     def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         """Everything G minimises in one update, on fresh latents."""
         fake = self.generator(self.latent(len(real), "generator"), condition)
-        return self.generator_loss(self.discriminator(fake, condition))
+        return self.generator_loss(self.discriminate(fake, condition))
+
+    def discriminate(self, samples: Tensor, condition: Tensor | None) -> Tensor:
+        """D's logits in training: of what it sees of the samples."""
+        return self.discriminator(samples if self.augment is None else self.augment(samples), condition)
 
     def turns(self) -> list[tuple[Player, ...]]:
         """Who moves in this batch; players of one turn take their gradients at the same point."""
         return [("discriminator",), ("generator",)] if self.generator_moves else [("discriminator",)]
 
     def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
-        """D's loss and penalties on a real and a fake batch under one condition; keeps the logits for the scores."""
-        real_logits, fake_logits = self.discriminator(real, condition), self.discriminator(fake, condition)
+        """D's loss and its extras on a real and a fake batch under one condition; keeps the logits for the scores."""
+        real_logits, fake_logits = self.discriminate(real, condition), self.discriminate(fake, condition)
         self.logits = {"real": real_logits, "fake": fake_logits}
-        discriminate = partial(self.discriminator, condition=condition)
+        discriminate = partial(self.discriminate, condition=condition)
         penalties = {name: penalty(discriminate, real, fake) for name, penalty in self.penalties.items()}
-        return self.discriminator_loss(real_logits, fake_logits) | penalties
+        regularisers = {name: module(real_logits, fake_logits) for name, module in self.regularisers.items()}
+        return self.discriminator_loss(real_logits, fake_logits) | penalties | regularisers
 
     # The step, written once
 
@@ -129,6 +147,8 @@ class GAN(Drawing):
         moving._on_before_step = moving._on_after_step = _do_nothing
         for players in self.turns():
             self._update(players, real, condition)
+        for observer in self._observers:
+            observer.observe(self.logits)
         if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.log_dict(self.report(), batch_size=len(real))
         for scheduler in self._schedulers:
@@ -139,25 +159,50 @@ class GAN(Drawing):
         for player, parameters in self._parameters_of.items():
             for parameter in parameters:
                 parameter.requires_grad_(player in players)
-        terms_of: dict[Player, Terms] = {}
         for player in players:
             self._optimizer_of[player].zero_grad()
-            minimised = self.discriminator_terms if player == "discriminator" else self.generator_terms
-            terms_of[player] = minimised(real, condition)
-            self.manual_backward(
-                total(terms_of[player]), inputs=self._parameters_of[player], retain_graph=player != players[-1]
-            )
-        terms_of = {p: {name: term.detach() for name, term in terms.items()} for p, terms in terms_of.items()}
+        terms_of = (self._backward if self.parts == 1 else self._backward_in_parts)(players, real, condition)
         if self.trainer.world_size > 1:
             gradients = [p.grad for player in players for p in self._parameters_of[player] if p.grad is not None]
             # The terms too, so that all processes stop at the same batch.
             average_([*gradients, *(t for terms in terms_of.values() for t in terms.values()), *self._statistics])
-        self.logits = {kind: logits.detach() for kind, logits in self.logits.items()}
         for player, terms in terms_of.items():
             self._require_finite(player, terms)
         for player in players:
             self._optimizer_of[player].step()
         self.terms |= terms_of
+
+    def _backward(self, players: tuple[Player, ...], real: Tensor, condition: Tensor | None) -> dict[Player, Terms]:
+        """Adds to the players' gradients; returns their terms."""
+        terms_of: dict[Player, Terms] = {}
+        for player in players:
+            minimised = self.discriminator_terms if player == "discriminator" else self.generator_terms
+            terms_of[player] = minimised(real, condition)
+            self.manual_backward(
+                total(terms_of[player]), inputs=self._parameters_of[player], retain_graph=player != players[-1]
+            )
+        self.logits = {kind: logits.detach() for kind, logits in self.logits.items()}
+        return {p: {name: term.detach() for name, term in terms.items()} for p, terms in terms_of.items()}
+
+    def _backward_in_parts(
+        self, players: tuple[Player, ...], real: Tensor, condition: Tensor | None
+    ) -> dict[Player, Terms]:
+        """The same, one micro-batch after the other: means of their gradients and terms, and all their logits."""
+        if len(real) % self.parts:
+            raise UserError(f"model.accumulate={self.parts}: expected a divisor of a process's {len(real)} samples")
+        conditions = [None] * self.parts if condition is None else condition.chunk(self.parts)
+        done = []
+        for index, part in enumerate(zip(real.chunk(self.parts), conditions, strict=True)):
+            self.part = index
+            done.append((self._backward(players, *part), self.logits))
+        for gradient in (p.grad for player in players for p in self._parameters_of[player] if p.grad is not None):
+            gradient /= self.parts
+        if "discriminator" in players:
+            self.logits = {kind: torch.cat([logits[kind] for _, logits in done]) for kind in self.logits}
+        return {
+            player: {name: torch.stack([terms[player][name] for terms, _ in done]).mean() for name in names}
+            for player, names in done[0][0].items()
+        }
 
     def _require_finite(self, player: Player, terms: Terms) -> None:
         if not math.isfinite(total(terms).item()):
@@ -196,6 +241,7 @@ class GAN(Drawing):
         self._parameters_of = {
             player: [p for p in network.parameters() if p.requires_grad] for player, network in networks.items()
         }
+        self._observers: list[Any] = [part for part in (self.augment, *self.regularisers.values()) if part is not None]
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
         self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
         for optimizer in self.trainer.optimizers:
@@ -236,6 +282,8 @@ class GAN(Drawing):
             figures[f"loss/{player}"] = total(terms)
             figures |= {f"terms/{player}_{name}": term for name, term in terms.items()}
             figures[f"lr/{player}"] = optimizer.param_groups[0]["lr"]
+        if self.augment is not None:
+            figures["augment/share"] = self.augment.share
         # Lightning takes the logger's x from "step"; its own count starts at 0.
         return figures | {"step": float(self.global_step), "epoch": float(self.current_epoch)}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn
 from hydra.core.hydra_config import HydraConfig
 from lightning.fabric.strategies.launchers.subprocess_script import (
     _basic_subprocess_cmd,
@@ -32,6 +33,20 @@ def average_(tensors: Sequence[Tensor]) -> None:
     means = flat.split([tensor.numel() for tensor in tensors])
     for tensor, mean in zip(tensors, means, strict=True):
         tensor.copy_(mean.view_as(tensor))
+
+
+def sum_(tensor: Tensor) -> Tensor:
+    """The tensor, having become its sum over all processes, of which there may be but one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(tensor)
+    return tensor
+
+
+def mean_of_all(mean: Tensor) -> Tensor:
+    """The mean over all processes of their means, with a gradient into every one of them."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return mean
+    return dist.nn.functional.all_reduce(mean) / dist.get_world_size()
 
 
 def gathered(own: Any) -> list[Any]:

@@ -1,8 +1,9 @@
 """Gradient penalties on the discriminator: pure functions of a logit function and two batches.
 
-All share the signature `penalty(discriminate, real, fake, *, weight)`, where `discriminate` maps a batch to
-logits with the condition already bound. They run in float32 whatever the precision of the step, because
-squared gradients leave the range of 16 bits.
+All share the signature `penalty(discriminate, real, fake, rows, *, weight, ...)`. `discriminate` maps a batch to logits
+with the condition already bound; `rows(torch.rand, 3, 4)` draws a row of that shape for each sample, the same ones
+however the batch is spread over processes. They run in float32 whatever the precision of the step, because squared
+gradients leave the range of 16 bits.
 """
 
 from __future__ import annotations
@@ -14,17 +15,47 @@ from jaxtyping import Float
 from torch import Tensor
 
 Discriminate = Callable[[Tensor], Tensor]
+Rows = Callable[..., Tensor]
+Samples = Float[Tensor, "batch *sample"]
 
 
 def r1(
-    discriminate: Discriminate,
-    real: Float[Tensor, "batch *sample"],
-    fake: Float[Tensor, "batch *sample"],
-    *,
-    weight: float,
+    discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows | None = None, *, weight: float
 ) -> Float[Tensor, ""]:
     """weight/2 * E_x ||grad_x D(x)||^2: Mescheder et al. 2018 (arXiv:1801.04406), eq. 9."""
     return weight / 2 * _squared_gradient_norm(discriminate, real).mean()
+
+
+def r2(
+    discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows | None = None, *, weight: float
+) -> Float[Tensor, ""]:
+    """weight/2 * E_z ||grad D(G(z))||^2, at generated samples: Mescheder et al. 2018 (arXiv:1801.04406), eq. 10."""
+    return weight / 2 * _squared_gradient_norm(discriminate, fake).mean()
+
+
+def wgan_gp(
+    discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows, *, weight: float
+) -> Float[Tensor, ""]:
+    """weight * E (||grad D(x^)|| - 1)^2, x^ = e x + (1 - e) G(z), e ~ U(0, 1): Gulrajani et al. 2017, eq. 3.
+
+    (arXiv:1704.00028.)
+    """
+    share = rows(torch.rand, *[1] * (real.ndim - 1)).to(real)
+    norm = _gradient_norm(discriminate, torch.lerp(fake.to(real), real, share))
+    return weight * (norm - 1).square().mean()
+
+
+def dragan(
+    discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows, *, weight: float, std: float
+) -> Float[Tensor, ""]:
+    """weight * E (||grad D(x + d)|| - 1)^2, d ~ N(0, std^2): Kodali et al. 2017 (arXiv:1705.07215), eq. 1, k = 1."""
+    noise = std * rows(torch.randn, *real.shape[1:]).to(real)
+    return weight * (_gradient_norm(discriminate, real + noise) - 1).square().mean()
+
+
+def _gradient_norm(discriminate: Discriminate, samples: Tensor) -> Float[Tensor, " batch"]:
+    # The root has no slope at 0: a gradient that is 0 would give NaN.
+    return (_squared_gradient_norm(discriminate, samples) + 1e-12).sqrt()
 
 
 def _squared_gradient_norm(discriminate: Discriminate, samples: Tensor) -> Float[Tensor, " batch"]:

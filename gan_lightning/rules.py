@@ -48,6 +48,7 @@ _LIMIT: Rule = (_optional(_whole(-1)), "a whole number, or -1 for no limit")
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
 _SHARE: Rule = (_number(0, 1), "a number from 0 to below 1")
 RULES: dict[str, Rule] = {
+    "accumulate": _WHOLE,
     "batch_size": _WHOLE,
     "betas": (_all(_number(0, 1), 2), "two numbers from 0 to below 1"),
     "condition_dim": (_whole(0), "a whole number from 0"),
@@ -55,11 +56,13 @@ RULES: dict[str, Rule] = {
     "devices": (_devices, "a number of devices from 1, a list of their indices, or auto"),
     "dropout": _SHARE,
     "eps": (_number(0), "a number from 0"),
+    "every_n_batches": _WHOLE,
     "every_n_epochs": _EVERY,
     "every_n_steps": _EVERY,
     "gradient_clip_norm": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
     "hidden": (lambda value: _whole(1)(value) or _all(_whole(1))(value), "whole numbers from 1"),
     "image_shape": (_all(_whole(1), 1, 3), "[channels, height, width], or [dimensions], each from 1"),
+    "images_to_one": _WHOLE,
     "keep_every_n_epochs": _EVERY,
     "keep_every_n_steps": _EVERY,
     "kernel": _WHOLE,
@@ -75,7 +78,9 @@ RULES: dict[str, Rule] = {
     "num_workers": (_whole(0), "a whole number from 0"),
     "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
     "seed": (_whole(0, 2**32), "a whole number from 0 to 4294967295"),
+    "share": (lambda value: _number(0)(value) and value <= 1, "a number from 0 to 1"),
     "strides": (_all(_whole(1)), "a list of whole numbers from 1"),
+    "target": (lambda value: _number(-1, 1, open_low=True)(value), "a number between -1 and 1"),
     "test_share": _SHARE,
     "weight": (_number(0), "a number from 0"),
     "widths": (_all(_whole(1)), "a list of whole numbers from 1"),
@@ -115,9 +120,12 @@ def structure_problems(config: Config) -> Iterator[str]:
 def cross_problems(config: Config) -> Iterator[str]:
     """Values that are right alone and wrong together."""
     yield from _trainer_problems(config["trainer"])
-    yield from _batch_problems(config["trainer"], config["data"].get("batch_size"))
+    yield from _batch_problems(
+        config["trainer"], config["data"].get("batch_size"), config["model"].get("accumulate", 1)
+    )
     yield from _optimizer_problems(config["model"])
     yield from _figure_problems(config)
+    yield from _augment_problems(config["model"].get("augment"), config["data"].get("image_shape"))
     if config["model"].get("conditional") and not config["data"].get("condition_dim"):
         yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
     for player in ("generator", "discriminator"):
@@ -149,7 +157,7 @@ def _figure_problems(config: Config) -> Iterator[str]:
 def _trainer_problems(trainer: Config) -> Iterator[str]:
     for name, off, instead in (
         ("gradient_clip_val", 0, "model.gradient_clip_norm"),
-        ("accumulate_grad_batches", 1, "a smaller data.batch_size"),
+        ("accumulate_grad_batches", 1, "model.accumulate"),
     ):
         if trainer.get(name) not in (None, off):
             yield f"trainer.{name}={trainer[name]!r}: does not work with alternating optimizers; use {instead}"
@@ -162,13 +170,27 @@ def _trainer_problems(trainer: Config) -> Iterator[str]:
         yield "trainer.sync_batchnorm=True: torch has it on GPUs only; set it to false, or trainer.accelerator=gpu"
 
 
-def _batch_problems(trainer: Config, batch_size: Any) -> Iterator[str]:
+def _augment_problems(augment: Any, shape: Any) -> Iterator[str]:
+    """Augmentations of images, for samples that are none; what a package of the user's augments is its own affair."""
+    ours = isinstance(augment, dict) and str(augment.get("_target_")).startswith("gan_lightning.")
+    if ours and isinstance(shape, list) and len(shape) == 1:
+        yield f"model.augment: data.image_shape={shape}: it needs images; choose augment=null, or other data"
+
+
+def _batch_problems(trainer: Config, batch_size: Any, parts: Any) -> Iterator[str]:
     devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
     per_node = len(devices) if isinstance(devices, list) else devices
-    if all(isinstance(n, int) and n > 0 for n in (per_node, nodes, batch_size)) and batch_size % (per_node * nodes):
+    if not all(isinstance(n, int) and n > 0 for n in (per_node, nodes, batch_size, parts)):
+        return
+    if batch_size % (per_node * nodes):
         yield (
             f"data.batch_size={batch_size}: expected a multiple of the number of processes, "
             f"{per_node * nodes} (trainer.devices times trainer.num_nodes), which share each batch"
+        )
+    elif batch_size // (per_node * nodes) % parts:
+        yield (
+            f"model.accumulate={parts}: expected a divisor of a process's part of the batch, "
+            f"{batch_size // (per_node * nodes)}; change it, or data.batch_size"
         )
 
 

@@ -18,7 +18,11 @@ _LAYERS = {"torch.nn", "torch.optim", "torch.optim.lr_scheduler"}
 _CALLABLE = {
     "data": {"gan_lightning.data"},
     "network": {"gan_lightning.networks"} | _LAYERS,
-    "model": {"gan_lightning.models", "gan_lightning.networks", "gan_lightning.penalties"} | _LAYERS,
+    "model": {
+        *("gan_lightning.models", "gan_lightning.networks", "gan_lightning.penalties"),
+        *("gan_lightning.regularisers", "gan_lightning.augmentations"),
+    }
+    | _LAYERS,
     "callbacks": {"gan_lightning.callbacks", "gan_lightning.metrics", "lightning.pytorch.callbacks"},
     "logger": {"lightning.pytorch.loggers"},
     "trainer": {"lightning", "lightning.pytorch", "lightning.pytorch.profilers"},

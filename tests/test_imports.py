@@ -9,6 +9,7 @@ import gan_lightning
 
 PACKAGE = Path(gan_lightning.__file__).parent
 LOW = {"errors", "files", "rng", "conditions", "losses", "penalties", "networks", "pictures", "films", "distributed"}
+LOW |= {"augmentations", "regularisers"}
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
@@ -17,10 +18,12 @@ ALLOWED = {
     "rng": set(),
     "losses": set(),
     "penalties": set(),
+    "augmentations": {"distributed"},
+    "regularisers": {"distributed"},
     "pictures": set(),
     "networks": set(),
     "distributed": set(),
-    "models": {"errors", "losses", "penalties", "rng", "conditions", "distributed"},
+    "models": {"errors", "losses", "penalties", "augmentations", "regularisers", "rng", "conditions", "distributed"},
     "data": {"errors", "rng", "conditions", "files"},
     "metrics": {"errors", "files", "rng", "data", "models"},
     "callbacks": LOW | {"models", "data", "metrics"},
@@ -38,6 +41,8 @@ ALLOWED = {
 FOREIGN = {
     "losses": {"lightning", "hydra", "omegaconf"},
     "penalties": {"lightning", "hydra", "omegaconf"},
+    "augmentations": {"lightning", "hydra", "omegaconf"},
+    "regularisers": {"lightning", "hydra", "omegaconf"},
     "networks": {"lightning", "hydra", "omegaconf"},
     "models": {"hydra", "omegaconf"},
     "data": {"hydra", "omegaconf"},

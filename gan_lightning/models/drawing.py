@@ -41,23 +41,26 @@ class Drawing(LightningModule):
         self.seed = seed
         self.batch_index = 0
         """The batch that is being trained on, counted from 0."""
+        self.part, self.parts = 0, 1
+        """The micro-batch of it that is being worked on, counted from 0, and how many there are."""
 
     def prior(self, count: int, generator: torch.Generator) -> Float[Tensor, "count latent"]:
         """`count` latents of one batch, from `generator`'s draws: here standard normal."""
         return torch.randn(count, self.latent_dim, generator=generator, device=generator.device)
 
     def latent(self, count: int, *purpose: str) -> Float[Tensor, "count latent"]:
-        """This process's latents of the current batch; every purpose has its own draw."""
+        """This process's latents of the current batch, or micro-batch; every purpose has its own draw."""
         return self.share(self.prior, count, "latent", *purpose)
 
     def share(self, draw: Draw, count: int, *purpose: str) -> Tensor:
-        """This process's `count` rows of what `draw` gives for the whole batch of all processes.
+        """This micro-batch's `count` rows of what `draw` gives for the whole batch of all processes.
 
-        Keyed by purpose, seed and batch, so that neither resuming nor the number of processes changes it.
+        Keyed by purpose, seed and batch, so that neither resuming nor the number of processes or of micro-batches
+        changes it.
         """
         generator = rng.generator(*purpose, self.seed, self.batch_index, device=self.device)
-        whole = draw(count * self.trainer.world_size, generator)
-        return whole[self.global_rank * count :][:count]
+        whole = draw(count * self.parts * self.trainer.world_size, generator)
+        return whole[(self.global_rank * self.parts + self.part) * count :][:count]
 
     def track_ema(self) -> None:
         """Adds `generator_ema`, a copy of the generator for a callback to average into."""

@@ -1,29 +1,21 @@
-"""The alternating step of every GAN, and the non-saturating GAN itself."""
+"""The non-saturating GAN, whose losses the variants override."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
-from gan_lightning import losses, rng
-from gan_lightning.distributed import average_
-from gan_lightning.errors import UserError
-from gan_lightning.losses import Terms, total
-from gan_lightning.models.drawing import Drawing
-
-Player = Literal["discriminator", "generator"]
-Batch = Sequence[Any]
-"""(samples, condition); the condition is a class index, a multi-hot vector, or None."""
+from gan_lightning import losses
+from gan_lightning.augmentations import DiffAugment
+from gan_lightning.losses import Terms
+from gan_lightning.models.step import AlternatingStep
 
 
-class GAN(Drawing):
+class GAN(AlternatingStep):
     """Non-saturating GAN: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1 and section 3.
 
         D minimises  -E_x log D(x) - E_z log(1 - D(G(z)))  + penalties
@@ -31,54 +23,32 @@ class GAN(Drawing):
 
     A variant overrides the losses: `discriminator_loss` and `generator_loss` where logits suffice,
     `discriminator_terms` and `generator_terms` where they do not; `prior` where latents differ, `turns` where the
-    order does. It inherits the step: every batch one discriminator update, every `n_critic` batches one generator
-    update; `global_step` counts batches.
+    order does, `constrain` where weights are held. Further arguments as of `AlternatingStep`.
 
     Args:
-        generator: maps latents (batch, latent_dim) and a condition to samples in [-1, 1]; knows its `latent_dim`.
-        discriminator: maps samples and a condition to logits (batch,), never through a sigmoid.
-        optimizer: makes an optimizer of parameters; both players use it.
-        generator_optimizer: keyword arguments that differ on the generator's side.
-        discriminator_optimizer: keyword arguments that differ on the discriminator's side.
-        scheduler: makes a learning-rate schedule of an optimizer; it advances every batch.
         penalties: by name, functions as in `gan_lightning.penalties`, added to D's loss.
-        n_critic: discriminator updates per generator update.
-        gradient_clip_norm: largest total gradient norm of one update, after unscaling; None: no clipping.
-        conditional: whether both networks are told the class or tags of a sample; else they get None.
-        seed: keys every draw together with the step.
+        penalty_every: batches between two uses of the penalties, which then count as many times: lazy
+            regularisation, Karras et al. 2020 (arXiv:1912.04958), appendix B.
+        regularisers: by name, modules as in `gan_lightning.regularisers`, added to D's loss.
+        augment: what D sees of real and of generated samples, in both players' losses, as in
+            `gan_lightning.augmentations`; None: the samples themselves. A penalty looks at D through it and takes the
+            gradient at the samples as they were, as the authors of DiffAugment and of ADA do with R1.
     """
 
     def __init__(
         self,
-        generator: nn.Module,
-        discriminator: nn.Module,
-        optimizer: Callable[..., Optimizer] = torch.optim.Adam,
-        generator_optimizer: Mapping[str, Any] | None = None,
-        discriminator_optimizer: Mapping[str, Any] | None = None,
-        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        *arguments: Any,
         penalties: Mapping[str, Callable[..., Tensor]] | None = None,
-        n_critic: int = 1,
-        gradient_clip_norm: float | None = None,
-        conditional: bool = False,
-        seed: int = 0,
+        penalty_every: int = 1,
+        regularisers: Mapping[str, nn.Module] | None = None,
+        augment: DiffAugment | None = None,
+        **more: Any,
     ) -> None:
-        super().__init__(generator, seed)
-        self.automatic_optimization = False
-        self.discriminator = discriminator
-        self.optimizer = optimizer
-        self.optimizer_arguments: dict[Player, Mapping[str, Any]] = {
-            "discriminator": discriminator_optimizer or {},
-            "generator": generator_optimizer or {},
-        }
-        self.scheduler = scheduler
+        super().__init__(*arguments, **more)
         self.penalties = dict(penalties or {})
-        self.n_critic = n_critic
-        self.gradient_clip_norm = gradient_clip_norm
-        self.conditional = conditional
-        self.terms: dict[Player, Terms] = {}
-        self.logits: dict[str, Tensor] = {}
-
-    # What a variant overrides
+        self.penalty_every = penalty_every
+        self.regularisers = nn.ModuleDict(regularisers or {})
+        self.augment = augment
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
         """D's loss as named scalar terms."""
@@ -89,156 +59,52 @@ class GAN(Drawing):
         return losses.nonsaturating_generator(fake_logits)
 
     def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        """Everything D minimises in one update."""
         with torch.no_grad():
             fake = self.generator(self.latent(len(real), "discriminator"), condition)
         return self.judge(real, fake, condition)
 
     def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        """Everything G minimises in one update, on fresh latents."""
         fake = self.generator(self.latent(len(real), "generator"), condition)
-        return self.generator_loss(self.discriminator(fake, condition))
+        return self.generator_loss(self.discriminate(fake, condition))
 
-    def turns(self) -> list[tuple[Player, ...]]:
-        """Who moves in this batch; players of one turn take their gradients at the same point."""
-        return [("discriminator",), ("generator",)] if self.generator_moves else [("discriminator",)]
+    def discriminate(self, samples: Tensor, condition: Tensor | None) -> Tensor:
+        """D's logits in training."""
+        return self.discriminator(self.seen(samples), condition)
+
+    def seen(self, samples: Tensor) -> Tensor:
+        """What D sees of samples in training."""
+        return samples if self.augment is None else self.augment(samples)
 
     def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
-        """D's loss and penalties on a real and a fake batch under one condition; keeps the logits for the scores."""
-        real_logits, fake_logits = self.discriminator(real, condition), self.discriminator(fake, condition)
+        """D's loss and its extras on a real and a fake batch under one condition; keeps the logits for the scores."""
+        real_logits, fake_logits = self.discriminate(real, condition), self.discriminate(fake, condition)
         self.logits = {"real": real_logits, "fake": fake_logits}
-        discriminate = partial(self.discriminator, condition=condition)
-        penalties = {name: penalty(discriminate, real, fake) for name, penalty in self.penalties.items()}
-        return self.discriminator_loss(real_logits, fake_logits) | penalties
+        regularisers = {name: module(real_logits, fake_logits) for name, module in self.regularisers.items()}
+        loss = self.discriminator_loss(real_logits, fake_logits)
+        return loss | self._penalised(real, fake, condition) | regularisers
 
-    # The step, written once
-
-    @property
-    def generator_moves(self) -> bool:
-        """Whether the current batch ends with a generator update."""
-        return (self.batch_index + 1) % self.n_critic == 0
-
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        real, condition = batch
-        condition = self.conditions.vectors(condition) if self.conditions else None
-        self.batch_index = self.global_step
-        # Dropout and augmentation draw from the global generators: keyed by process, and safe to resume.
-        rng.seed_defaults(self.device, "local", self.seed, self.batch_index, self.global_rank)
-        # global_step counts the steps of every optimizer that has Lightning's hooks: leave them to D's alone.
-        moving = self._optimizer_of["generator"]
-        moving._on_before_step = moving._on_after_step = _do_nothing
-        for players in self.turns():
-            self._update(players, real, condition)
-        if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self.log_dict(self.report(), batch_size=len(real))
-        for scheduler in self._schedulers:
-            scheduler.step()
-
-    def _update(self, players: tuple[Player, ...], real: Tensor, condition: Tensor | None) -> None:
-        """One step of some players from one point, while the others are held still."""
-        for player, parameters in self._parameters_of.items():
-            for parameter in parameters:
-                parameter.requires_grad_(player in players)
-        terms_of: dict[Player, Terms] = {}
-        for player in players:
-            self._optimizer_of[player].zero_grad()
-            minimised = self.discriminator_terms if player == "discriminator" else self.generator_terms
-            terms_of[player] = minimised(real, condition)
-            self.manual_backward(
-                total(terms_of[player]), inputs=self._parameters_of[player], retain_graph=player != players[-1]
-            )
-        terms_of = {p: {name: term.detach() for name, term in terms.items()} for p, terms in terms_of.items()}
-        if self.trainer.world_size > 1:
-            gradients = [p.grad for player in players for p in self._parameters_of[player] if p.grad is not None]
-            # The terms too, so that all processes stop at the same batch.
-            average_([*gradients, *(t for terms in terms_of.values() for t in terms.values()), *self._statistics])
-        self.logits = {kind: logits.detach() for kind, logits in self.logits.items()}
-        for player, terms in terms_of.items():
-            self._require_finite(player, terms)
-        for player in players:
-            self._optimizer_of[player].step()
-        self.terms |= terms_of
-
-    def _require_finite(self, player: Player, terms: Terms) -> None:
-        if not math.isfinite(total(terms).item()):
-            values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
-            raise FloatingPointError(
-                f"the {player}'s loss is not finite at batch {self.batch_index + 1}: {values}. Its optimizer has not "
-                "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
-            )
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        if self.gradient_clip_norm is None:
-            return
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
-            scaler.unscale_(optimizer)  # a fused optimizer unscales inside step(): too late for clipping
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, self.gradient_clip_norm)
-
-    # Lightning's wiring
-
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        optimizers = [
-            self.optimizer(network.parameters(), **self.optimizer_arguments[player])
-            for player, network in self._networks().items()
-        ]
-        return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
-
-    def setup(self, stage: str) -> None:
-        if self.conditional and self.conditions is None:
-            self.conditions = getattr(self.trainer.datamodule, "conditions", None)  # type: ignore[attr-defined]
-            if self.conditions is None or len(self.conditions.examples) == 0:
-                raise UserError("model.conditional=true: the data has no labels. Choose another data=, or false")
-
-    def on_train_start(self) -> None:
-        networks = self._networks()
-        self._parameters_of = {
-            player: [p for p in network.parameters() if p.requires_grad] for player, network in networks.items()
+    def _penalised(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
+        if (self.batch_index + 1) % self.penalty_every:
+            return {}
+        discriminate = partial(self.discriminate, condition=condition)
+        return {
+            name: self.penalty_every * penalty(discriminate, real, fake, partial(self.rows, len(real), name))
+            for name, penalty in self.penalties.items()
         }
-        self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
-        self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
-        for optimizer in self.trainer.optimizers:
-            optimizer._opt_called = True  # type: ignore[attr-defined]  # a schedule may advance before G first moves
-        schedulers = self.lr_schedulers() or []
-        self._schedulers: list[Any] = schedulers if isinstance(schedulers, list) else [schedulers]
 
-    def on_train_end(self) -> None:
-        for parameters in self._parameters_of.values():
-            for parameter in parameters:
-                parameter.requires_grad_(True)
+    def rows(self, count: int, purpose: str, draw: Callable[..., Tensor], *shape: int) -> Tensor:
+        """(count, *shape) of `draw` (torch.rand or torch.randn): a row a sample, as `share` gives them."""
 
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.conditions:
-            checkpoint["conditions"] = self.conditions.state()
+        def whole(total: int, generator: torch.Generator) -> Tensor:
+            return draw(total, *shape, generator=generator, device=generator.device)
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        saved = checkpoint.get("conditions", {}).get("names")
-        if self.conditions and saved != list(self.conditions.names):
-            own = list(self.conditions.names)
-            raise UserError(f"data.root: its labels are {own}; expected those of the checkpoint, {saved}")
+        return self.share(whole, count, "rows", purpose)
 
-    def _networks(self) -> dict[Player, nn.Module]:
-        return {"discriminator": self.discriminator, "generator": self.generator}
-
-    # Reporting
+    def observe(self) -> None:
+        for part in (self.augment, *self.regularisers.values()):
+            if part is not None:
+                part.observe(self.logits)
 
     def report(self) -> dict[str, float | Tensor]:
-        """The figures of the batch just trained: losses, their terms, scores, learning rates, position.
-
-        All are means over all processes. A score is the mean of sigmoid(logit).
-        """
-        scores = {f"score/{kind}": logits.sigmoid().mean() for kind, logits in self.logits.items()}
-        if self.trainer.world_size > 1:
-            average_(list(scores.values()))
-        figures: dict[str, float | Tensor] = dict(scores)
-        for (player, terms), optimizer in zip(self.terms.items(), self.trainer.optimizers, strict=False):
-            figures[f"loss/{player}"] = total(terms)
-            figures |= {f"terms/{player}_{name}": term for name, term in terms.items()}
-            figures[f"lr/{player}"] = optimizer.param_groups[0]["lr"]
-        # Lightning takes the logger's x from "step"; its own count starts at 0.
-        return figures | {"step": float(self.global_step), "epoch": float(self.current_epoch)}
-
-
-def _do_nothing() -> None:
-    pass
+        shown = {} if self.augment is None else {"augment/share": self.augment.share}
+        return super().report() | shown

@@ -41,14 +41,14 @@ class MatchingAwareGAN(GAN):
         told = wrong if self.mismatch == "real" else condition
         mismatched = condition.any(1) & (wrong != condition).any(1)
         terms = self.judge(real, fake, condition)
-        mismatch = (softplus(self.discriminator(unfit, told)) * mismatched).mean()
+        mismatch = (softplus(self.discriminate(unfit, told)) * mismatched).mean()
         return terms | {"fake": terms["fake"] / 2, "mismatch": mismatch / 2}
 
     def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         assert condition is not None
         asked = self._asked(condition)
         fake = self.generator(self.latent(len(real), "generator"), asked)
-        return self.generator_loss(self.discriminator(fake, asked))
+        return self.generator_loss(self.discriminate(fake, asked))
 
     def _asked(self, condition: Tensor) -> Tensor:
         """What G is asked for: the conditions of the batch, and others where there is none."""

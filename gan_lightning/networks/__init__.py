@@ -1,5 +1,6 @@
 """Generators and discriminators, the two of a family side by side."""
 
+from gan_lightning.networks.autoencoder import AutoencoderDiscriminator
 from gan_lightning.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_lightning.networks.faces import FaceDiscriminator, FaceGenerator
 from gan_lightning.networks.minibatch import MinibatchDiscrimination
@@ -7,6 +8,7 @@ from gan_lightning.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_lightning.networks.scalar import ScalarDiscriminator, ScalarGenerator
 
 __all__ = [
+    "AutoencoderDiscriminator",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "FaceDiscriminator",

@@ -93,6 +93,9 @@ class ConditionedDiscriminator(nn.Module):
     """image, condition -> [label plane] -> body -> head: what the discriminators of all families share.
 
     A family calls `wire` with its body, which maps (batch, *shape) to (batch, features).
+
+    Attributes:
+        width: of the features.
     """
 
     def __init__(self, image_shape: Sequence[int], condition_dim: int, join: Join) -> None:
@@ -102,10 +105,17 @@ class ConditionedDiscriminator(nn.Module):
 
     def wire(self, body: nn.Module, features: int) -> None:
         """Puts the parts in place."""
+        self.width = features
         self.body = body
         self.head = LogitHead(features, self.projected)
+
+    def features(
+        self, image: Float[Tensor, "batch *sample"], condition: Float[Tensor, "batch condition"] | None = None
+    ) -> Float[Tensor, "batch features"]:
+        """What the logit is computed from; other heads may share it."""
+        return self.body(self.plane(image, condition))
 
     def forward(
         self, image: Float[Tensor, "batch *sample"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, " batch"]:
-        return self.head(self.body(self.plane(image, condition)), condition)
+        return self.head(self.features(image, condition), condition)

@@ -1,0 +1,129 @@
+"""GANs with a second head on D's features."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, gaussian_nll_loss
+
+from gan_lightning.losses import Terms
+from gan_lightning.models.gan import GAN
+from gan_lightning.models.step import Player
+
+
+class TwoHeadedGAN(GAN):
+    """The step of a GAN whose D has a linear head of `outputs` beside the logit, which moves with D."""
+
+    def __init__(self, *arguments: Any, outputs: int, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.head = nn.Linear(self.discriminator.width, outputs)  # type: ignore[arg-type]
+
+    def networks(self) -> dict[Player, nn.Module]:
+        return {"discriminator": nn.ModuleList([self.discriminator, self.head]), "generator": self.generator}
+
+    def second(self, samples: Tensor) -> Tensor:
+        """What the second head says of what D sees of the samples."""
+        return self.head(self.discriminator.features(self.seen(samples)))  # type: ignore[operator]
+
+
+class ACGAN(TwoHeadedGAN):
+    """Auxiliary-classifier GAN: Odena et al. 2017 (arXiv:1610.09585), eqs. 2 and 3. D does not see the class.
+
+        L_S = E log P(S = real | x) + E log P(S = fake | G(z, c)),   L_C = E log P(C = c | x) + E log P(C = c | G(z, c))
+        D maximises L_C + L_S,  G maximises L_C - L_S  (here: the non-saturating form)
+
+    Samples without a class do not enter L_C.
+
+    Args:
+        classes: their number.
+        class_weight: of L_C.
+    """
+
+    def __init__(self, *arguments: Any, classes: int, class_weight: float = 1.0, **more: Any) -> None:
+        super().__init__(*arguments, outputs=classes, **more)
+        self.class_weight = class_weight
+        if not self.conditional:
+            raise ValueError("model.conditional=false: AC-GAN needs classes; expected true")
+
+    def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
+        with torch.no_grad():
+            fake = self.generator(self.latent(len(real), "discriminator"), condition)
+        classes = {"class_real": self._class_loss(real, condition), "class_fake": self._class_loss(fake, condition)}
+        return self.judge(real, fake, None) | classes
+
+    def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
+        fake = self.generator(self.latent(len(real), "generator"), condition)
+        return self.generator_loss(self.discriminate(fake, None)) | {"class": self._class_loss(fake, condition)}
+
+    def _class_loss(self, samples: Tensor, condition: Tensor | None) -> Tensor:
+        assert condition is not None
+        # A row of zeros, where there is no class, gives a loss of 0.
+        return self.class_weight * cross_entropy(self.second(samples), condition)
+
+
+class InfoGAN(TwoHeadedGAN):
+    """InfoGAN: Chen et al. 2016 (arXiv:1606.03657), eqs. 5 and 6.
+
+        min over G, Q max over D  V(D, G) - weight * L_I(G, Q),   L_I = E log Q(c | G(z, c)) + H(c)
+
+    The last entries of the latent are the code c: one-hot, then uniform in [-1, 1], for which Q is a normal
+    distribution. Q shares all but its head with D, and both players raise L_I, as in the authors' code.
+
+    Args:
+        categories: of the one-hot code; 0: none.
+        continuous: number of uniform codes.
+        info_weight: the paper's lambda.
+    """
+
+    def __init__(
+        self, *arguments: Any, categories: int = 10, continuous: int = 2, info_weight: float = 1.0, **more: Any
+    ) -> None:
+        super().__init__(*arguments, outputs=categories + 2 * continuous, **more)
+        self.categories = categories
+        self.continuous = continuous
+        self.info_weight = info_weight
+        if categories + continuous >= self.latent_dim:
+            raise ValueError(
+                f"network.generator.latent_dim={self.latent_dim}: expected more than model.categories + "
+                f"model.continuous = {categories + continuous}, which are part of it"
+            )
+
+    def prior(self, count: int, generator: torch.Generator) -> Tensor:
+        noise = super().prior(count, generator)
+        codes = torch.rand(count, 1 + self.continuous, generator=generator, device=generator.device)
+        noise[:, self.latent_dim - self.continuous :] = 2 * codes[:, 1:] - 1
+        if self.categories:
+            one_hot = torch.eye(self.categories, device=generator.device)[(codes[:, 0] * self.categories).long()]
+            noise[:, self._categorical] = one_hot
+        return noise
+
+    @property
+    def _categorical(self) -> slice:
+        end = self.latent_dim - self.continuous
+        return slice(end - self.categories, end)
+
+    def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
+        z = self.latent(len(real), "discriminator")
+        with torch.no_grad():
+            fake = self.generator(z, condition)
+        return self.judge(real, fake, condition) | {"info": self._information_loss(fake, z)}
+
+    def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
+        z = self.latent(len(real), "generator")
+        fake = self.generator(z, condition)
+        loss = self.generator_loss(self.discriminate(fake, condition))
+        return loss | {"info": self._information_loss(fake, z)}
+
+    def _information_loss(self, fake: Tensor, z: Tensor) -> Tensor:
+        """-weight * E log Q(c | fake), but for a constant."""
+        said = self.second(fake)
+        loss = said.new_zeros(())
+        if self.categories:
+            loss = loss + cross_entropy(said[:, : self.categories], z[:, self._categorical])
+        if self.continuous:
+            mean, log_variance = said[:, self.categories :].chunk(2, 1)
+            code = z[:, self.latent_dim - self.continuous :]
+            loss = loss + gaussian_nll_loss(mean, code, log_variance.exp()) * self.continuous
+        return self.info_weight * loss

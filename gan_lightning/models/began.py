@@ -1,0 +1,52 @@
+"""The GAN whose discriminator is an autoencoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gan_lightning.distributed import average_
+from gan_lightning.losses import Terms
+from gan_lightning.models.gan import GAN
+
+
+class BEGAN(GAN):
+    """Boundary-equilibrium GAN: Berthelot et al. 2017 (arXiv:1703.10717), section 3.4.
+
+        D minimises  L(x) - k L(G(z)),  G minimises  L(G(z)),  k <- k + rate (gamma L(x) - L(G(z)))
+
+    L is what the autoencoder D fails to reconstruct; its logit is -L (`network=autoencoder`).
+
+    Args:
+        gamma: diversity ratio, E L(G(z)) / E L(x) at the equilibrium.
+        rate: the paper's lambda_k.
+    """
+
+    balance: Tensor
+
+    def __init__(self, *arguments: Any, gamma: float = 0.5, rate: float = 1e-3, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.gamma = gamma
+        self.rate = rate
+        self.register_buffer("balance", torch.tensor(0.0))
+
+    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
+        return {"real": -real_logits.mean(), "fake": self.balance * fake_logits.mean()}
+
+    def generator_loss(self, fake_logits: Tensor) -> Terms:
+        return {"fake": -fake_logits.mean()}
+
+    @torch.no_grad()
+    def observe(self) -> None:
+        super().observe()
+        real, fake = -self.logits["real"].float().mean(), -self.logits["fake"].float().mean()
+        if self.trainer.world_size > 1:
+            average_([real, fake])
+        self.balance.add_(self.rate * (self.gamma * real - fake)).clamp_(0, 1)
+        # Section 3.4.1: small where reconstruction is good and the equilibrium held.
+        self.convergence = real + (self.gamma * real - fake).abs()
+
+    def report(self) -> dict[str, float | Tensor]:
+        return super().report() | {"began/balance": self.balance, "began/convergence": self.convergence}

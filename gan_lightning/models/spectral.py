@@ -1,0 +1,31 @@
+"""The GAN whose discriminator is Lipschitz by its weights."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm
+from torch.nn.utils.parametrize import is_parametrized
+
+from gan_lightning.models.classic import HingeGAN
+
+
+class SNGAN(HingeGAN):
+    """Spectrally normalised GAN: Miyato et al. 2018 (arXiv:1802.05957), eqs. 8 and 16, with the hinge loss.
+
+        W_SN = W / sigma(W)  in every layer of D, sigma(W) being the largest singular value
+
+    It makes any discriminator so; one step of the power method estimates sigma in each forward pass (algorithm 1).
+    """
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, *arguments: Any, **more: Any) -> None:
+        super().__init__(generator, spectrally_normalised(discriminator), *arguments, **more)
+
+
+def spectrally_normalised(network: nn.Module) -> nn.Module:
+    """The network itself, once every weight matrix and kernel in it is divided by its largest singular value."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not is_parametrized(layer):
+            spectral_norm(layer)
+    return network

@@ -36,9 +36,9 @@ def r2(
 def wgan_gp(
     discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows, *, weight: float
 ) -> Float[Tensor, ""]:
-    """weight * E (||grad D(x^)|| - 1)^2, x^ = e x + (1 - e) G(z), e ~ U(0, 1): Gulrajani et al. 2017, eq. 3.
+    """Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3, between real and generated samples:
 
-    (arXiv:1704.00028.)
+    weight * E (||grad D(x^)|| - 1)^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
     """
     share = rows(torch.rand, *[1] * (real.ndim - 1)).to(real)
     norm = _gradient_norm(discriminate, torch.lerp(fake.to(real), real, share))
@@ -48,7 +48,10 @@ def wgan_gp(
 def dragan(
     discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows, *, weight: float, std: float
 ) -> Float[Tensor, ""]:
-    """weight * E (||grad D(x + d)|| - 1)^2, d ~ N(0, std^2): Kodali et al. 2017 (arXiv:1705.07215), eq. 1, k = 1."""
+    """Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1, around real samples:
+
+    weight * E (||grad D(x + d)|| - 1)^2,  d ~ N(0, std^2)
+    """
     noise = std * rows(torch.randn, *real.shape[1:]).to(real)
     return weight * (_gradient_norm(discriminate, real + noise) - 1).square().mean()
 

@@ -14,10 +14,12 @@ from gan_lightning.models.step import Player
 
 
 class TwoHeadedGAN(GAN):
-    """The step of a GAN whose D has a linear head of `outputs` beside the logit, which moves with D."""
+    """The step of a GAN whose D has a linear `head` beside the logit, which moves with D."""
 
-    def __init__(self, *arguments: Any, outputs: int, **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    head: nn.Linear
+
+    def add_head(self, outputs: int) -> None:
+        """Makes the head."""
         self.head = nn.Linear(self.discriminator.width, outputs)  # type: ignore[arg-type]
 
     def networks(self) -> dict[Player, nn.Module]:
@@ -42,7 +44,8 @@ class ACGAN(TwoHeadedGAN):
     """
 
     def __init__(self, *arguments: Any, classes: int, class_weight: float = 1.0, **more: Any) -> None:
-        super().__init__(*arguments, outputs=classes, **more)
+        super().__init__(*arguments, **more)
+        self.add_head(classes)
         self.class_weight = class_weight
         if not self.conditional:
             raise ValueError("model.conditional=false: AC-GAN needs classes; expected true")
@@ -80,7 +83,8 @@ class InfoGAN(TwoHeadedGAN):
     def __init__(
         self, *arguments: Any, categories: int = 10, continuous: int = 2, info_weight: float = 1.0, **more: Any
     ) -> None:
-        super().__init__(*arguments, outputs=categories + 2 * continuous, **more)
+        super().__init__(*arguments, **more)
+        self.add_head(categories + 2 * continuous)
         self.categories = categories
         self.continuous = continuous
         self.info_weight = info_weight

@@ -101,9 +101,9 @@ class GAN(AlternatingStep):
         return self.share(whole, count, "rows", purpose)
 
     def observe(self) -> None:
-        for part in (self.augment, *self.regularisers.values()):
-            if part is not None:
-                part.observe(self.logits)
+        parts: list[Any] = [part for part in (self.augment, *self.regularisers.values()) if part is not None]
+        for part in parts:
+            part.observe(self.logits)
 
     def report(self) -> dict[str, float | Tensor]:
         shown = {} if self.augment is None else {"augment/share": self.augment.share}

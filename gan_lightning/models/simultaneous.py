@@ -6,7 +6,8 @@ from torch import Tensor
 
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Terms
-from gan_lightning.models.gan import GAN, Player
+from gan_lightning.models.gan import GAN
+from gan_lightning.models.step import Player
 
 
 class SimultaneousGAN(GAN):

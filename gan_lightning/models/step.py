@@ -23,7 +23,7 @@ Batch = Sequence[Any]
 
 
 class AlternatingStep(Drawing):
-    """Every batch one discriminator update, every `n_critic` batches one generator update; `global_step` counts batches.
+    """Every batch one discriminator update, every `n_critic` batches one generator update; batches are counted.
 
     What is minimised comes from `discriminator_terms` and `generator_terms`; who moves when, from `turns`.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -45,6 +46,6 @@ class AutoencoderDiscriminator(nn.Module):
 
 def _stack(widths: Sequence[int]) -> nn.Sequential:
     layers: list[nn.Module] = []
-    for width_in, width_out in zip(widths, widths[1:], strict=False):
+    for width_in, width_out in itertools.pairwise(widths):
         layers += [nn.Linear(width_in, width_out), nn.ELU(inplace=True)]
     return nn.Sequential(*layers[:-1])

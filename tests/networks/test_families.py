@@ -105,6 +105,7 @@ def test_gradients_reach_every_parameter(family, join):
 @pytest.mark.parametrize("join", ["projection", "plane"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_condition_changes_image_and_logit(family, join):
+    torch.manual_seed(0)
     generator, discriminator = pair(family, [1, 16, 16], 5, join)
     one, other = torch.eye(5)[:2]
     z = torch.randn(1, 3).expand(2, -1)

@@ -55,6 +55,8 @@ def test_a_generator_block_computes_what_the_paper_draws():
 def test_a_discriminator_block_computes_what_the_paper_draws(first):
     block = DiscriminatorBlock(3, 5, halve=True, first=first)
     one, two = (layer for layer in block.residual if isinstance(layer, nn.Conv2d))
+    inner = 5 if first else 3
+    assert (one.out_channels, two.in_channels) == (inner, inner)
     x = torch.randn(2, 3, 4, 4)
     whole = two(one(x if first else x.relu()).relu()) + block.shortcut[-1](x)
     torch.testing.assert_close(block(x), whole.view(2, 5, 2, 2, 2, 2).mean((3, 5)))

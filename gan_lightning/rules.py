@@ -51,6 +51,7 @@ RULES: dict[str, Rule] = {
     "accumulate": _WHOLE,
     "batch_size": _WHOLE,
     "betas": (_all(_number(0, 1), 2), "two numbers from 0 to below 1"),
+    "blocks": _WHOLE,
     "condition_dim": (_whole(0), "a whole number from 0"),
     "decay": _SHARE,
     "devices": (_devices, "a number of devices from 1, a list of their indices, or auto"),
@@ -59,7 +60,10 @@ RULES: dict[str, Rule] = {
     "every_n_batches": _WHOLE,
     "every_n_epochs": _EVERY,
     "every_n_steps": _EVERY,
+    "expansion": _WHOLE,
     "gradient_clip_norm": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
+    "group_width": _WHOLE,
+    "halvings": (_optional(_whole(0)), "a whole number from 0, or null"),
     "hidden": (lambda value: _whole(1)(value) or _all(_whole(1))(value), "whole numbers from 1"),
     "image_shape": (_all(_whole(1), 1, 3), "[channels, height, width], or [dimensions], each from 1"),
     "images_to_one": _WHOLE,
@@ -79,11 +83,12 @@ RULES: dict[str, Rule] = {
     "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
     "seed": (_whole(0, 2**32), "a whole number from 0 to 4294967295"),
     "share": (lambda value: _number(0)(value) and value <= 1, "a number from 0 to 1"),
-    "strides": (_all(_whole(1)), "a list of whole numbers from 1"),
+    "strides": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
     "target": (lambda value: _number(-1, 1, open_low=True)(value), "a number between -1 and 1"),
     "test_share": _SHARE,
     "weight": (_number(0), "a number from 0"),
-    "widths": (_all(_whole(1)), "a list of whole numbers from 1"),
+    "width": _WHOLE,
+    "widths": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
 }
 """What a value may be, by the last part of its key; in classes of other packages anything goes."""
 

@@ -5,6 +5,8 @@ from gan_lightning.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_lightning.networks.faces import FaceDiscriminator, FaceGenerator
 from gan_lightning.networks.minibatch import MinibatchDiscrimination
 from gan_lightning.networks.mlp import MLPDiscriminator, MLPGenerator
+from gan_lightning.networks.r3gan import R3GANDiscriminator, R3GANGenerator
+from gan_lightning.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from gan_lightning.networks.scalar import ScalarDiscriminator, ScalarGenerator
 
 __all__ = [
@@ -16,6 +18,10 @@ __all__ = [
     "MLPDiscriminator",
     "MLPGenerator",
     "MinibatchDiscrimination",
+    "R3GANDiscriminator",
+    "R3GANGenerator",
+    "ResNetDiscriminator",
+    "ResNetGenerator",
     "ScalarDiscriminator",
     "ScalarGenerator",
 ]

@@ -67,6 +67,35 @@ class LabelPlane(nn.Module):
         return torch.cat([image, self.plane(condition).view(-1, 1, *self.size)], 1)
 
 
+class ConditionalBatchNorm(nn.Module):
+    """Batch norm whose scale and shift are linear maps of the condition: de Vries et al. 2017 (arXiv:1707.00683).
+
+        y = (x - mean) / sqrt(var + eps) * (V condition + g) + W condition + b,    at first g = 1, b = 0
+
+    Args:
+        channels: of the feature map.
+        condition_dim: width of the condition; 0: g and b alone, ordinary batch norm.
+    """
+
+    def __init__(self, channels: int, condition_dim: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=not condition_dim)
+        self.affine = nn.Linear(condition_dim, 2 * channels) if condition_dim else None
+        if self.affine is not None:
+            nn.init.normal_(self.affine.weight, 0.0, 0.02)  # small, so that the condition acts from the start
+            nn.init.constant_(self.affine.bias[:channels], 1.0)
+            nn.init.constant_(self.affine.bias[channels:], 0.0)
+
+    def forward(
+        self, x: Float[Tensor, "batch channels height width"], condition: Float[Tensor, "batch condition"] | None
+    ) -> Float[Tensor, "batch channels height width"]:
+        x = self.norm(x)
+        if self.affine is None or condition is None:
+            return x
+        scale, shift = self.affine(condition)[:, :, None, None].chunk(2, 1)
+        return x * scale + shift
+
+
 class LogitHead(nn.Module):
     """features -> logit = w . features + b + <V condition, features>: Miyato & Koyama 2018 (arXiv:1802.05637), eq. 4.
 

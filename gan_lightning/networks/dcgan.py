@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
+from gan_lightning.networks.sizes import count_halvings, doubled, shrunk
 
 
 class DCGANGenerator(nn.Module):
@@ -19,9 +20,10 @@ class DCGANGenerator(nn.Module):
     Args:
         latent_dim: width of z.
         image_shape: (channels, height, width); height and width are multiples of the strides' product.
-        widths: channels that enter each stage; the last stage gives the image.
-        strides: of the stages.
+        widths: channels that enter each stage; the last stage gives the image. None: they follow from `width`.
+        strides: of the stages. None: 2, for each of `widths`, or else as often as the size can be halved.
         kernel: their size.
+        width: channels that enter the last stage; those before it double towards the small maps, up to 8 * width.
         negative_slope: of the LeakyReLU; 0 makes it a ReLU.
         condition_dim: width of the condition; 0: unconditional.
         label_width: what the condition is embedded to before it joins z; 0: it is not.
@@ -34,9 +36,10 @@ class DCGANGenerator(nn.Module):
         self,
         latent_dim: int,
         image_shape: Sequence[int],
-        widths: Sequence[int] = (256, 128, 64),
-        strides: Sequence[int] = (1, 2, 2),
+        widths: Sequence[int] | None = None,
+        strides: Sequence[int] | None = None,
         kernel: int = 5,
+        width: int = 32,
         negative_slope: float = 0.0,
         condition_dim: int = 0,
         label_width: int = 0,
@@ -44,7 +47,9 @@ class DCGANGenerator(nn.Module):
         super().__init__()
         self.latent_dim = latent_dim
         self.join = JoinLatent(latent_dim, condition_dim, label_width)
-        size = _shrunk(image_shape, strides, widths, kernel)
+        strides = strides or [2] * (len(widths) if widths else count_halvings(image_shape))
+        widths = widths or doubled(width, len(strides))[::-1]
+        size = _smallest(image_shape, strides, widths, kernel)
         layers: list[nn.Module] = [
             nn.Linear(self.join.width, widths[0] * math.prod(size), bias=False),
             nn.Unflatten(1, (widths[0], *size)),
@@ -72,9 +77,10 @@ class DCGANDiscriminator(ConditionedDiscriminator):
 
     Args:
         image_shape: (channels, height, width).
-        widths: channels that each convolution gives.
-        strides: of the convolutions.
+        widths: channels that each convolution gives. None: they follow from `width`.
+        strides: of the convolutions. None: 2, for each of `widths`, or else as often as the size can be halved.
         kernel: their size.
+        width: channels that the first convolution gives; they double towards the small maps, up to 8 * width.
         negative_slope: of the LeakyReLU.
         batch_norm: whether all but the first are batch-normalised.
         dropout: share of the activations that are dropped after each.
@@ -88,9 +94,10 @@ class DCGANDiscriminator(ConditionedDiscriminator):
     def __init__(
         self,
         image_shape: Sequence[int],
-        widths: Sequence[int] = (64, 128),
-        strides: Sequence[int] = (2, 2),
+        widths: Sequence[int] | None = None,
+        strides: Sequence[int] | None = None,
         kernel: int = 5,
+        width: int = 32,
         negative_slope: float = 0.2,
         batch_norm: bool = False,
         dropout: float = 0.0,
@@ -98,7 +105,9 @@ class DCGANDiscriminator(ConditionedDiscriminator):
         join: Join = "projection",
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
-        size = _shrunk(image_shape, strides, widths, kernel)
+        strides = strides or [2] * (len(widths) if widths else count_halvings(image_shape))
+        widths = widths or doubled(width, len(strides))
+        size = _smallest(image_shape, strides, widths, kernel)
         layers: list[nn.Module] = []
         for width_in, width_out, stride in zip([self.plane.shape[0], *widths[:-1]], widths, strides, strict=True):
             layers.append(nn.Conv2d(width_in, width_out, kernel, stride, (kernel - 1) // 2))
@@ -111,20 +120,15 @@ class DCGANDiscriminator(ConditionedDiscriminator):
         self.apply(_initialise)
 
 
-def _shrunk(image_shape: Sequence[int], strides: Sequence[int], widths: Sequence[int], kernel: int) -> tuple[int, int]:
+def _smallest(
+    image_shape: Sequence[int], strides: Sequence[int], widths: Sequence[int], kernel: int
+) -> tuple[int, int]:
     """The size of the smallest feature map."""
     if any((kernel - stride) % 2 and stride % 2 for stride in strides):
         raise ValueError(f"network.*.kernel={kernel}: expected an odd one where a stride is odd, {list(strides)}")
     if len(strides) != len(widths):
         raise ValueError(f"network.*.strides={list(strides)}: expected one for each of widths={list(widths)}")
-    _, height, width = image_shape
-    factor = math.prod(strides)
-    if height % factor or width % factor:
-        raise ValueError(
-            f"strides={list(strides)} cannot make an image of {height}x{width}: expected multiples of {factor}. "
-            "Change network.*.strides or data.image_shape"
-        )
-    return height // factor, width // factor
+    return shrunk(image_shape, math.prod(strides), "network.*.strides", list(strides))
 
 
 def _initialise(layer: nn.Module) -> None:

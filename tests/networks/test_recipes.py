@@ -91,9 +91,9 @@ def test_labels_may_be_embedded_before_they_join():
 
 def test_dcgan_refuses_a_size_that_its_strides_cannot_make():
     with pytest.raises(ValueError, match="kernel=4: expected an odd one where a stride is odd"):
-        DCGANGenerator(5, [1, 28, 28], kernel=4)
+        DCGANGenerator(5, [1, 28, 28], strides=[1, 2, 2], kernel=4)
     with pytest.raises(ValueError, match=r"30x28: expected multiples of 4.*data.image_shape"):
-        DCGANGenerator(5, [1, 30, 28])
+        DCGANGenerator(5, [1, 30, 28], strides=[1, 2, 2])
     with pytest.raises(ValueError, match=r"strides=\[2\]: expected one for each of widths=\[4, 4\]"):
         DCGANDiscriminator([1, 28, 28], [4, 4], [2])
 

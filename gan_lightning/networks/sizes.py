@@ -1,0 +1,51 @@
+"""How the feature maps of the convolutional families follow from the size of the images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def count_halvings(image_shape: Sequence[int]) -> int:
+    """How often an image is halved: while its height and width are even and above 7 (28 -> 7, 32 -> 4, 48 -> 6).
+
+    Raises:
+        ValueError: not even once.
+    """
+    height, width = _size(image_shape)
+    count = 0
+    while height % 2 == width % 2 == 0 and min(height, width) > 7:
+        height, width, count = height // 2, width // 2, count + 1
+    if count == 0:
+        raise ValueError(
+            f"data.image_shape={list(image_shape)}: {height}x{width} cannot be halved; expected an even height and "
+            "width of at least 8, such as 28, 32, 48 or 64. Change data.image_shape"
+        )
+    return count
+
+
+def shrunk(image_shape: Sequence[int], factor: int, key: str, value: object) -> tuple[int, int]:
+    """The size of an image divided by `factor`, which follows from `key`'s value.
+
+    Raises:
+        ValueError: it is not a multiple of the factor.
+    """
+    height, width = _size(image_shape)
+    if height % factor or width % factor:
+        raise ValueError(
+            f"{key}={value} cannot make an image of {height}x{width}: expected multiples of {factor}. "
+            f"Change {key} or data.image_shape"
+        )
+    return height // factor, width // factor
+
+
+def doubled(width: int, count: int) -> list[int]:
+    """Channels of `count` maps from the largest to the smallest: they double as the size halves, up to 8 * width."""
+    return [width * min(2**halvings, 8) for halvings in range(count)]
+
+
+def _size(image_shape: Sequence[int]) -> tuple[int, int]:
+    if len(image_shape) != 3:
+        raise ValueError(
+            f"data.image_shape={list(image_shape)}: expected [channels, height, width]. Choose another data="
+        )
+    return image_shape[1], image_shape[2]

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
 from gan_lightning.networks.conditioning import ConditionalBatchNorm, ConditionedDiscriminator, Join
 from gan_lightning.networks.sizes import count_halvings, doubled, shrunk
@@ -124,7 +123,6 @@ class ResNetDiscriminator(ConditionedDiscriminator):
         width: channels of the first block; those after it double towards the small maps, up to 8 * width.
         widths: channels of each block, instead. None: one for every halving, and one more of the last width.
         halvings: how many blocks, the first ones, halve the size. None: as many as the size allows.
-        spectral_norm: whether every weight is divided by its largest singular value, eq. 8.
         condition_dim: width of the condition; 0: unconditional.
         join: how the condition enters.
 
@@ -138,7 +136,6 @@ class ResNetDiscriminator(ConditionedDiscriminator):
         width: int = 32,
         widths: Sequence[int] | None = None,
         halvings: int | None = None,
-        spectral_norm: bool = True,
         condition_dim: int = 0,
         join: Join = "projection",
     ) -> None:
@@ -156,10 +153,6 @@ class ResNetDiscriminator(ConditionedDiscriminator):
         ]
         self.wire(nn.Sequential(*blocks, nn.ReLU(), SumPooling()), widths[-1])
         _initialise(self.head)
-        if spectral_norm:
-            for layer in [*self.body.modules(), *self.head.modules()]:
-                if isinstance(layer, nn.Conv2d | nn.Linear):
-                    parametrizations.spectral_norm(layer)
 
 
 def _conv(width_in: int, width_out: int, kernel: int = 3) -> nn.Conv2d:

@@ -28,10 +28,8 @@ class Conditions:
     """Examples that are kept."""
 
     def __init__(self, names: Sequence[str], examples: Num[Tensor, "n names"]) -> None:
-        labelled = examples[(examples != 0).any(1)]
-        stride = -(-len(labelled) // self.MOST) or 1
         self.names = tuple(names)
-        self.examples = labelled[::stride].to(torch.uint8)
+        self.examples = thinned(examples, self.MOST).to(torch.uint8)
 
     def state(self) -> dict[str, Any]:
         """Plain containers, from which `Conditions(**state)` makes it again."""
@@ -84,3 +82,9 @@ class Conditions:
 def as_vectors(condition: Num[Tensor, "batch ..."], count: int) -> Num[Tensor, "batch names"]:
     """Class indices as one-hot rows, index -1 as a row of zeros; rows are returned as they are."""
     return condition if condition.ndim == 2 else one_hot(condition.long() + 1, count + 1)[:, 1:]
+
+
+def thinned(condition: Num[Tensor, "batch ..."], most: int) -> Num[Tensor, "few ..."]:
+    """At most so many of the class indices or rows that are labelled, evenly chosen."""
+    labelled = condition[(condition != 0).any(1) if condition.ndim == 2 else condition >= 0]
+    return labelled[:: -(-len(labelled) // most) or 1]

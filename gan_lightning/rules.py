@@ -74,7 +74,9 @@ RULES: dict[str, Rule] = {
     "num_nodes": _WHOLE,
     "num_workers": (_whole(0), "a whole number from 0"),
     "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
+    "reach": (_number(0, 1, open_low=True), "a number above 0, below 1"),
     "seed": (_whole(0, 2**32), "a whole number from 0 to 4294967295"),
+    "std": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
     "strides": (_all(_whole(1)), "a list of whole numbers from 1"),
     "test_share": _SHARE,
     "weight": (_number(0), "a number from 0"),
@@ -133,15 +135,21 @@ def _figure_problems(config: Config) -> Iterator[str]:
     """Figures of quality that nobody computes."""
     from gan_lightning.metrics.figures import FIGURES
 
+    counted = {"metric/modes", "metric/high_quality"}  # by the surface plot
+    known = {f"metric/{figure}": None for figure in FIGURES} | dict.fromkeys(sorted(counted))
+    painter = (config["callbacks"].get("samples") or {}).get("_target_")
+    computed = counted if painter == "gan_lightning.callbacks.SurfacePlot" else set()
+    if config["callbacks"].get("evaluation"):
+        computed = computed | {f"metric/{figure}" for figure in FIGURES}
     monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
     for key, name in (("objective", config.get("objective")), ("callbacks.checkpoints.monitor", monitor)):
         if not isinstance(name, str) or not name.startswith("metric/"):
             continue
-        if name.removeprefix("metric/") not in FIGURES:
-            known = ", ".join(f"metric/{figure}" for figure in FIGURES)
-            yield f"{key}={name}: there is no such figure. There are: {known}"
-        elif not config["callbacks"].get("evaluation"):
-            yield f"{key}={name}: nothing computes it; add metrics=classifier"
+        if name not in known:
+            yield f"{key}={name}: there is no such figure. There are: {', '.join(known)}"
+        elif name not in computed:
+            remedy = "metrics=classifier" if name.removeprefix("metric/") in FIGURES else "experiment=gaussians_ring"
+            yield f"{key}={name}: nothing computes it; add {remedy}"
 
 
 def _trainer_problems(trainer: Config) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What every data module of images that fit in memory shares."""
+"""What every data module of images shares."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_lightning.conditions import Conditions, as_vectors
+from gan_lightning.conditions import Conditions, as_vectors, thinned
 from gan_lightning.data.batches import BatchSampler, ResumableLoader, TensorBatches, require_even_shares
 from gan_lightning.errors import UserError
 
@@ -19,6 +19,7 @@ Split = Literal["train", "test"]
 Images = UInt8[Tensor, "count channels height width"]
 Labels = Int64[Tensor, " count"] | UInt8[Tensor, "count names"]
 """Class indices, or multi-hot rows; -1, or a row of zeros, where a sample is not labelled."""
+_BLOCK = 1024  # images that are resized at a time: as floats, they take four times the memory
 
 
 class ImageData(LightningDataModule):
@@ -81,7 +82,8 @@ class ImageData(LightningDataModule):
     def conditions(self) -> Conditions:
         """The vocabulary of the labels, once the data is set up."""
         assert self.train is not None
-        return Conditions(self.condition_names(), as_vectors(self.train.labels, self.condition_dim))
+        labels = thinned(self.train.labels, Conditions.MOST)  # vectors of all could be larger than the images
+        return Conditions(self.condition_names(), as_vectors(labels, self.condition_dim))
 
     def setup(self, stage: str | None = None) -> None:
         if self.train is not None:
@@ -135,7 +137,16 @@ def to_uint8(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
 
 
 def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
-    """Images of the asked channels and size: grey is repeated, colour averaged by luma (ITU-R 601)."""
+    """Images of the asked channels and size: grey is repeated, colour averaged by luma (ITU-R 601).
+
+    Those that fit already are not copied: they may be a file that is larger than the memory.
+    """
+    if tuple(images.shape[1:]) == tuple(image_shape):
+        return images.contiguous()
+    return torch.cat([_fitted(block, image_shape) for block in images.split(_BLOCK)]).contiguous()
+
+
+def _fitted(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
     channels, *size = image_shape
     if images.shape[1] == 3 and channels == 1:
         luma = torch.tensor([0.299, 0.587, 0.114], device=images.device).view(1, 3, 1, 1)
@@ -145,4 +156,4 @@ def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c
     if list(images.shape[2:]) != size:
         resized = interpolate(images.float(), size, mode="bicubic", antialias=True)
         images = resized.round_().clamp_(0, 255).to(torch.uint8)
-    return images.contiguous()
+    return images

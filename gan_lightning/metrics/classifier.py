@@ -48,7 +48,9 @@ class Classifier(Extractor):
                 f"{type(data).__name__} has no labels to train a classifier on. Choose another extractor: inception, "
                 "or random"
             )
-        images, labels = fit_to(images[labelled], input_shape), labels[labelled]
+        if not labelled.all():
+            images, labels = images[labelled], labels[labelled]
+        images = fit_to(images, input_shape)
         code = "".join(inspect.getsource(module) for module in (networks, training))
         key = digest_of(images, labels, f"{self.IMAGES_SEEN} {code}".encode())
         path = cache_folder() / f"classifier_{key}.safetensors"

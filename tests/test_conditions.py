@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gan_lightning import rng
-from gan_lightning.conditions import Conditions
+from gan_lightning.conditions import Conditions, as_vectors, thinned
 from gan_lightning.errors import UserError
 
 TAGS = Conditions(
@@ -55,3 +55,11 @@ def test_the_state_makes_it_again():
     again = Conditions(**TAGS.state())
     assert again.names == TAGS.names
     assert torch.equal(again.examples, TAGS.examples)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_of_many_examples_some_of_every_kind_are_kept(rows):
+    classes = torch.arange(-1, 10).repeat_interleave(1000)
+    few = thinned(as_vectors(classes, 10) if rows else classes, 40)
+    kept = few.argmax(1) if rows else few
+    assert torch.bincount(kept).tolist() == [4] * 10

@@ -57,7 +57,8 @@ def test_the_surface_is_ds(tmp_path):
     picture = SurfacePlot(str(tmp_path), num=64).paint(trainer, model)
     assert model.discriminator.training
     inside = picture[:, 60:440, 210:640].mean(0)  # the axes, without what is around
-    assert inside[:, :40].mean() > inside[:, 180:220].mean() > inside[:, -40:].mean()
+    left, middle, right = (inside[:, columns].mean() for columns in (slice(40), slice(180, 220), slice(-40, None)))
+    assert left > middle + 0.2 > right + 0.4
 
 
 def test_training_is_not_disturbed(train):

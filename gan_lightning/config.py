@@ -26,6 +26,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("unless_steps", _unless_steps, replace=True)
     OmegaConf.register_new_resolver("when", _when, replace=True)
     OmegaConf.register_new_resolver("count_tags", _count_tags, replace=True)
+    OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
     OmegaConf.register_new_resolver("if_new", _if_new, replace=True)
 
@@ -45,6 +46,13 @@ def _count_tags(root: str, nouns: Sequence[str]) -> int:
     from gan_lightning.data.tags import tag_names
 
     return len(tag_names(root, nouns))
+
+
+def _count_classes(root: str) -> int:
+    """How many class folders a folder of pictures has."""
+    from gan_lightning.data.folders import class_names
+
+    return len(class_names(root))
 
 
 def _if_new(resume: str | None, value: Any) -> Any:

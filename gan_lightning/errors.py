@@ -6,3 +6,7 @@ class UserError(ValueError):
 
     The message says what is wrong, where, what was got and expected, and which key to change.
     """
+
+
+class NoSuchSplit(UserError):
+    """The data has no images to test."""

@@ -16,8 +16,8 @@ from torchvision.transforms.functional import to_pil_image
 from gan_lightning import certificate, checkpoint, config, pictures
 from gan_lightning.certificate import Certificate
 from gan_lightning.data import ImageData
-from gan_lightning.data.images import NoSuchSplit, to_uint8, to_unit_range
-from gan_lightning.errors import UserError
+from gan_lightning.data.images import to_uint8, to_unit_range
+from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.files import atomic, write_json
 from gan_lightning.generate import device_of, positive
 from gan_lightning.metrics import Classifier, Inception, Random, memorisation

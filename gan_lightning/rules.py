@@ -81,8 +81,10 @@ RULES: dict[str, Rule] = {
     "num_nodes": _WHOLE,
     "num_workers": (_whole(0), "a whole number from 0"),
     "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
+    "reach": (_number(0, 1, open_low=True), "a number above 0, below 1"),
     "seed": (_whole(0, 2**32), "a whole number from 0 to 4294967295"),
     "share": (lambda value: _number(0)(value) and value <= 1, "a number from 0 to 1"),
+    "std": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
     "strides": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
     "target": (lambda value: _number(-1, 1, open_low=True)(value), "a number between -1 and 1"),
     "test_share": _SHARE,
@@ -146,10 +148,11 @@ def _figure_problems(config: Config) -> Iterator[str]:
     """Figures of quality that nobody computes."""
     from gan_lightning.metrics.figures import FIGURES
 
+    plot = (config["callbacks"].get("samples") or {}).get("_target_") == "gan_lightning.callbacks.SurfacePlot"
+    known = [f"metric/{figure}" for figure in FIGURES]
     monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
     for key, name in (("objective", config.get("objective")), ("callbacks.checkpoints.monitor", monitor)):
-        known = [f"metric/{figure}" for figure in FIGURES]
-        if not isinstance(name, str):
+        if not isinstance(name, str) or (plot and name in ("metric/modes", "metric/high_quality")):
             continue
         if name in FIGURES:
             yield f"{key}={name}: there is no such figure; did you mean metric/{name}?"

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from gan_lightning import rng
-from gan_lightning.conditions import Conditions
+from gan_lightning.conditions import Conditions, as_vectors
 from gan_lightning.errors import UserError
 
 TAGS = Conditions.of_labels(
@@ -55,3 +55,11 @@ def test_the_state_makes_it_again():
     again = Conditions(**TAGS.state())
     assert again.names == TAGS.names
     assert torch.equal(again.examples, TAGS.examples)
+
+
+@pytest.mark.parametrize("rows", [False, True])
+def test_of_many_samples_the_kinds_are_kept_and_their_numbers(rows):
+    classes = torch.cat([torch.arange(-1, 10).repeat_interleave(1000), torch.full((5000,), 3)])
+    found = Conditions.of_labels("0123456789", as_vectors(classes, 10) if rows else classes)
+    assert torch.equal(found.examples, torch.eye(10, dtype=torch.uint8))
+    assert found.counts.tolist() == [1000] * 3 + [6000] + [1000] * 6

@@ -10,6 +10,7 @@ from gan_lightning.callbacks.progress import Progress
 from gan_lightning.callbacks.record import Record
 from gan_lightning.callbacks.samples import SampleGrid
 from gan_lightning.callbacks.stop import GracefulStop
+from gan_lightning.callbacks.surface import SurfacePlot
 
 __all__ = [
     "Checkpoints",
@@ -22,4 +23,5 @@ __all__ = [
     "Progress",
     "Record",
     "SampleGrid",
+    "SurfacePlot",
 ]

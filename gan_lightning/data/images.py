@@ -1,4 +1,4 @@
-"""What every data module of images that fit in memory shares."""
+"""What every data module of images shares."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ Split = Literal["train", "test"]
 Images = UInt8[Tensor, "count channels height width"]
 Labels = Int64[Tensor, " count"] | UInt8[Tensor, "count names"]
 """Class indices, or multi-hot rows; -1, or a row of zeros, where a sample is not labelled."""
-
-
-class NoSuchSplit(UserError):
-    """The data has no images to test."""
+_BLOCK = 1024  # images that are resized at a time: as floats, they take four times the memory
 
 
 class ImageData(LightningDataModule):
@@ -148,13 +145,13 @@ def to_uint8(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
 
 
 def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
-    """Images of the asked channels and size: grey is repeated, colour averaged by luma (ITU-R 601)."""
-    if images.shape[1:] == tuple(image_shape):
-        return images
-    fitted = torch.empty(len(images), *image_shape, dtype=torch.uint8, device=images.device)
-    for part, place in zip(images.split(1000), fitted.split(1000), strict=True):  # floats take four times the room
-        place.copy_(_fitted(part, image_shape))
-    return fitted
+    """Images of the asked channels and size: grey is repeated, colour averaged by luma (ITU-R 601).
+
+    Those that fit already are not copied: they may be a file that is larger than the memory.
+    """
+    if tuple(images.shape[1:]) == tuple(image_shape):
+        return images.contiguous()
+    return torch.cat([_fitted(block, image_shape) for block in images.split(_BLOCK)]).contiguous()
 
 
 def _fitted(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:

@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from jaxtyping import UInt8
-from PIL import Image, ImageOps
-from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor
 from tqdm.auto import tqdm
 
 from gan_lightning import rng
-from gan_lightning.data.images import ImageData, Images, Labels, NoSuchSplit, Split
+from gan_lightning.data.decoding import read_picture
+from gan_lightning.data.folders import none_aside
+from gan_lightning.data.images import ImageData, Images, Labels, Split
 from gan_lightning.data.tags import count, listing, read_tags, tag_names
 from gan_lightning.errors import UserError
 
@@ -69,20 +67,18 @@ class TaggedImages(ImageData):
         """The rows of one split: its own name decides on a picture, so that others may come and go."""
         aside = {file for file in tags if rng.mix("test", file) / 2**63 < self.test_share}
         if split == "test" and not aside:
-            raise NoSuchSplit(
-                f"data.test_share={self.test_share}: no picture of {self.root} is put aside for evaluation. Train with "
-                "data.test_share=0.1, or compare with the training pictures (split train)"
-            )
+            raise none_aside(self.root, self.test_share)
         return {file: found for file, found in tags.items() if (file in aside) == (split == "test")}
 
 
 def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Images:
     """RGB pictures at (height, width), decoded in parallel: Pillow lets other threads run meanwhile."""
     images = torch.empty(len(files), 3, *size, dtype=torch.uint8)
+    pixels = images.numpy()
 
     def read(index: int) -> str:
         try:
-            images[index] = read_picture(Path(root, files[index]), size)
+            pixels[index] = read_picture(Path(root, files[index]), (3, *size))
         except Exception as error:  # decoders of broken files raise all sorts
             return f"{files[index]}: {error}"
         return ""
@@ -97,14 +93,3 @@ def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Image
         )
         raise UserError(listing(title, problems))
     return images
-
-
-def read_picture(path: Path, size: Sequence[int]) -> UInt8[Tensor, "3 height width"]:
-    """One picture, upright, on white where it is transparent, its middle resized to (height, width)."""
-    height, width = size
-    with Image.open(path) as opened:
-        picture: Image.Image = ImageOps.exif_transpose(opened)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
-    return pil_to_tensor(ImageOps.fit(picture.convert("RGB"), (width, height), Image.Resampling.BICUBIC))

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from pathlib import Path, PurePath
 
 from gan_lightning.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 _HEADER = ["file", "tags"]
-_MOST_SHOWN = 8
 
 
 def tag_names(root: str, nouns: Sequence[str]) -> list[str]:
@@ -70,14 +69,14 @@ def find_tags(text: str, nouns: Sequence[str]) -> list[str]:
     return [" ".join(match) for match in re.findall(rf"([\w-]+)\s+({alternatives})(?![\w-])", text.lower())]
 
 
-def count(problems: Sequence[str], kind: str) -> str:
+def count(problems: Sized, kind: str) -> str:
     return f"{len(problems)} {kind}{'s' * (len(problems) != 1)}"
 
 
-def listing(title: str, problems: Sequence[str]) -> str:
+def listing(title: str, problems: Sequence[str], most: int = 8) -> str:
     """A message with one problem a line; of very many, the first ones."""
-    more = len(problems) - _MOST_SHOWN
-    return "\n  ".join([f"{title}:", *problems[:_MOST_SHOWN], *([f"and {more} more"] if more > 0 else [])])
+    more = len(problems) - most
+    return "\n  ".join([f"{title}:", *problems[:most], *([f"and {more} more"] if more > 0 else [])])
 
 
 def _normal(name: str) -> str:

@@ -110,6 +110,7 @@ def digest_of(*parts: bytes | Tensor) -> str:
     for part in parts:
         if isinstance(part, Tensor):
             digest.update(repr((part.dtype, tuple(part.shape))).encode())
-            part = part.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
-        digest.update(part)
+            digest.update(part.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
+        else:
+            digest.update(part)
     return digest.hexdigest()

@@ -13,8 +13,8 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from gan_lightning import rng
-from gan_lightning.data.images import ImageData, Images, NoSuchSplit, Split, fit_to
-from gan_lightning.errors import UserError
+from gan_lightning.data.images import ImageData, Images, Split, fit_to
+from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.files import atomic, cache_folder, making, write_json
 from gan_lightning.metrics.features import Extractor, Features, digest_of, join
 from gan_lightning.metrics.figures import among_neighbours, figures

@@ -104,8 +104,8 @@ def test_images_are_fitted_to_the_asked_shape():
     assert torch.equal(fit_to(flat, [1, 28, 28]), torch.full((1, 1, 28, 28), 77, dtype=torch.uint8))
 
 
-def write_idx(root, images: torch.Tensor, labels: torch.Tensor) -> None:
-    raw = root / "MNIST" / "raw"
+def write_idx(root, images: torch.Tensor, labels: torch.Tensor, name: str = "MNIST") -> None:
+    raw = root / name / "raw"
     raw.mkdir(parents=True)
     for split in ("train", "t10k"):
         header = struct.pack(">4i", 2051, *images.shape)

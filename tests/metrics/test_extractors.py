@@ -7,8 +7,8 @@ import torch_fidelity
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.data import Avatars, Digits, StackedMNIST
-from gan_lightning.data.images import ImageData, NoSuchSplit
-from gan_lightning.errors import UserError
+from gan_lightning.data.images import ImageData
+from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.metrics import Classifier, Inception, Random, training
 from gan_lightning.metrics.classifier import WEIGHTS, read
 from gan_lightning.metrics.figures import fid

@@ -1,0 +1,89 @@
+"""Pictures of a GAN in the plane: what is true, what is generated, what the discriminator thinks; modes counted."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from lightning import Trainer
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from gan_lightning import pictures, rng
+from gan_lightning.callbacks.cadence import completes, due
+from gan_lightning.callbacks.samples import SampleGrid
+from gan_lightning.data import Gaussians2D
+from gan_lightning.errors import UserError
+from gan_lightning.models import GAN
+from gan_lightning.pictures import Picture
+
+
+class SurfacePlot(SampleGrid):
+    """Data and samples over D's logits in [-1.1, 1.1], as `samples`; and as figures, whenever it is drawn,
+    `metric/modes` and `metric/high_quality`, of `num` samples. Arguments as of `SampleGrid`.
+
+    Raises:
+        UserError: the data is not Gaussians in a plane.
+    """
+
+    FIGURES = ("modes", "high_quality")
+    LIMIT = 1.1
+    POINTS = 100
+    """Along an axis, where D is evaluated."""
+    SHOWN = 2000  # samples of each kind
+
+    def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(data, Gaussians2D):
+            raise UserError(f"callbacks.samples: SurfacePlot needs data=gaussians_2d, not {type(data).__name__}")
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
+        if due(trainer, self.every_n_steps, self.every_n_epochs) or completes(trainer):
+            self._measure(trainer, pl_module)
+        super().on_train_batch_end(trainer, pl_module)
+
+    def _measure(self, trainer: Trainer, model: GAN) -> None:
+        """Logs the figures; every process finds the same."""
+        data: Gaussians2D = trainer.datamodule  # type: ignore[attr-defined]
+        samples = self._generated(model)
+        values = (float(data.modes_covered(samples)), data.high_quality(samples))
+        found = {f"metric/{name}": value for name, value in zip(self.FIGURES, values, strict=True)}
+        # Lightning would drop what is logged between two batches of its log_every_n_steps.
+        for logger in trainer.loggers:
+            logger.log_metrics(found, step=trainer.global_step)
+        model.log_dict(found, logger=False)
+
+    def paint(self, trainer: Trainer, model: GAN) -> Picture:
+        data: Gaussians2D = trainer.datamodule  # type: ignore[attr-defined]
+        true = data.draw(self.SHOWN, rng.generator("surface", self.seed))
+        generated = self._generated(model)
+        modes, quality = data.modes_covered(generated), data.high_quality(generated)
+        axis = torch.linspace(-self.LIMIT, self.LIMIT, self.POINTS)
+        logits = self._logits(model, torch.cartesian_prod(axis, axis), data.batch_size)
+
+        def draw(axes: Axes) -> None:
+            surface = axes.contourf(axis, axis, logits.view(self.POINTS, self.POINTS).T, levels=20, cmap="Greys")
+            axes.figure.colorbar(surface, label="logit of D")
+            for samples, name, colour in ((generated, "generated", "tab:orange"), (true, "data", "tab:blue")):
+                axes.scatter(samples[: self.SHOWN, 0], samples[: self.SHOWN, 1], s=2, label=name, color=colour)
+            axes.set(xlim=(-self.LIMIT, self.LIMIT), ylim=(-self.LIMIT, self.LIMIT), aspect="equal")
+            found = f"{modes} of {len(data.means)} modes, {quality:.0%} within three std"
+            axes.set_title(f"batch {trainer.global_step}: {found}")
+            axes.legend(loc="lower center", ncols=2, markerscale=4)
+
+        return pictures.plot(draw)
+
+    def _generated(self, model: GAN) -> Tensor:
+        return torch.cat(list(model.samples(self.num, self.seed))).cpu()
+
+    def _logits(self, model: GAN, points: Tensor, batch_size: int) -> Tensor:
+        """D's logits, without a trace in D: in eval mode, in batches of the size it knows."""
+        discriminator = model.discriminator
+        was_training = discriminator.training
+        discriminator.eval()
+        try:
+            with torch.no_grad():
+                batches = points.to(model.device).split(batch_size)
+                return torch.cat([discriminator(batch).float().cpu() for batch in batches])
+        finally:
+            discriminator.train(was_training)

@@ -31,12 +31,12 @@ def report(
     """Whose images lie nearest to generated ones, in pixels: training images', or held-out ones'?
 
     Take the real images that are nearest to some generated image, each once (a bad image, and every one like it, has a
-    blot or a thin stroke for its neighbour). If the generator knew the distribution only, t training and h
-    held-out images would be among them in proportion, a share of t / (t + h); if it repeated its training images,
-    those alone. The excess over the first, as a part of what is left to the second, is flagged above `LIMIT`, if chance (three
-    standard deviations) does not explain it. `distance_ratio` is the median distance to the nearest training image over
-    that to the nearest held-out one, both sets cut to the size of the smaller. Distances are Euclidean, in units of the
-    range [-1, 1].
+    blot or a thin stroke for its neighbour). If the generator knew the distribution only, t training and h held-out
+    images would be among them in proportion, a share of t / (t + h); if it repeated its training images, those alone.
+    The excess over the first, as a part of what is left to the second, is flagged above `LIMIT`, if chance (three
+    standard deviations) does not explain it. `distance_ratio` is the median distance to the nearest training image
+    over that to the nearest held-out one, both sets cut to the size of the smaller. Distances are Euclidean, in units
+    of the range [-1, 1].
     """
     to_train, in_train = nearest(generated, train)
     to_held_out, in_held_out = nearest(generated, held_out)

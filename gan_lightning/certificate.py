@@ -18,7 +18,9 @@ ARROWS = {"min": "↓", "max": "↑"}
 Certificate = dict[str, Any]
 
 
-def summarised(repeats: Sequence[dict[str, float]], floor: Sequence[dict[str, float]]) -> dict[str, dict[str, Any]]:
+def summarised(
+    repeats: Sequence[dict[str, float]], floor: Sequence[dict[str, float | None]]
+) -> dict[str, dict[str, Any]]:
     """Every figure with its mean and standard deviation over repeats, and over those of the floor."""
     return {
         name: {
@@ -30,11 +32,12 @@ def summarised(repeats: Sequence[dict[str, float]], floor: Sequence[dict[str, fl
     }
 
 
-def _mean_and_deviation(values: Sequence[float], mean: str, deviation: str) -> dict[str, float | None]:
-    finite = all(map(math.isfinite, values))
+def _mean_and_deviation(values: Sequence[float | None], mean: str, deviation: str) -> dict[str, float | None]:
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    whole = bool(values) and len(finite) == len(values)
     return {
-        mean: statistics.mean(values) if values else None,
-        deviation: statistics.stdev(values) if finite and len(values) > 1 else None,
+        mean: statistics.mean(finite) if whole else None,
+        deviation: statistics.stdev(finite) if whole and len(values) > 1 else None,
     }
 
 

@@ -75,8 +75,9 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _in_words(report: dict[str, Any]) -> str:
     verdict = "it repeats training images" if report["flagged"] else "no sign of memorisation"
+    share = report["of_them_training_images"] / max(report["nearest_real_images"], 1)
     return (
-        f"{verdict}: {report['closer_to_train']:.1%} of the images are closer to training than to held-out images, "
+        f"{verdict}: of {report['nearest_real_images']} real images that lie nearest, {share:.1%} are training images, "
         f"chance {report['expected_by_chance']:.1%}; distance ratio {report['distance_ratio']:.3f}"
     )
 

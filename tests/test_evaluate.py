@@ -83,7 +83,7 @@ def test_comparison(trained, train, capfd):
     capfd.readouterr()
     evaluate("--compare", trained, other)
     lines = capfd.readouterr().out.splitlines()
-    assert lines[0].split() == ["run", "other", "floor"]
+    assert lines[0].split() == ["run", "other", "floor,", "300", "images"]
     assert lines[-2].split() == ["step", "30", "60"]
     assert lines[-1].split() == ["weights", "ema", "raw"]
     row = next(line for line in lines if line.startswith("fid"))

@@ -13,7 +13,7 @@ from gan_lightning import rng
 
 CHUNK = 2000
 LIMIT = 0.25
-"""A report is flagged where at least this part of the generated images must be repetitions."""
+"""A report is flagged where at least this part of what lies nearest must be there because it was repeated."""
 
 
 class Report(NamedTuple):
@@ -28,23 +28,25 @@ class Report(NamedTuple):
 def report(
     generated: UInt8[Tensor, "n c h w"], train: UInt8[Tensor, "t c h w"], held_out: UInt8[Tensor, "u c h w"], seed: int
 ) -> Report:
-    """How much closer generated images lie to training images than to held-out ones, in pixels.
+    """Whose images lie nearest to generated ones, in pixels: training images', or held-out ones'?
 
-    Of a generator that has learned the distribution, an image finds its nearest neighbour among t training and h
-    held-out images in the training set with probability t / (t + h); where it repeats a training image, always. So with
-    the share s that does, (s - t / (t + h)) / (1 - t / (t + h)) estimates the part of repetitions. It is flagged above
-    `LIMIT`, if chance (three standard deviations) does not explain it. `distance_ratio` is the median distance to the
-    nearest training image over that to the nearest held-out one, both sets cut to the size of the smaller.
-    Distances are Euclidean, in units of the range [-1, 1].
+    Take the real images that are nearest to some generated image, each once (a bad image, and every one like it, has a
+    blot or a thin stroke for its neighbour). If the generator knew the distribution only, t training and h held-out
+    images would be among them in proportion, a share of t / (t + h); if it repeated its training images, those alone.
+    The excess over the first, as a part of what is left to the second, is flagged above `LIMIT`, if chance (three
+    standard deviations) does not explain it. `distance_ratio` is the median distance to the nearest training image
+    over that to the nearest held-out one, both sets cut to the size of the smaller. Distances are Euclidean, in units
+    of the range [-1, 1].
     """
-    to_train, neighbours = nearest(generated, train)
-    to_held_out, _ = nearest(generated, held_out)
-    closer = ((to_train < to_held_out).double() + (to_train == to_held_out).double() / 2).mean().item()
+    to_train, in_train = nearest(generated, train)
+    to_held_out, in_held_out = nearest(generated, held_out)
+    neighbours = [in_train[to_train < to_held_out].unique(), in_held_out[to_held_out < to_train].unique()]
+    found = sum(map(len, neighbours))
     chance = len(train) / (len(train) + len(held_out))
-    repeated = (closer - chance) / (1 - chance)
-    noise = 3 * math.sqrt(chance * (1 - chance) / len(generated)) / (1 - chance)
+    excess = (len(neighbours[0]) / found - chance) / (1 - chance) if found else 0.0
+    noise = 3 * math.sqrt(chance / (1 - chance) / max(found, 1))
     size = min(len(train), len(held_out))
-    halves = [
+    evenly = [
         to_all
         if len(images) == size
         else nearest(generated, images[rng.permutation(len(images), name, seed)[:size]])[0]
@@ -52,16 +54,17 @@ def report(
     ]
     return Report(
         {
-            "repeated_share": repeated,
-            "closer_to_train": closer,
+            "repeated_share": excess,
+            "nearest_real_images": found,
+            "of_them_training_images": len(neighbours[0]),
             "expected_by_chance": chance,
-            "distance_ratio": (halves[0].median() / halves[1].median()).item(),
-            "flagged": repeated > max(LIMIT, noise),
+            "distance_ratio": (evenly[0].median() / evenly[1].median()).item(),
+            "flagged": excess > max(LIMIT, noise),
             "generated_images": len(generated),
             "training_images": len(train),
             "held_out_images": len(held_out),
         },
-        neighbours,
+        in_train,
         to_train,
     )
 

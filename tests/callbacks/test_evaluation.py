@@ -85,7 +85,7 @@ def test_another_monitor_starts_anew(train):
 
 def test_what_decides_on_the_figures_stays(train):
     first = train("run", *QUICK, "trainer.max_steps=5")
-    outcome = train("run", f"resume={first.folder}", "callbacks.evaluation.num=200")
+    outcome = train("run", f"resume={first.folder}", "++callbacks.evaluation.num=200")
     assert outcome.code == 1
     assert "callbacks.evaluation.num=200: a resumed run keeps its configuration" in outcome.output
 

@@ -72,4 +72,14 @@ def test_the_neighbours_are_looked_for_in_all_of_the_training_images():
 
 def test_exact_copies_of_both_are_no_evidence():
     images, _, _ = digits()
-    assert report(images, images, images, seed=0).figures["closer_to_train"] == 0.5
+    found = report(images, images, images, seed=0).figures
+    assert (found["nearest_real_images"], found["flagged"]) == (0, False)
+
+
+def test_a_collapsed_generator_does_not_repeat_its_data():
+    """All its images share one neighbour, which is a training image six times of seven."""
+    _, train, held_out = digits()
+    blots = torch.zeros(500, 1, 8, 8, dtype=torch.uint8)
+    blots[:, :, 3:5, 3:5] = torch.randint(256, (500, 1, 2, 2), dtype=torch.uint8)
+    flagged = [report(noisy(blots), train, held_out[first : first + 80], seed=0).figures for first in range(0, 480, 80)]
+    assert not any(found["flagged"] for found in flagged)

@@ -96,8 +96,8 @@ def test_matching_aware_is_reeds_algorithm(mismatch):
     condition[12:] = 0  # not labelled
 
     def others(purpose):
-        picks = torch.randint(10, (16,), generator=rng.generator("conditions", purpose, 3, 0))
-        return torch.eye(10)[picks]
+        generator = rng.generator("conditions", purpose, 3, 0)
+        return torch.eye(10)[torch.multinomial(torch.ones(10), 16, True, generator=generator)]
 
     def z(purpose):
         return torch.randn(16, 6, generator=rng.generator("latent", purpose, 3, 0))

@@ -63,7 +63,8 @@ def _gradient_norm(discriminate: Discriminate, samples: Tensor) -> Float[Tensor,
 
 def _squared_gradient_norm(discriminate: Discriminate, samples: Tensor) -> Float[Tensor, " batch"]:
     with torch.autocast(samples.device.type, enabled=False):
-        samples = samples.detach().float().requires_grad_(True)
+        wide = torch.promote_types(samples.dtype, torch.float32)
+        samples = samples.detach().to(wide).requires_grad_(True)
         logits = discriminate(samples)
         (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
     return gradient.flatten(1).square().sum(1)

@@ -106,3 +106,14 @@ class SampleLog(Callback):
 
     def on_train_end(self, trainer, pl_module) -> None:
         Path(f"{self.path}.{trainer.global_rank}").write_text(json.dumps(self.seen))
+
+
+class StandingStill(Callback):
+    """Prints the names of the parameters that training has not moved."""
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        self.start = {name: p.detach().clone() for name, p in pl_module.named_parameters()}
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        still = [name for name, p in pl_module.named_parameters() if torch.equal(p, self.start[name])]
+        print("stood still:", *still)

@@ -1,3 +1,5 @@
+import numpy as np
+import pytest
 import torch
 from torch.autograd import gradcheck
 
@@ -28,3 +30,39 @@ def test_sure_discriminators_give_finite_losses():
     sure = torch.tensor([200.0])
     assert losses.total(losses.nonsaturating_discriminator(-sure, sure)) == 400
     assert losses.total(losses.nonsaturating_generator(-sure)) == 200
+
+
+def sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+FORMULAS = {
+    "saturating_generator": lambda f: np.log(1 - sigmoid(f)).mean(),
+    "least_squares_discriminator": lambda r, f: ((r - 1) ** 2).mean() / 2 + (f**2).mean() / 2,
+    "least_squares_generator": lambda f: ((f - 1) ** 2).mean() / 2,
+    "critic": lambda r, f: f.mean() - r.mean(),
+    "critics_generator": lambda f: -f.mean(),
+    "hinge_discriminator": lambda r, f: np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean(),
+    "relativistic_pairs": lambda r, f: -np.log(sigmoid(r - f)).mean(),
+}
+
+
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_loss_is_the_papers_formula_and_so_is_its_gradient(name):
+    loss, formula = getattr(losses, name), FORMULAS[name]
+    arguments = logits()[-formula.__code__.co_argcount :]
+    value = losses.total(loss(*arguments))
+    assert value.item() == pytest.approx(formula(*(a.detach().numpy() for a in arguments)), rel=1e-12)
+    assert gradcheck(lambda *a: losses.total(loss(*a)), arguments)
+
+
+def test_the_relativistic_average_is_the_papers_formula():
+    real, fake = logits()
+    r, f = real.detach().numpy(), fake.detach().numpy()
+    expected = -np.log(sigmoid(r - f.mean())).mean() - np.log(1 - sigmoid(f - r.mean())).mean()
+
+    def loss(real, fake):
+        return losses.total(losses.relativistic_average(real, fake, real.mean(), fake.mean()))
+
+    assert loss(real, fake).item() == pytest.approx(expected, rel=1e-12)
+    assert gradcheck(loss, (real, fake))

@@ -20,6 +20,11 @@ class TwoHeadedGAN(GAN):
 
     def add_head(self, outputs: int) -> None:
         """Makes the head."""
+        if not hasattr(self.discriminator, "features"):
+            raise ValueError(
+                f"network.discriminator: {type(self.discriminator).__name__} has no features for a second head; choose "
+                "another network="
+            )
         self.head = nn.Linear(self.discriminator.width, outputs)  # type: ignore[arg-type]
 
     def networks(self) -> dict[Player, nn.Module]:

@@ -28,6 +28,11 @@ class BEGAN(GAN):
 
     def __init__(self, *arguments: Any, gamma: float = 0.5, rate: float = 1e-3, **more: Any) -> None:
         super().__init__(*arguments, **more)
+        if not hasattr(self.discriminator, "reconstruct"):
+            raise ValueError(
+                f"network.discriminator: {type(self.discriminator).__name__} reconstructs nothing; BEGAN's is an "
+                "autoencoder: network=autoencoder"
+            )
         self.gamma = gamma
         self.rate = rate
         self.register_buffer("balance", torch.tensor(0.0))

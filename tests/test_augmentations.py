@@ -225,14 +225,15 @@ def test_the_share_does_not_fall_below_none():
 def test_observation_goes_on_from_its_state():
     """Saved between two moves of the share."""
     one = AdaptiveAugment(images_to_one=100, every_n_batches=3)
-    for positive in (10, 9):
+    for positive in (10, 10):
         one.observe(logits_with(positive, 10 - positive))
     other = AdaptiveAugment(images_to_one=100, every_n_batches=3)
     other.load_state_dict(copy.deepcopy(one.state_dict()))
     for augment in (one, other):
-        for positive in (2, 10, 10, 8):
+        for positive in (7, 10, 10, 8):  # r is 0.8, where the last of its three batches alone has 0.4
             augment.observe(logits_with(positive, 10 - positive))
     assert one.share.item() == other.share.item() == pytest.approx(0.3)
+    assert torch.equal(one.signs, other.signs)
 
 
 def test_half_precision_counts_exactly():

@@ -11,8 +11,8 @@ def logits(real, fake):
 
 
 def test_lecam_by_hand():
-    """Anchors: plain means of 1, 3 and -1, -2 after two batches; then 3/4 of them and 1/4 of the third's."""
-    lecam = LeCam(weight=0.5, decay=0.75)
+    """Anchors: means of 1, 3 and -1, -3 after two batches, where d is 0 and 1/2; then d is the smaller of 2/3 and 0.6."""
+    lecam = LeCam(weight=0.5, decay=0.6)
     assert lecam(torch.tensor([1.0, 3.0]), torch.tensor([-1.0, 0.0])).item() == pytest.approx(0.5 * (5 + 0.5))
     lecam.observe(logits([0.0, 2.0], [-2.0, 0.0]))
     assert lecam.anchors.tolist() == [1.0, -1.0]
@@ -20,10 +20,8 @@ def test_lecam_by_hand():
     assert lecam.anchors.tolist() == [2.0, -2.0]
     value = lecam(torch.tensor([1.0, 2.0]), torch.tensor([-1.0, 3.0]))
     assert value.item() == pytest.approx(0.5 * ((3**2 + 4**2) / 2 + (3**2 + 1**2) / 2))
-    for _ in range(2):
-        lecam.observe(logits([5.0], [4.0]))
-    # 2/3 and then, 3/4 being the most, 3/4 of what was
-    assert lecam.anchors.tolist() == pytest.approx([3.0 * 0.75 + 5 / 4, 0.0 * 0.75 + 1.0])
+    lecam.observe(logits([5.0], [4.0]))
+    assert lecam.anchors.tolist() == pytest.approx([0.6 * 2 + 0.4 * 5, 0.6 * -2 + 0.4 * 4])
 
 
 def test_the_slope_pulls_real_logits_to_the_fake_anchor_and_fake_ones_to_the_real():

@@ -65,6 +65,18 @@ def refused(outcome) -> str:
             "data=avatars data.count=64 data.image_shape=[3,32,32] data.labelled_share=0 model=matching_aware",
             "model.conditional=true: the data has no labels",
         ),
+        (
+            "data=gaussian_1d augment=adaptive",
+            "model.augment: data.image_shape=[1]: it needs images; choose augment=null",
+        ),
+        ("augment=diffaugment model.augment.policy=[color]", "model.augment.policy=['color']: expected Sequence"),
+        ("augment=diffaugment model.augment.share=1.5", "model.augment.share=1.5: expected a number from 0 to 1"),
+        ("augment=adaptive model.augment.target=1", "model.augment.target=1: expected a number between -1 and 1"),
+        ("augment=adaptive model.augment.images_to_one=0", "model.augment.images_to_one=0: expected a whole number"),
+        ("regulariser=lecam model.regularisers.lecam.decay=1", "model.regularisers.lecam.decay=1: expected a number"),
+        ("model.accumulate=0", "model.accumulate=0: expected a whole number from 1"),
+        ("model.accumulate=5", "model.accumulate=5: expected a divisor of a process's part of the batch, 32"),
+        ("+trainer.accumulate_grad_batches=2", "use model.accumulate"),
         ("data=gaussian_1d model.conditional=true", "model.conditional=True: the data has no labels"),
     ],
 )

@@ -4,6 +4,7 @@ import json
 import signal
 
 import pytest
+import torch
 
 from tests.conftest import TINY, WITHOUT_MLP, training_differences
 
@@ -189,3 +190,22 @@ def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
     assert resumed.code == 0, resumed.output
     assert training_differences(resumed, whole) == []
     assert training_differences(whole, train("other", *recipe, "trainer.max_steps=6", "seed=1"))
+
+
+@pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=adaptive"])
+def test_augmentation_and_regulariser_go_on_exactly(train, aid):
+    """Cut between two moves of the share, which comes every four batches."""
+    moving = ("model.augment.images_to_one=640", "model.augment.target=-0.9") if aid == "augment=adaptive" else ()
+    options = (*TINY, aid, *moving, "regulariser=lecam", "model.accumulate=2")
+    whole = train("whole", *options, "trainer.max_steps=14")
+    first = train("first", *options, "trainer.max_steps=6")
+    resumed = train("first", f"resume={first.folder}", "trainer.max_steps=14")
+    assert resumed.code == 0, resumed.output
+    assert training_differences(resumed, whole) == []
+    state = whole.checkpoint["state_dict"]
+    assert state["augment.share"].item() == pytest.approx(0.6 if moving else 1.0)
+    assert state["regularisers.lecam.anchors"].abs().min() > 0
+    for index, left_out in enumerate((aid, "regulariser=lecam")):
+        kept = [option for option in options if option != left_out and not (left_out == aid and option in moving)]
+        without = train(f"without_{index}", *kept, "trainer.max_steps=14").checkpoint["state_dict"]
+        assert not all(torch.equal(weight, state[name]) for name, weight in without.items() if "weight" in name)

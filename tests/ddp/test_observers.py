@@ -1,0 +1,59 @@
+"""What remembers earlier batches, in several processes: it knows the logits of all of them."""
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+
+from gan_lightning.augmentations import AdaptiveAugment
+from gan_lightning.regularisers import LeCam
+from tests.conftest import TINY
+from tests.ddp.test_ddp import RUN, largest_difference
+
+LOGITS = ([1.0] * 10, [1.0] * 5 + [-3.0] * 5)  # the first process's real ones, and the second's: r is 1, 0 and 0.5
+
+
+def observed(logits):
+    augment = AdaptiveAugment(images_to_one=100, every_n_batches=1, target=-0.5)
+    lecam = LeCam(weight=1.0)
+    for module in (augment, lecam):
+        module.observe(logits)
+    return {"share": augment.share, "images": augment.images, "anchors": lecam.anchors}
+
+
+def observe(rank, folder):
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+    real = torch.tensor(LOGITS[rank])
+    torch.save(observed({"real": real, "fake": 2 * real}), f"{folder}/{rank}")
+    dist.destroy_process_group()
+
+
+def test_two_processes_know_what_one_would(tmp_path):
+    mp.spawn(observe, args=(str(tmp_path),), nprocs=2)
+    first, second = (torch.load(tmp_path / str(rank), weights_only=True) for rank in (0, 1))
+    real = torch.tensor(LOGITS[0] + LOGITS[1])
+    alone = observed({"real": real, "fake": 2 * real})
+    for name, value in alone.items():
+        assert torch.equal(first[name], value), name
+        assert torch.equal(second[name], value), name
+    assert alone["share"].item() == pytest.approx(0.2)  # 20 images
+    assert not torch.equal(observed({"real": real[:10], "fake": real[:10]})["anchors"], alone["anchors"])
+
+
+def test_lecam_and_micro_batches_in_two_processes_are_those_of_one(train, train_apart):
+    more = ("regulariser=lecam", "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
+    alone = train("alone", *RUN, *more)
+    together = train_apart("together", *RUN, *more, "trainer.devices=2", "model.accumulate=4")
+    assert together.code == 0, together.output
+    assert largest_difference(alone, together) < 1e-5
+    assert largest_difference(alone, train("without", *RUN, *more[1:], "regulariser=lecam", "seed=1")) > 1e-3
+
+
+def test_augmentation_adapts_alike_in_all_processes(train_apart):
+    dump = "+callbacks.dump={_target_: helpers.Dump, path: '${run_dir}/state'}"
+    adaptive = ("augment=adaptive", "model.augment.images_to_one=640", "model.augment.target=-0.9")
+    outcome = train_apart("run", *TINY, *adaptive, "trainer.max_steps=9", dump, "trainer.devices=2")
+    assert outcome.code == 0, outcome.output
+    first, second = (torch.load(outcome.folder / f"state.{rank}", weights_only=True) for rank in (0, 1))
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    assert first["augment.share"].item() == pytest.approx(0.4)  # twice 4 batches of 32 over both processes

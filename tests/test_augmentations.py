@@ -232,7 +232,7 @@ def test_observation_goes_on_from_its_state():
     for augment in (one, other):
         for positive in (7, 10, 10, 8):  # r is 0.8, where the last of its three batches alone has 0.4
             augment.observe(logits_with(positive, 10 - positive))
-    assert one.share.item() == other.share.item() == pytest.approx(0.3)
+    assert one.share.item() == other.share.item() == pytest.approx(0.6)
     assert torch.equal(one.signs, other.signs)
 
 

@@ -11,7 +11,7 @@ def logits(real, fake):
 
 
 def test_lecam_by_hand():
-    """Anchors: means of 1, 3 and -1, -3 after two batches, where d is 0 and 1/2; then d is the smaller of 2/3 and 0.6."""
+    """Anchors: means of 1, 3 and -1, -3 after two batches, where d is 0 and 1/2; then min(0.6, 2/3) is 0.6."""
     lecam = LeCam(weight=0.5, decay=0.6)
     assert lecam(torch.tensor([1.0, 3.0]), torch.tensor([-1.0, 0.0])).item() == pytest.approx(0.5 * (5 + 0.5))
     lecam.observe(logits([0.0, 2.0], [-2.0, 0.0]))

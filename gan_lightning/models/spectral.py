@@ -24,8 +24,17 @@ class SNGAN(HingeGAN):
 
 
 def spectrally_normalised(network: nn.Module) -> nn.Module:
-    """The network itself, once every weight matrix and kernel in it is divided by its largest singular value."""
-    for layer in network.modules():
+    """The network itself, once every weight matrix and kernel in it is divided by its largest singular value.
+
+    Raises:
+        ValueError: a weight is 0 all over, and so is that value.
+    """
+    for name, layer in network.named_modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not is_parametrized(layer):
+            if not layer.weight.any():
+                raise ValueError(
+                    f"network.discriminator: {type(network).__name__} starts {name} at 0, which spectral normalisation "
+                    "cannot divide by; choose another network=, or a model without it"
+                )
             spectral_norm(layer)
     return network

@@ -11,13 +11,13 @@ class Few(MNIST):
 
     def load(self, split):
         images, labels = super().load(split)
-        some = slice(None, None, len(images) // 2000)
+        some = slice(None, None, len(images) // 1200)
         return images[some], labels[some]
 
 
 @pytest.fixture(scope="module")
 def found(mnist_root):
-    return measured(Few([1, 28, 28], root=mnist_root), 2000)
+    return measured(Few([1, 28, 28], root=mnist_root), 1200)
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS)

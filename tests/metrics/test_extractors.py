@@ -166,7 +166,7 @@ class Pictures(torch.utils.data.Dataset):
 def test_inception_gives_torch_fidelitys_figure(weights):
     extractor = Inception(weights, layer="64")
     extractor.prepare(Digits([3, 20, 20]))
-    real, generated = pictures(70, 3, 20, 20), pictures(66, 3, 20, 20) // 2
+    real, generated = pictures(20, 3, 20, 20), pictures(16, 3, 20, 20) // 2
     expected = torch_fidelity.calculate_metrics(
         input1=Pictures(generated),
         input2=Pictures(real),

@@ -158,6 +158,8 @@ def _figure_problems(config: Config) -> Iterator[str]:
             yield f"{key}={name}: there is no such figure; did you mean metric/{name}?"
         elif name in known and not config["callbacks"].get("evaluation"):
             yield f"{key}={name}: nothing computes it; add metrics=classifier"
+        elif name == "metric/high_quality":
+            yield f"{key}={name}: nothing computes it; add experiment=gaussians_ring"
         elif name.startswith("metric/") and name not in known and suggestion(name, known):
             yield f"{key}={name}: there is no such figure{suggestion(name, known)}"
 

@@ -117,13 +117,18 @@ def test_the_order_is_mixed_and_always_the_same(tmp_path):
 
 @pytest.mark.parametrize("share", [0.25, 0.5])
 def test_a_share_is_put_aside(tmp_path, share):
-    for number in range(20):
-        picture(tmp_path / f"{number:02d}.png", 10 * number)
-    data = opened(tmp_path, test_share=share)
-    levels = {split: set(data.load(split)[0][:, 0, 0, 0].tolist()) for split in ("train", "test")}
-    assert len(levels["test"]) == 20 * share
-    assert levels["train"] | levels["test"] == set(range(0, 200, 10))
-    assert not levels["train"] & levels["test"]
+    for number in range(100):
+        picture(tmp_path / f"{number:02d}.png", 2 * number)
+
+    def levels(split):
+        return set(opened(tmp_path, test_share=share).load(split)[0][:, 0, 0, 0].tolist())
+
+    aside = levels("test")
+    assert len(aside) == pytest.approx(100 * share, abs=15)
+    assert levels("train") | aside == set(range(0, 200, 2))
+    assert not levels("train") & aside
+    picture(tmp_path / "new.png", 201)  # moves none of the others
+    assert levels("test") - {201} == aside
     with pytest.raises(UserError, match=r"data.test_share=0.0: no picture .* Train with data.test_share=0.1"):
         opened(tmp_path).load("test")
 
@@ -234,7 +239,10 @@ def test_pictures_are_decoded_once(folder, own_cache, monkeypatch):
     first = opened(folder).train
     with monkeypatch.context() as patch:
         patch.setattr(decoding, "read_picture", lambda *_: pytest.fail("decoded again"))
-        assert torch.equal(opened(folder, test_share=0.4).train.images, first.images[2:])
+        again = opened(folder, test_share=0.4)
+        aside = len(again.load("test")[0])
+        assert 0 < aside < len(first.images)
+        assert torch.equal(again.train.images, first.images[aside:])
     assert len(cached(own_cache)) == 1
 
 

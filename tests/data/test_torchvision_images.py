@@ -35,7 +35,7 @@ def test_idx_files(tmp_path, data_set):
         assert torch.equal(found[:, 0], images)
         assert labels.tolist() == list(range(9, -1, -1))
     assert data.condition_names() == getattr(datasets, data_set.__name__).classes
-    assert data.conditions.describe(data.conditions.examples[0]) == data_set.names[9]
+    assert data.conditions.describe(data.conditions.examples[-1]) == data_set.names[9]
 
 
 def test_classes_by_name_on_the_command_line(train, tmp_path):

@@ -117,7 +117,9 @@ def test_each_side_may_have_its_own_rate():
 
 def test_a_loss_that_is_not_finite_stops_before_the_optimizer():
     generator, discriminator = networks()
-    model = GAN(generator, discriminator, ADAM, penalties={"bad": lambda d, real, fake: real.sum() * float("nan")})
+    model = GAN(
+        generator, discriminator, ADAM, penalties={"bad": lambda d, real, fake, rows: real.sum() * float("nan")}
+    )
     before = copy.deepcopy(discriminator.state_dict())
     with pytest.raises(FloatingPointError, match=r"discriminator's loss is not finite at batch 1: .*bad=nan"):
         fit(model)

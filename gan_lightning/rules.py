@@ -133,9 +133,9 @@ def _figure_problems(config: Config) -> Iterator[str]:
     """Figures of quality that nobody computes."""
     from gan_lightning.metrics.figures import FIGURES
 
+    known = [f"metric/{figure}" for figure in FIGURES]
     monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
     for key, name in (("objective", config.get("objective")), ("callbacks.checkpoints.monitor", monitor)):
-        known = [f"metric/{figure}" for figure in FIGURES]
         if not isinstance(name, str):
             continue
         if name in FIGURES:

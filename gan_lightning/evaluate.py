@@ -19,7 +19,7 @@ from gan_lightning.data import ImageData
 from gan_lightning.data.images import to_uint8, to_unit_range
 from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.files import atomic, write_json
-from gan_lightning.generate import device_of, positive
+from gan_lightning.generate import device_of, whole_number_from
 from gan_lightning.metrics import Classifier, Inception, Random, memorisation
 from gan_lightning.metrics.features import Extractor
 from gan_lightning.metrics.generated import generated_features, samples_seed
@@ -137,14 +137,6 @@ def _memorisation(model: GAN, data: ImageData, options: argparse.Namespace, out:
     return report.figures | {"picture": out.name}
 
 
-def several(text: str) -> int:
-    """Whole numbers from 2, for argparse: one image has no spread."""
-    number = int(text)
-    if number < 2:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 2, got {text}")
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gan-evaluate",
@@ -153,8 +145,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("checkpoint", nargs="?", help="a run folder, or a .ckpt file")
     parser.add_argument("--compare", nargs="+", metavar="RUN", help="a table of evaluated runs, instead")
-    parser.add_argument("--num", type=several, default=10_000, help="generated images (default: 10000)")
-    parser.add_argument("--repeats", type=positive, default=3, help="draws of as many images, for the ± (default: 3)")
+    # From two, for one image has no spread.
+    parser.add_argument("--num", type=whole_number_from(2), default=10_000, help="generated images (default: 10000)")
+    parser.add_argument(
+        "--repeats", type=whole_number_from(1), default=3, help="draws of as many images, for the ± (default: 3)"
+    )
     parser.add_argument("--split", choices=("test", "train"), default="test", help="real images (default: test)")
     parser.add_argument(
         "--extractor",

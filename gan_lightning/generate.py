@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -117,12 +117,16 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-def positive(text: str) -> int:
-    """Argparse's type of whole numbers from 1."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number from 1, got {text}")
-    return number
+def whole_number_from(least: int) -> Callable[[str], int]:
+    """The type, for argparse, of whole numbers that are not below `least`."""
+
+    def whole_number(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number from {least}, got {text}")
+        return number
+
+    return whole_number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -132,7 +136,7 @@ def _parser() -> argparse.ArgumentParser:
         "not depend on how many are drawn.",
     )
     parser.add_argument("checkpoint", help="a run folder, or a .ckpt file")
-    parser.add_argument("--num", type=positive, default=64, help="how many images (default: 64)")
+    parser.add_argument("--num", type=whole_number_from(1), default=64, help="how many images (default: 64)")
     parser.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
     parser.add_argument(
         "--out", default="grid.png", help="x.png: a grid; x.npz: uint8, N x C x H x W; else a folder of PNGs"
@@ -141,7 +145,10 @@ def _parser() -> argparse.ArgumentParser:
         "--label", "--tags", help="of a conditional model: a class, or tags such as 'blue hair, yellow eyes'"
     )
     parser.add_argument(
-        "--interpolate", type=positive, metavar="STEPS", help="rows of so many images from one latent to another"
+        "--interpolate",
+        type=whole_number_from(1),
+        metavar="STEPS",
+        help="rows of so many images from one latent to another",
     )
     parser.add_argument("--raw", action="store_true", help="the last weights, where the default is their average (EMA)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")

@@ -7,10 +7,11 @@ Runs that are in the folder already are not trained again.
 from __future__ import annotations
 
 import argparse
-import statistics
 import subprocess
 import sys
 from pathlib import Path
+
+from tables import cell, head, row
 
 from gan_lightning import certificate, evaluate
 from gan_lightning.files import RunFolder
@@ -38,15 +39,6 @@ def certified(experiment: str, seed: int, images: int, root: str, out: Path) -> 
     return found
 
 
-def row(title: str, values: dict[str, list[float]]) -> str:
-    """A row of the table: means and standard deviations."""
-    cells = [
-        f"{statistics.mean(v):.4g} ± {statistics.stdev(v):.2g}" if len(v) > 1 else f"{v[0]:.4g}"
-        for v in values.values()
-    ]
-    return f"| {title} | {' | '.join(cells)} |"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--root", default="data", help="holds MNIST/raw/")
@@ -55,16 +47,16 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--out", type=Path, default=Path("logs/quality"))
     options = parser.parse_args()
-    rows, floor = [], {}
+    rows, floor = [], list[str]()
     for experiment in options.recipes:
         found = [
             certified(experiment, seed, options.images, options.root, options.out)["figures"]
             for seed in range(options.seeds)
         ]
-        rows.append(row(f"`{experiment}`", {name: [figures[name]["value"] for figures in found] for name in SHOWN}))
-        floor = {name: [found[0][name]["floor"]] for name in SHOWN}
-    arrows = (f"{name} {certificate.ARROWS[found[0][name]['better']]}" for name in SHOWN)
-    print("\n".join([f"| | {' | '.join(arrows)} |", "| --- |" + " --- |" * len(SHOWN), *rows, row("floor", floor)]))
+        rows.append(row([f"`{experiment}`", *(cell([figures[name]["value"] for figures in found]) for name in SHOWN)]))
+        floor = [cell([found[0][name]["floor"]]) for name in SHOWN]
+    arrows = [f"{name} {certificate.ARROWS[found[0][name]['better']]}" for name in SHOWN]
+    print("\n".join([head(["", *arrows]), *rows, row(["floor", *floor])]))
 
 
 if __name__ == "__main__":

@@ -7,14 +7,11 @@ Runs that are in the folder already are not trained again.
 from __future__ import annotations
 
 import argparse
-import subprocess
-import sys
 from pathlib import Path
 
 from tables import cell, head, row
 
 from gan_lightning import certificate, evaluate
-from gan_lightning.files import RunFolder
 
 PROJECT = Path(__file__).resolve().parent.parent
 RECIPES = {"vanilla_mnist": 64, "vanilla_small_mnist": 100, "dcgan_mnist": 256}
@@ -25,12 +22,9 @@ SHOWN = ("fid", "kid", "precision", "recall", "density", "coverage", "class_cove
 def certified(experiment: str, seed: int, images: int, root: str, out: Path) -> certificate.Certificate:
     """The certificate of one run, trained and evaluated where it is not there yet."""
     folder = out / f"{experiment}_{images}_{seed}"
-    if RunFolder(folder).read_summary().get("status") != "finished":
-        command = [sys.executable, str(PROJECT / "train.py"), f"experiment={experiment}", f"seed={seed}"]
-        steps = f"trainer.max_steps={images // RECIPES[experiment]}"
-        quiet = ("callbacks.samples=null", "callbacks.film=null", "~callbacks.graph", "~callbacks.summary")
-        options = quiet[: None if experiment == "dcgan_mnist" else 2]
-        subprocess.run([*command, steps, f"data.root={root}", *options, f"hydra.run.dir={folder}"], check=True)
+    steps = f"trainer.max_steps={images // RECIPES[experiment]}"
+    quiet = ("callbacks.samples=null", *(("~callbacks.graph", "~callbacks.summary") if "dcgan" in experiment else ()))
+    train(folder, (f"experiment={experiment}", f"seed={seed}", steps, f"data.root={root}", *quiet))
     if not (folder / certificate.NAME).exists():
         evaluate.main([str(folder)])
     found = certificate.read(folder)

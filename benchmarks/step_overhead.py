@@ -1,39 +1,30 @@
 """Images per second of recipe 1 (MLP GAN on MNIST, batch 64): train.py against hand-written loops.
 
-    python benchmarks/step_overhead.py --root ../shared/data
+    python benchmarks/step_overhead.py --root path/to/data
 
 (a) a tutorial's loop: torchvision transforms image by image, a DataLoader, default Adam
 (b) the best plain loop we can write: data in memory, fused Adam, no gradients for the player that rests
-(c) train.py as users start it, with its logging, sample grids, progress bar and checkpoints
+and train.py as users start it, with its logging, sample grids, progress bar and checkpoints
 
-All three live in the one process that train.py starts and take turns, some dozens of batches each, so that whatever
-else the machine does slows all alike. Left out is what happens once: imports, reading the data, the first turn.
+All three take turns in one process, some dozens of batches each. Left out is what happens once: imports, reading the
+data, the first turn.
 """
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import os
-import statistics
-import subprocess
-import sys
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import torch
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from torchvision import datasets, transforms
+from turns import Loop, Turns, train_in_turns
 
-HERE = Path(__file__).resolve()
 BATCH = 64
-Loop = Callable[[], None]
-"""Trains one batch."""
 
 
 def networks() -> tuple[nn.Module, nn.Module]:
@@ -113,8 +104,8 @@ def plain_loop(root: str) -> Loop:
     return step
 
 
-class TakeTurns(Callback):
-    """Interrupts training after every `block` batches to let the plain loops train as many, and keeps the times.
+class Recipe1(Turns):
+    """Recipe 1 beside loops (a) and (b).
 
     Args:
         root: the folder with MNIST/raw.
@@ -122,35 +113,14 @@ class TakeTurns(Callback):
     """
 
     def __init__(self, root: str, block: int) -> None:
-        self.block = block
-        self.loops = {"a": tutorial_loop(root), "b": plain_loop(root)}
-        self.seconds: dict[str, list[float]] = {"a": [], "b": [], "c": []}
-        self._since = time.perf_counter()
+        super().__init__(block)
+        self.root = root
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        if trainer.global_step % self.block == 0:
-            self._lap("c")
-            for name, loop in self.loops.items():
-                for _batch in range(self.block):
-                    loop()
-                self._lap(name)
-
-    def _lap(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name].append(now - self._since)
-        self._since = now
+    def made(self, trainer: Trainer, model: LightningModule) -> dict[str, Loop]:
+        return {"a": tutorial_loop(self.root), "b": plain_loop(self.root)}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        turns = {name: seconds[1:] for name, seconds in self.seconds.items()}
-        for name, seconds in turns.items():
-            print(f"({name}) {BATCH * self.block * len(seconds) / sum(seconds):8,.0f} images/s")
-        for other in "ab":
-            each = [slow / fast for slow, fast in zip(turns[other], turns["c"], strict=True)]
-            low, median, high = statistics.quantiles(each, n=4)
-            print(
-                f"c/{other} {sum(turns[other]) / sum(turns['c']):.2f} in all; "
-                f"by turns {median:.2f}, half of them from {low:.2f} to {high:.2f}"
-            )
+        print("\n".join(self.report(BATCH)))
 
 
 def main() -> None:
@@ -160,15 +130,9 @@ def main() -> None:
     parser.add_argument("--turns", type=int, default=40)
     options = parser.parse_args()
     root = Path(options.root).absolute()
-    with tempfile.TemporaryDirectory() as folder:
-        command = [
-            *(sys.executable, "train.py", "trainer=cpu", "experiment=vanilla_mnist", f"data.root={root}"),
-            f"trainer.max_steps={options.block * (options.turns + 1)}",
-            f"hydra.run.dir={folder}/run",
-            f"+callbacks.turns={{_target_:{HERE.stem}.TakeTurns,root:'{root}',block:{options.block}}}",
-        ]
-        paths = {"PYTHONPATH": str(HERE.parent), "GAN_LIGHTNING_TRUST": HERE.stem}
-        subprocess.run(command, cwd=HERE.parent.parent, env=os.environ | paths, check=True)
+    recipe = f"step_overhead.Recipe1{{root:'{root}'}}"
+    run = ("trainer=cpu", "experiment=vanilla_mnist", f"data.root={root}")
+    train_in_turns(recipe, options.block, options.turns, *run)
 
 
 if __name__ == "__main__":

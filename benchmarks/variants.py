@@ -8,18 +8,11 @@ Runs that are in the folder already are not trained again.
 from __future__ import annotations
 
 import argparse
-import csv
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from runs import Figures, at_a_time, measured, train
 from tables import cell, head, row
 
-from gan_lightning.files import RunFolder
-
-PROJECT = Path(__file__).resolve().parent.parent
 BATCH = 64
 SMALL_DCGAN = ("network=dcgan", f"data.batch_size={BATCH}")
 ROWS = {
@@ -40,25 +33,14 @@ MATRIX = {"mnist": ("fid", "class_coverage", "coverage"), "stacked_mnist": ("mod
 """The figures shown of each data set."""
 
 
-def evaluations(title: str, seed: int, options: argparse.Namespace) -> list[dict[str, float]]:
-    """The evaluations of one run, in their order; trained where it is not there yet."""
+def evaluations(title: str, seed: int, options: argparse.Namespace) -> list[Figures]:
+    """Those of one run, in their order; it is trained where it is not there yet."""
     folder = options.out / options.data / f"{title.replace(', ', '_')}_{options.images}_{seed}"
-    if RunFolder(folder).read_summary().get("status") != "finished":
-        steps = options.images // BATCH
-        command = [sys.executable, str(PROJECT / "train.py"), *ROWS[title], f"data={options.data}", f"seed={seed}"]
-        command += [f"data.root={options.root}", f"trainer.max_steps={steps}", "metrics=classifier", "logger=csv"]
-        command += [f"callbacks.evaluation.every_n_steps={-(-steps // options.evaluations)}"]
-        command += ["callbacks.progress=null", "callbacks.film=null", f"hydra.run.dir={folder}"]
-        threads = max((os.cpu_count() or 1) // options.jobs, 1)
-        done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": str(threads)}, capture_output=True)
-        if done.returncode:
-            raise SystemExit(f"{title}, seed {seed}, failed:\n{done.stderr.decode()}")
-        print(f"{title}, seed {seed}: trained", file=sys.stderr)
-    (table,) = folder.rglob("metrics.csv")
-    with table.open() as lines:
-        found = [line for line in csv.DictReader(lines) if line.get("metric/fid")]
-    prefix = "metric/"
-    return [{k.removeprefix(prefix): float(v) for k, v in line.items() if k.startswith(prefix)} for line in found]
+    steps = options.images // BATCH
+    length = (f"trainer.max_steps={steps}", f"callbacks.evaluation.every_n_steps={-(-steps // options.evaluations)}")
+    data = (f"data={options.data}", f"data.root={options.root}", "metrics=classifier", f"seed={seed}")
+    train(folder, (*ROWS[title], *data, *length), options.jobs)
+    return measured(folder, "fid")
 
 
 def main() -> None:
@@ -73,9 +55,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("logs/variants"))
     options = parser.parse_args()
     titles = options.rows or (list(ROWS) if options.data == "mnist" else STACKED)
-    with ThreadPoolExecutor(options.jobs) as pool:
-        plan = [(title, seed) for seed in range(options.seeds) for title in titles]
-        runs = dict(zip(plan, pool.map(lambda job: evaluations(job[0], job[1], options), plan), strict=True))
+    plan = [(title, seed) for seed in range(options.seeds) for title in titles]
+    runs = at_a_time(options.jobs, lambda job: evaluations(*job, options), plan)
     shown = MATRIX[options.data]
     better = max if shown[0] == "modes" else min
     lines = []

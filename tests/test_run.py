@@ -193,9 +193,10 @@ def test_help_does_not_import_torch(option):
     assert not re.search(r"\| +torch$", result.stderr, re.MULTILINE)
 
 
-def test_a_sweep_makes_one_folder_a_job(train_apart, tmp_path):
+def test_a_sweep_makes_one_folder_a_job(train, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     values = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999],[0.0,0.9]")
-    outcome = train_apart("unused", "-m", *TINY, "trainer.max_steps=2", *values)
+    outcome = train("unused", "-m", *TINY, "trainer.max_steps=2", *values)
     assert outcome.code == 0, outcome.output
     (sweep,) = (tmp_path / "logs" / "sweeps").iterdir()
     configs = [yaml.safe_load((sweep / str(job) / "config.yaml").read_text()) for job in range(4)]
@@ -203,10 +204,10 @@ def test_a_sweep_makes_one_folder_a_job(train_apart, tmp_path):
     assert used == [(1e-4, [0.5, 0.999]), (1e-4, [0.0, 0.9]), (2e-4, [0.5, 0.999]), (2e-4, [0.0, 0.9])]
 
 
-def test_the_sweep_of_tag_widths(train_apart, tmp_path):
+def test_the_sweep_of_tag_widths(train, tmp_path):
     small = ("data.count=64", "callbacks.samples=null", "callbacks.progress=null", "trainer.max_steps=1")
     options = ("experiment=cgan_tags_small", "trainer=cpu", *small, f"hydra.sweep.dir={tmp_path}/sweep")
-    outcome = train_apart("unused", "sweep=tag_widths", *options)
+    outcome = train("unused", "sweep=tag_widths", *options)
     assert outcome.code == 0, outcome.output
     configs = [yaml.safe_load(path.read_text()) for path in (tmp_path / "sweep").glob("*/config.yaml")]
     widths = {(c["network"]["generator"]["latent_dim"], c["network"]["generator"]["label_width"]) for c in configs}

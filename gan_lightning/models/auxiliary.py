@@ -30,9 +30,10 @@ class TwoHeadedGAN(GAN):
     def networks(self) -> dict[Player, nn.Module]:
         return {"discriminator": nn.ModuleList([self.discriminator, self.head]), "generator": self.generator}
 
-    def second(self, samples: Tensor) -> Tensor:
-        """What the second head says of what D sees of the samples."""
-        return self.head(self.discriminator.features(self.seen(samples)))  # type: ignore[operator]
+    def both(self, samples: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+        """D's logits in training, and what the second head says of the same features."""
+        features = self.discriminator.features(self.seen(samples), condition)  # type: ignore[operator]
+        return self.discriminator.head(features, condition), self.head(features)  # type: ignore[operator]
 
 
 class ACGAN(TwoHeadedGAN):
@@ -58,17 +59,24 @@ class ACGAN(TwoHeadedGAN):
     def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         with torch.no_grad():
             fake = self.generator(self.latent(len(real), "discriminator"), condition)
-        classes = {"class_real": self._class_loss(real, condition), "class_fake": self._class_loss(fake, condition)}
-        return self.judge(real, fake, None) | classes
+        real_logits, real_classes = self.both(real, None)
+        fake_logits, fake_classes = self.both(fake, None)
+        return {
+            **self.verdict(real_logits, fake_logits),
+            **self.penalised(real, fake, None),
+            "class_real": self._class_loss(real_classes, condition),
+            "class_fake": self._class_loss(fake_classes, condition),
+        }
 
     def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         fake = self.generator(self.latent(len(real), "generator"), condition)
-        return self.generator_loss(self.discriminate(fake, None)) | {"class": self._class_loss(fake, condition)}
+        logits, classes = self.both(fake, None)
+        return self.generator_loss(logits) | {"class": self._class_loss(classes, condition)}
 
-    def _class_loss(self, samples: Tensor, condition: Tensor | None) -> Tensor:
+    def _class_loss(self, class_logits: Tensor, condition: Tensor | None) -> Tensor:
         assert condition is not None
         # A row of zeros, where there is no class, gives a loss of 0.
-        return self.class_weight * cross_entropy(self.second(samples), condition)
+        return self.class_weight * cross_entropy(class_logits, condition)
 
 
 class InfoGAN(TwoHeadedGAN):
@@ -117,17 +125,21 @@ class InfoGAN(TwoHeadedGAN):
         z = self.latent(len(real), "discriminator")
         with torch.no_grad():
             fake = self.generator(z, condition)
-        return self.judge(real, fake, condition) | {"info": self._information_loss(fake, z)}
+        fake_logits, said = self.both(fake, condition)
+        return {
+            **self.verdict(self.discriminate(real, condition), fake_logits),
+            **self.penalised(real, fake, condition),
+            "info": self._information_loss(said, z),
+        }
 
     def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         z = self.latent(len(real), "generator")
         fake = self.generator(z, condition)
-        loss = self.generator_loss(self.discriminate(fake, condition))
-        return loss | {"info": self._information_loss(fake, z)}
+        logits, said = self.both(fake, condition)
+        return self.generator_loss(logits) | {"info": self._information_loss(said, z)}
 
-    def _information_loss(self, fake: Tensor, z: Tensor) -> Tensor:
+    def _information_loss(self, said: Tensor, z: Tensor) -> Tensor:
         """-weight * E log Q(c | fake), but for a constant."""
-        said = self.second(fake)
         loss = said.new_zeros(())
         if self.categories:
             loss = loss + cross_entropy(said[:, : self.categories], z[:, self._categorical])

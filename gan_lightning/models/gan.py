@@ -76,14 +76,18 @@ class GAN(AlternatingStep):
         return samples if self.augment is None else self.augment(samples)
 
     def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
-        """D's loss and its extras on a real and a fake batch under one condition; keeps the logits for the scores."""
-        real_logits, fake_logits = self.discriminate(real, condition), self.discriminate(fake, condition)
+        """D's loss and its extras on a real and a fake batch under one condition."""
+        verdict = self.verdict(self.discriminate(real, condition), self.discriminate(fake, condition))
+        return verdict | self.penalised(real, fake, condition)
+
+    def verdict(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
+        """D's loss and what the regularisers add to it; keeps the logits for the scores."""
         self.logits = {"real": real_logits, "fake": fake_logits}
         regularisers = {name: module(real_logits, fake_logits) for name, module in self.regularisers.items()}
-        loss = self.discriminator_loss(real_logits, fake_logits)
-        return loss | self._penalised(real, fake, condition) | regularisers
+        return self.discriminator_loss(real_logits, fake_logits) | regularisers
 
-    def _penalised(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
+    def penalised(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
+        """What the penalties add to D's loss, where this batch is one of theirs."""
         if (self.batch_index + 1) % self.penalty_every:
             return {}
         discriminate = partial(self.discriminate, condition=condition)

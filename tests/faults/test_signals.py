@@ -30,10 +30,9 @@ def test_a_signal_saves_and_leaves_and_the_run_goes_on(train, train_apart, numbe
     assert training_differences(resumed, undisturbed) == []
 
 
-@pytest.mark.parametrize("rank", [0, 1])
-def test_one_process_gets_the_signal_and_all_stop_together(train, train_apart, rank):
+def test_one_process_gets_the_signal_and_all_stop_together(train_apart):
     two = (*RUN, "trainer.devices=2")
-    stopped = train_apart("stopped", *two, signalled(17, signal.SIGTERM, rank))
+    stopped = train_apart("stopped", *two, signalled(17, signal.SIGTERM, rank=1))
     assert stopped.code == 143, stopped.output
     step = stopped.checkpoint["global_step"]
     assert 18 <= step <= 20
@@ -41,7 +40,7 @@ def test_one_process_gets_the_signal_and_all_stop_together(train, train_apart, r
     assert training_differences(resumed, train_apart("undisturbed", *two)) == []
 
 
-def test_a_second_process_on_the_folder_is_refused(tmp_path, train_apart):
+def test_a_second_process_on_the_folder_is_refused(tmp_path, train):
     folder = tmp_path / "run"
     command = [
         sys.executable,
@@ -56,10 +55,10 @@ def test_a_second_process_on_the_folder_is_refused(tmp_path, train_apart):
         while not (folder / "summary.json").exists():
             assert time.monotonic() < deadline
             time.sleep(0.2)
-        second = train_apart("run", *TINY)
+        second = train("run", *TINY)
         assert second.code == 1
         assert "is in use by another training process" in second.output
-        third = train_apart("run", f"resume={folder}")
+        third = train("run", f"resume={folder}")
         assert third.code == 1
         assert "is in use by another training process" in third.output
     finally:

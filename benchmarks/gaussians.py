@@ -1,0 +1,76 @@
+"""Which variants find every mode of 8 Gaussians on a ring, and of 25 on a grid? A table, over seeds, and pictures.
+
+python benchmarks/gaussians.py --jobs 2 --pictures docs
+Runs that are in the folder already are not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+from runs import Figures, at_a_time, measured, train
+from tables import cell, head, row
+
+MODES = {"ring": 8, "grid": 25}
+UNCONDITIONAL = (
+    *("gan", "minimax", "simultaneous", "lsgan", "wgan", "wgan_gp", "dragan", "gan_r1", "hinge", "sngan"),
+    *("relativistic", "r3gan", "infogan", "began"),
+)
+
+
+def folder_of(variant: str, layout: str, seed: int, options: argparse.Namespace) -> Path:
+    return options.out / f"{variant}_{layout}_{options.steps}_{seed}"
+
+
+def last(variant: str, layout: str, seed: int, options: argparse.Namespace) -> Figures:
+    """What the last evaluation of one run found; it is trained where it is not there yet."""
+    folder = folder_of(variant, layout, seed, options)
+    run = (f"experiment=gaussians_{layout}", f"model={variant}", f"seed={seed}", f"trainer.max_steps={options.steps}")
+    train(folder, run, options.jobs)
+    return measured(folder, "modes")[-1]
+
+
+def sheet(pictures: dict[str, Path], columns: int = 4, size: tuple[int, int] = (480, 300)) -> Image.Image:
+    """Pictures side by side, a caption above each."""
+    font = ImageFont.load_default(size=18)
+    width, height = size[0], size[1] + 24
+    whole = Image.new("RGB", (columns * width, math.ceil(len(pictures) / columns) * height), "white")
+    for index, (caption, path) in enumerate(pictures.items()):
+        left, top = index % columns * width, index // columns * height
+        ImageDraw.Draw(whole).text((left + 8, top + 2), caption, fill="black", font=font)
+        with Image.open(path) as picture:
+            whole.paste(picture.resize(size, Image.Resampling.LANCZOS), (left, top + 24))
+    return whole
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--variants", nargs="+", choices=UNCONDITIONAL, default=UNCONDITIONAL)
+    parser.add_argument("--steps", type=int, default=10_000, help="batches of 512")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, which share the cores")
+    parser.add_argument("--out", type=Path, default=Path("logs/gaussians"))
+    parser.add_argument("--pictures", type=Path, help="where to write gaussians_ring.png and gaussians_grid.png")
+    options = parser.parse_args()
+    plan = [(v, layout, seed) for seed in range(options.seeds) for layout in MODES for v in options.variants]
+    found = at_a_time(options.jobs, lambda job: last(*job, options), plan)
+    titles = [f"{layout}: {what}" for layout, of in MODES.items() for what in (f"modes of {of}", "within three std")]
+    print(head(["`model=`", *titles]))
+    for variant in options.variants:
+        cells = []
+        for layout in MODES:
+            runs = [found[variant, layout, seed] for seed in range(options.seeds)]
+            modes = ", ".join(f"{run['modes']:.0f}" for run in runs)
+            cells += [modes, cell([run["high_quality"] for run in runs])]
+        print(row([f"`{variant}`", *cells]))
+    for layout in MODES if options.pictures else ():
+        grids = {v: folder_of(v, layout, 0, options) / "samples" for v in options.variants}
+        ends = {variant: max(folder.glob("step_*.png")) for variant, folder in grids.items()}
+        sheet(ends).save(options.pictures / f"gaussians_{layout}.png", optimize=True)
+
+
+if __name__ == "__main__":
+    main()

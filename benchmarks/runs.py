@@ -1,0 +1,47 @@
+"""Runs of train.py for tables: trained once, several at a time, read from their CSV files."""
+
+from __future__ import annotations
+
+import csv
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from gan_lightning.files import RunFolder
+
+PROJECT = Path(__file__).resolve().parent.parent
+QUIET = ("callbacks.progress=null", "callbacks.film=null", "logger=csv")
+Figures = dict[str, float]
+Job = TypeVar("Job")
+Found = TypeVar("Found")
+
+
+def train(folder: Path, options: Iterable[str], jobs: int = 1) -> None:
+    """Trains into `folder`, unless that is done already; on its share of the cores where there are several `jobs`."""
+    if RunFolder(folder).read_summary().get("status") == "finished":
+        return
+    command = [sys.executable, str(PROJECT / "train.py"), *options, *QUIET, f"hydra.run.dir={folder}"]
+    threads = max((os.cpu_count() or 1) // jobs, 1)
+    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": str(threads)}, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+    print(f"{folder.name}: trained", file=sys.stderr)
+
+
+def measured(folder: Path, figure: str) -> list[Figures]:
+    """The figures `metric/*` of every evaluation of a run that has `figure`, in their order."""
+    (table,) = folder.rglob("metrics.csv")
+    with table.open() as lines:
+        rows = [row for row in csv.DictReader(lines) if row.get(f"metric/{figure}")]
+    prefix = "metric/"
+    return [{name.removeprefix(prefix): float(row[name]) for name in row if name.startswith(prefix)} for row in rows]
+
+
+def at_a_time(jobs: int, work: Callable[[Job], Found], plan: Sequence[Job]) -> dict[Job, Found]:
+    """What `work` finds for each of the plan, so many at a time."""
+    with ThreadPoolExecutor(jobs) as pool:
+        return dict(zip(plan, pool.map(work, plan), strict=True))

@@ -29,7 +29,8 @@ def last(variant: str, layout: str, seed: int, options: argparse.Namespace) -> F
     """What the last evaluation of one run found; it is trained where it is not there yet."""
     folder = folder_of(variant, layout, seed, options)
     run = (f"experiment=gaussians_{layout}", f"model={variant}", f"seed={seed}", f"trainer.max_steps={options.steps}")
-    train(folder, run, options.jobs)
+    networks = ("network=autoencoder",) if variant == "began" else ()
+    train(folder, (*run, *networks), options.jobs)
     return measured(folder, "modes")[-1]
 
 
@@ -49,7 +50,7 @@ def sheet(pictures: dict[str, Path], columns: int = 4, size: tuple[int, int] = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--variants", nargs="+", choices=UNCONDITIONAL, default=UNCONDITIONAL)
-    parser.add_argument("--steps", type=int, default=10_000, help="batches of 512")
+    parser.add_argument("--steps", type=int, default=5000, help="batches of 512")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, which share the cores")
     parser.add_argument("--out", type=Path, default=Path("logs/gaussians"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from runs import train
 from tables import cell, head, row
 
 from gan_lightning import certificate, evaluate

@@ -133,15 +133,33 @@ def cross_problems(config: Config) -> Iterator[str]:
     yield from _optimizer_problems(config["model"])
     yield from _figure_problems(config)
     yield from _augment_problems(config["model"].get("augment"), config["data"].get("image_shape"))
-    if config["model"].get("conditional") and not config["data"].get("condition_dim"):
-        yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
     for player in ("generator", "discriminator"):
-        network = config["model"].get(player) or {}
-        if "image_shape" in network and network["image_shape"] != config["data"].get("image_shape"):
-            yield (
-                f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape="
-                f"{config['data'].get('image_shape')}"
-            )
+        yield from _network_problems(player, config["model"].get(player) or {}, config["data"])
+    yield from _condition_problems(config["model"], config["data"])
+
+
+def _network_problems(player: str, network: Config, data: Config) -> Iterator[str]:
+    """Networks that make or take other samples than the data's."""
+    shape, name = data.get("image_shape"), str(network.get("_target_")).removeprefix("gan_lightning.networks.")
+    if "image_shape" in network and network["image_shape"] != shape:
+        yield f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape={shape}"
+    if name.startswith("Scalar") and shape != [1]:
+        yield f"network.{player}: {name} is for numbers, data.image_shape={shape}; choose another network="
+    if data.get("_target_") == "gan_lightning.data.Gaussian1D" and name.endswith("Generator") and "Scalar" not in name:
+        yield f"network.{player}: {name} ends in tanh, and the data lies beyond [-1, 1]; use network=scalar"
+
+
+def _condition_problems(model: Config, data: Config) -> Iterator[str]:
+    """Conditions that a network waits for in vain, or does not expect."""
+    if model.get("conditional") and not data.get("condition_dim"):
+        yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
+        return
+    for player in ("generator", "discriminator"):
+        width = (model.get(player) or {}).get("condition_dim")
+        if width and not model.get("conditional"):
+            yield f"network.{player}.condition_dim={width}: it would never be told; set model.conditional=true"
+        if player == "generator" and width == 0 and model.get("conditional"):
+            yield f"network.{player}.condition_dim=0: expected data.condition_dim={data['condition_dim']}"
 
 
 def _figure_problems(config: Config) -> Iterator[str]:
@@ -183,8 +201,12 @@ def _trainer_problems(trainer: Config) -> Iterator[str]:
 def _augment_problems(augment: Any, shape: Any) -> Iterator[str]:
     """Augmentations of images, for samples that are none; what a package of the user's augments is its own affair."""
     ours = isinstance(augment, dict) and str(augment.get("_target_")).startswith("gan_lightning.")
-    if ours and isinstance(shape, list) and len(shape) == 1:
+    if not ours or not isinstance(shape, list):
+        return
+    if len(shape) == 1:
         yield f"model.augment: data.image_shape={shape}: it needs images; choose augment=null, or other data"
+    elif "quarter_turns" in (augment.get("policy") or ()) and shape[-1] != shape[-2]:
+        yield f"model.augment.policy: quarter_turns need square images; data.image_shape={shape}"
 
 
 def _batch_problems(trainer: Config, batch_size: Any, parts: Any) -> Iterator[str]:
@@ -205,7 +227,9 @@ def _batch_problems(trainer: Config, batch_size: Any, parts: Any) -> Iterator[st
 
 
 def _optimizer_problems(model: Config) -> Iterator[str]:
-    """Arguments of one side that the optimizer does not have."""
+    """Schedules that cannot be followed, and arguments of one side that the optimizer does not have."""
+    if str((model.get("scheduler") or {}).get("_target_")).endswith("ReduceLROnPlateau"):
+        yield "model.scheduler: ReduceLROnPlateau waits for a figure, schedules here go by batches; choose another"
     optimizer = model.get("optimizer")
     if not isinstance(optimizer, dict):
         return

@@ -78,11 +78,45 @@ def refused(outcome) -> str:
         ("model.accumulate=5", "model.accumulate=5: expected a divisor of a process's part of the batch, 32"),
         ("+trainer.accumulate_grad_batches=2", "use model.accumulate"),
         ("data=gaussian_1d model.conditional=true", "model.conditional=True: the data has no labels"),
+        ("network.discriminator.condition_dim=10", "network.discriminator.condition_dim=10: it would never be told"),
+        (
+            "model.conditional=true network.generator.condition_dim=0",
+            "network.generator.condition_dim=0: expected data.condition_dim=10",
+        ),
+        ("data=gaussian_1d", "network.generator: MLPGenerator ends in tanh, and the data lies beyond [-1, 1]"),
+        (
+            "augment=diffaugment model.augment.policy=[quarter_turns] data.image_shape=[1,28,32]",
+            "model.augment.policy: quarter_turns need square images; data.image_shape=[1, 28, 32]",
+        ),
+        (
+            "+model.scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau",
+            "model.scheduler: ReduceLROnPlateau waits for a figure",
+        ),
     ],
 )
 def test_refused_with_its_reason(train, override, message):
     overrides = (*TINY, *override.split(" ")) if "accelerator" not in override else (*TINY[1:], override)
     assert message in refused(train("run", *overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("network=scalar",), "network.generator: ScalarGenerator is for numbers, data.image_shape=[1, 28, 28]"),
+        (("network=faces", "data=gaussians_2d"), "data.image_shape=[2]: expected [channels, height, width]"),
+        (("data=avatars", "data.count=64", "data.image_shape=[2,32,32]"), "images of 3 channels cannot have 2"),
+        (
+            ("data=avatars", "data.count=64", "data.image_shape=[3,32,32]", "model=acgan"),
+            "data: its samples have several tags each; AC-GAN needs classes",
+        ),
+        (("callbacks.samples._target_=gan_lightning.callbacks.DensityPlot",), "DensityPlot needs data=gaussian_1d"),
+        (("model=lsgan", "augment=adaptive"), "the sign of D's logits, which says nothing in LSGAN; choose augment="),
+        (("model=wgan_gp", "augment=adaptive"), "the sign of D's logits, which says nothing in WGAN; choose augment="),
+        (("model=r3gan", "augment=adaptive"), "the sign of D's logits, which says nothing in R3GAN; choose augment="),
+    ],
+)
+def test_groups_that_do_not_go_together(train, overrides, message):
+    assert message in refused(train("run", *overrides, "trainer=cpu", "callbacks.progress=null"))
 
 
 def test_every_problem_at_once(train):

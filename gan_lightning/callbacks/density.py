@@ -10,7 +10,9 @@ from torch import Tensor
 
 from gan_lightning import pictures, rng
 from gan_lightning.callbacks.samples import SampleGrid
-from gan_lightning.data import DrawnData
+from gan_lightning.callbacks.surface import judged
+from gan_lightning.data import Gaussian1D
+from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
 from gan_lightning.pictures import Picture
 
@@ -18,10 +20,18 @@ from gan_lightning.pictures import Picture
 class DensityPlot(SampleGrid):
     """The densities of data and generated samples with D(x), as `samples` over [-6, 6], at the end as `density`
     over [-8, 8]; `num` is the number of samples behind each density. Arguments as of `SampleGrid`.
+
+    Raises:
+        UserError: the data is not a distribution on a line.
     """
 
     POINTS = 10_000  # where D is evaluated
     BINS = 100
+
+    def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
+        data = trainer.datamodule  # type: ignore[attr-defined]
+        if not isinstance(data, Gaussian1D):
+            raise UserError(f"callbacks.samples: DensityPlot needs data=gaussian_1d, not {type(data).__name__}")
 
     def paint(self, trainer: Trainer, model: GAN) -> Picture:
         return self._plot(trainer, model, 6.0)
@@ -32,14 +42,11 @@ class DensityPlot(SampleGrid):
         self.publish(trainer, "density", "density.png", self._plot(trainer, pl_module, 8.0))
 
     def _plot(self, trainer: Trainer, model: GAN, limit: float) -> Picture:
-        data: DrawnData = trainer.datamodule  # type: ignore[attr-defined]
+        data: Gaussian1D = trainer.datamodule  # type: ignore[attr-defined]
         true = data.draw(self.num, rng.generator("density", self.seed))
         generated = torch.cat(list(model.samples(self.num, self.seed))).cpu()
         x = torch.linspace(-limit, limit, self.POINTS)
-        with torch.no_grad():
-            # In batches of the size it knows: minibatch discrimination looks at its neighbours.
-            batches = x.unsqueeze(1).to(model.device).split(data.batch_size)
-            boundary = torch.cat([model.discriminator(batch).sigmoid().cpu() for batch in batches])
+        boundary = judged(model, x.unsqueeze(1), data.batch_size).sigmoid()
 
         def draw(axes: Axes) -> None:
             axes.plot(x, boundary, label="decision boundary D(x)")

@@ -59,7 +59,7 @@ class SurfacePlot(SampleGrid):
         generated = self._generated(model)
         modes, quality = data.modes_covered(generated), data.high_quality(generated)
         axis = torch.linspace(-self.LIMIT, self.LIMIT, self.POINTS)
-        logits = self._logits(model, torch.cartesian_prod(axis, axis), data.batch_size)
+        logits = judged(model, torch.cartesian_prod(axis, axis), data.batch_size)
 
         def draw(axes: Axes) -> None:
             surface = axes.contourf(axis, axis, logits.view(self.POINTS, self.POINTS).T, levels=20, cmap="Greys")
@@ -76,14 +76,15 @@ class SurfacePlot(SampleGrid):
     def _generated(self, model: GAN) -> Tensor:
         return torch.cat(list(model.samples(self.num, self.seed))).cpu()
 
-    def _logits(self, model: GAN, points: Tensor, batch_size: int) -> Tensor:
-        """D's logits, without a trace in D: in eval mode, in batches of the size it knows."""
-        discriminator = model.discriminator
-        was_training = discriminator.training
-        discriminator.eval()
-        try:
-            with torch.no_grad():
-                batches = points.to(model.device).split(batch_size)
-                return torch.cat([discriminator(batch).float().cpu() for batch in batches])
-        finally:
-            discriminator.train(was_training)
+
+def judged(model: GAN, points: Tensor, batch_size: int) -> Tensor:
+    """D's logits, without a trace in D: in eval mode, in batches of the size it knows (minibatch discrimination)."""
+    discriminator = model.discriminator
+    was_training = discriminator.training
+    discriminator.eval()
+    try:
+        with torch.no_grad():
+            batches = points.to(model.device).split(batch_size)
+            return torch.cat([discriminator(batch).float().cpu() for batch in batches])
+    finally:
+        discriminator.train(was_training)

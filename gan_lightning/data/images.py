@@ -161,6 +161,11 @@ def _fitted(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count 
         images = (images * luma).sum(1, keepdim=True).round().to(torch.uint8)
     elif images.shape[1] == 1:
         images = images.repeat(1, channels, 1, 1)
+    elif images.shape[1] != channels:
+        raise UserError(
+            f"data.image_shape={list(image_shape)}: images of {images.shape[1]} channels cannot have {channels}; "
+            f"expected {images.shape[1]}, or 1 for grey"
+        )
     if list(images.shape[2:]) != size:
         resized = interpolate(images.float(), size, mode="bicubic", antialias=True)
         images = resized.round_().clamp_(0, 255).to(torch.uint8)

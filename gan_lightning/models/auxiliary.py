@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, gaussian_nll_loss
 
+from gan_lightning.errors import UserError
 from gan_lightning.losses import Terms
-from gan_lightning.models.gan import GAN
+from gan_lightning.models.gan import GAN, widened
 from gan_lightning.models.step import Player
 
 
@@ -33,7 +34,8 @@ class TwoHeadedGAN(GAN):
     def both(self, samples: Tensor, condition: Tensor | None) -> tuple[Tensor, Tensor]:
         """D's logits in training, and what the second head says of the same features."""
         features = self.discriminator.features(self.seen(samples), condition)  # type: ignore[operator]
-        return self.discriminator.head(features, condition), self.head(features)  # type: ignore[operator]
+        logits = self.discriminator.head(features, condition)  # type: ignore[operator]
+        return widened(logits), widened(self.head(features))
 
 
 class ACGAN(TwoHeadedGAN):
@@ -55,6 +57,12 @@ class ACGAN(TwoHeadedGAN):
         self.class_weight = class_weight
         if not self.conditional:
             raise ValueError("model.conditional=false: AC-GAN needs classes; expected true")
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        assert self.conditions is not None
+        if (self.conditions.examples.sum(1) > 1).any():
+            raise UserError("data: its samples have several tags each; AC-GAN needs classes. Choose another data=")
 
     def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         with torch.no_grad():

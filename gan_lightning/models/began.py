@@ -7,7 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_lightning.distributed import average_
 from gan_lightning.losses import Terms
 from gan_lightning.models.gan import GAN
 
@@ -15,15 +14,17 @@ from gan_lightning.models.gan import GAN
 class BEGAN(GAN):
     """Boundary-equilibrium GAN: Berthelot et al. 2017 (arXiv:1703.10717), section 3.4.
 
-        D minimises  L(x) - k L(G(z)),  G minimises  L(G(z)),  k <- k + rate (gamma L(x) - L(G(z)))
+        D minimises  L(x) - k L(G(z_D)),  G minimises  L(G(z_G)),  k <- k + rate (gamma L(x) - L(G(z_G)))
 
-    L is what the autoencoder D fails to reconstruct; its logit is -L (`network=autoencoder`).
+    L is what the autoencoder D fails to reconstruct; its logit is -L (`network=autoencoder`). The paper draws z from
+    U(-1, 1), this from N(0, 1).
 
     Args:
         gamma: diversity ratio, E L(G(z)) / E L(x) at the equilibrium.
         rate: the paper's lambda_k.
     """
 
+    logits_have_a_sign = False
     balance: Tensor
 
     def __init__(self, *arguments: Any, gamma: float = 0.5, rate: float = 1e-3, **more: Any) -> None:
@@ -46,9 +47,9 @@ class BEGAN(GAN):
     @torch.no_grad()
     def observe(self) -> None:
         super().observe()
-        real, fake = -self.logits["real"].float().mean(), -self.logits["fake"].float().mean()
-        if self.trainer.world_size > 1:
-            average_([real, fake])
+        if not self.generator_moves:
+            return
+        real, fake = self.terms["discriminator"]["real"], self.terms["generator"]["fake"]
         self.balance.add_(self.rate * (self.gamma * real - fake)).clamp_(0, 1)
         # Section 3.4.1: small where reconstruction is good and the equilibrium held.
         self.convergence = real + (self.gamma * real - fake).abs()

@@ -26,6 +26,8 @@ class LSGAN(GAN):
     G minimises  1/2 E_z (D(G(z)) - 1)^2
     """
 
+    logits_have_a_sign = False
+
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
         return losses.least_squares_discriminator(real_logits, fake_logits)
 

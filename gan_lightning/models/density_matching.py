@@ -43,6 +43,8 @@ class DensityMatchingGAN(GAN):
         self.mean, self.std = mean, std
         self.pretrain_steps = pretrain_steps
         self.pretrain_batch = pretrain_batch
+        if self.latent_dim != 1:
+            raise ValueError(f"network.generator: latents of {self.latent_dim} numbers, expected 1; use network=scalar")
 
     def prior(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:
         device = generator.device

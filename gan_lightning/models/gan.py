@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning import losses
-from gan_lightning.augmentations import DiffAugment
+from gan_lightning.augmentations import AdaptiveAugment, DiffAugment
 from gan_lightning.losses import Terms
 from gan_lightning.models.step import AlternatingStep
 
@@ -35,6 +35,9 @@ class GAN(AlternatingStep):
             gradient at the samples as they were, as the authors of DiffAugment and of ADA do with R1.
     """
 
+    logits_have_a_sign = True
+    """Whether D takes a sample for real where its logit is above 0."""
+
     def __init__(
         self,
         *arguments: Any,
@@ -49,6 +52,11 @@ class GAN(AlternatingStep):
         self.penalty_every = penalty_every
         self.regularisers = nn.ModuleDict(regularisers or {})
         self.augment = augment
+        if isinstance(augment, AdaptiveAugment) and not self.logits_have_a_sign:
+            raise ValueError(
+                f"model.augment: AdaptiveAugment goes by the sign of D's logits, which says nothing in "
+                f"{type(self).__name__}; choose augment=diffaugment"
+            )
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
         """D's loss as named scalar terms."""
@@ -68,8 +76,8 @@ class GAN(AlternatingStep):
         return self.generator_loss(self.discriminate(fake, condition))
 
     def discriminate(self, samples: Tensor, condition: Tensor | None) -> Tensor:
-        """D's logits in training."""
-        return self.discriminator(self.seen(samples), condition)
+        """D's logits in training, in float32 at least: losses sum and compare them."""
+        return widened(self.discriminator(self.seen(samples), condition))
 
     def seen(self, samples: Tensor) -> Tensor:
         """What D sees of samples in training."""
@@ -112,3 +120,8 @@ class GAN(AlternatingStep):
     def report(self) -> dict[str, float | Tensor]:
         shown = {} if self.augment is None else {"augment/share": self.augment.share}
         return super().report() | shown
+
+
+def widened(logits: Tensor) -> Tensor:
+    """Logits of 16 bits in float32; others as they are."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -14,6 +14,8 @@ from gan_lightning.models.gan import GAN
 class ComparingGAN(GAN):
     """The step of a GAN whose generator's loss also looks at real logits; variants override `compared`."""
 
+    logits_have_a_sign = False
+
     def compared(self, better: Tensor, worse: Tensor) -> Terms:
         """The loss of a player for whom `better` logits should exceed `worse` ones."""
         raise NotImplementedError

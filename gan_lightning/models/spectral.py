@@ -16,7 +16,8 @@ class SNGAN(HingeGAN):
 
         W_SN = W / sigma(W)  in every layer of D, sigma(W) being the largest singular value
 
-    It makes any discriminator so; one step of the power method estimates sigma in each forward pass (algorithm 1).
+    The linear and convolutional layers of any discriminator are made so; one step of the power method estimates
+    sigma in each forward pass (algorithm 1).
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, *arguments: Any, **more: Any) -> None:

@@ -141,9 +141,10 @@ class AlternatingStep(Drawing):
         for player in players:
             minimised = self.discriminator_terms if player == "discriminator" else self.generator_terms
             terms_of[player] = minimised(real, condition)
-            self.manual_backward(
-                total(terms_of[player]), inputs=self._parameters_of[player], retain_graph=player != players[-1]
-            )
+            with torch.autocast(self.device.type, enabled=False):  # else it would round a float32 penalty's gradient
+                self.manual_backward(
+                    total(terms_of[player]), inputs=self._parameters_of[player], retain_graph=player != players[-1]
+                )
         self.logits = {kind: logits.detach() for kind, logits in self.logits.items()}
         return {p: {name: term.detach() for name, term in terms.items()} for p, terms in terms_of.items()}
 

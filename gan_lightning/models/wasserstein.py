@@ -26,6 +26,8 @@ class WGAN(GAN):
         clip: the paper's c; None: no clipping.
     """
 
+    logits_have_a_sign = False
+
     def __init__(self, *arguments: Any, clip: float | None = None, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.clip = clip

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
+from gan_lightning.networks.sizes import size_of
 
 
 class FaceGenerator(nn.Module):
@@ -33,7 +34,7 @@ class FaceGenerator(nn.Module):
         super().__init__()
         self.latent_dim = latent_dim
         self.join = JoinLatent(latent_dim, condition_dim, label_width)
-        channels, height, width = image_shape
+        height, width = size_of(image_shape)
         first, second, third = widths
         self.layers = nn.Sequential(
             nn.Linear(self.join.width, first * 4 * height * width),
@@ -41,7 +42,7 @@ class FaceGenerator(nn.Module):
             *(nn.BatchNorm2d(first), nn.ReLU(inplace=True)),
             *(nn.Conv2d(first, second, 3, padding=1), nn.BatchNorm2d(second), nn.ReLU(inplace=True)),
             *(nn.Conv2d(second, third, 3, padding=1), nn.BatchNorm2d(third), nn.ReLU(inplace=True)),
-            *(nn.Conv2d(third, channels, 2, stride=2), nn.Tanh()),
+            *(nn.Conv2d(third, image_shape[0], 2, stride=2), nn.Tanh()),
         )
 
     def forward(

@@ -11,7 +11,7 @@ def count_halvings(image_shape: Sequence[int]) -> int:
     Raises:
         ValueError: not even once.
     """
-    height, width = _size(image_shape)
+    height, width = size_of(image_shape)
     count = 0
     while height % 2 == width % 2 == 0 and min(height, width) > 7:
         height, width, count = height // 2, width // 2, count + 1
@@ -29,7 +29,7 @@ def shrunk(image_shape: Sequence[int], factor: int, key: str, value: object) -> 
     Raises:
         ValueError: it is not a multiple of the factor.
     """
-    height, width = _size(image_shape)
+    height, width = size_of(image_shape)
     if height % factor or width % factor:
         raise ValueError(
             f"{key}={value} cannot make an image of {height}x{width}: expected multiples of {factor}. "
@@ -43,7 +43,12 @@ def doubled(width: int, count: int) -> list[int]:
     return [width * min(2**halvings, 8) for halvings in range(count)]
 
 
-def _size(image_shape: Sequence[int]) -> tuple[int, int]:
+def size_of(image_shape: Sequence[int]) -> tuple[int, int]:
+    """Height and width.
+
+    Raises:
+        ValueError: these are no images.
+    """
     if len(image_shape) != 3:
         raise ValueError(
             f"data.image_shape={list(image_shape)}: expected [channels, height, width]. Choose another data="

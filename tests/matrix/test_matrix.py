@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from gan_lightning.generate import main as generate
+from tests.conftest import PROJECT
 
 CONDITIONAL = ("cgan", "acgan", "projection", "matching_aware")
 VARIANTS = (
@@ -45,6 +46,10 @@ def pairwise(axes):
 
 
 COVER = pairwise(AXES)
+
+
+def test_no_variant_is_left_out():
+    assert {path.stem for path in (PROJECT / "conf" / "model").glob("*.yaml")} == {*VARIANTS, "density_matching"}
 
 
 def test_the_cover_has_every_pair():

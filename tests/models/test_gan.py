@@ -90,6 +90,30 @@ def test_the_step_is_the_textbooks(n_critic, clip, r1_weight):
             torch.testing.assert_close(weight, other, atol=1e-6, rtol=1e-5)
 
 
+class PenaltyAlone(GAN):
+    """Keeps what it is given; D's loss is its penalty."""
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        self.given = [real_logits, fake_logits]
+        return {"nothing": 0 * real_logits.mean()}
+
+
+def test_in_mixed_precision_logits_and_penalties_and_their_gradients_are_whole():
+    r1 = partial(penalties.r1, weight=2.0)
+    model = PenaltyAlone(*networks(), SGD, penalties={"r1": r1}, seed=5)
+    expected = copy.deepcopy(model.discriminator)
+    data = Digits(SHAPE, batch_size=32, seed=5)
+    data.setup()
+    real = next(iter(data.train_dataloader()))[0].float() / 127.5 - 1
+    r1(expected, real, real).backward()
+    fit(model, max_steps=1, precision="bf16-mixed")
+    assert {logits.dtype for logits in model.given} == {torch.float32}
+    for weight, other in zip(model.discriminator.parameters(), expected.parameters(), strict=True):
+        moved = other.detach() - 0.1 * (0 if other.grad is None else other.grad)
+        torch.testing.assert_close(weight, moved, atol=1e-7, rtol=1e-6)
+    assert expected.body[1].weight.grad.abs().max() > 1e-3
+
+
 @pytest.mark.parametrize("n_critic", [1, 5])
 def test_a_step_is_a_batch(n_critic):
     runner = fit(GAN(*networks(), ADAM, n_critic=n_critic, seed=5), max_steps=10)

@@ -149,14 +149,17 @@ def test_infogan_has_room_for_its_code():
 def test_began_balances_reconstructions():
     model = probe(models.BEGAN, discriminator=AutoencoderDiscriminator(SHAPE, [8], 4), gamma=0.5, rate=0.1)
     model.balance.fill_(0.3)
-    real, _ = batch()
-    fake = model.generator(z("discriminator"))
-    error = {
-        name: (x - model.discriminator.reconstruct(x)).abs().mean().item() for name, x in (("r", real), ("f", fake))
-    }
+    judged = {"real": batch()[0]} | {player: model.generator(z(player)) for player in ("discriminator", "generator")}
+    error = {name: (x - model.discriminator.reconstruct(x)).abs().mean().item() for name, x in judged.items()}
     found = terms(model, "discriminator")
-    assert found["real"] == pytest.approx(error["r"], rel=1e-5)
-    assert found["fake"] == pytest.approx(-0.3 * error["f"], rel=1e-5)
+    assert found["real"] == pytest.approx(error["real"], rel=1e-5)
+    assert found["fake"] == pytest.approx(-0.3 * error["discriminator"], rel=1e-5)
+    assert terms(model, "generator")["fake"] == pytest.approx(error["generator"], rel=1e-5)
+    model.terms = {"discriminator": model.discriminator_terms(*batch()), "generator": model.generator_terms(*batch())}
     model.observe()
-    assert model.balance.item() == pytest.approx(0.3 + 0.1 * (0.5 * error["r"] - error["f"]), rel=1e-5)
-    assert model.convergence.item() == pytest.approx(error["r"] + abs(0.5 * error["r"] - error["f"]), rel=1e-5)
+    off = 0.5 * error["real"] - error["generator"]
+    assert model.balance.item() == pytest.approx(0.3 + 0.1 * off, rel=1e-5)
+    assert model.convergence.item() == pytest.approx(error["real"] + abs(off), rel=1e-5)
+    model.n_critic = 2  # this batch, G does not move, and neither does the balance
+    model.observe()
+    assert model.balance.item() == pytest.approx(0.3 + 0.1 * off, rel=1e-5)

@@ -7,11 +7,10 @@ Runs that are in the folder already are not trained again.
 from __future__ import annotations
 
 import argparse
-import math
 from pathlib import Path
 
-from PIL import Image, ImageDraw, ImageFont
 from runs import Figures, at_a_time, measured, train
+from sheets import sheet
 from tables import cell, head, row
 
 MODES = {"ring": 8, "grid": 25}
@@ -32,19 +31,6 @@ def last(variant: str, layout: str, seed: int, options: argparse.Namespace) -> F
     networks = ("network=autoencoder",) if variant == "began" else ()
     train(folder, (*run, *networks), options.jobs)
     return measured(folder, "modes")[-1]
-
-
-def sheet(pictures: dict[str, Path], columns: int = 4, size: tuple[int, int] = (480, 300)) -> Image.Image:
-    """Pictures side by side, a caption above each."""
-    font = ImageFont.load_default(size=18)
-    width, height = size[0], size[1] + 24
-    whole = Image.new("RGB", (columns * width, math.ceil(len(pictures) / columns) * height), "white")
-    for index, (caption, path) in enumerate(pictures.items()):
-        left, top = index % columns * width, index // columns * height
-        ImageDraw.Draw(whole).text((left + 8, top + 2), caption, fill="black", font=font)
-        with Image.open(path) as picture:
-            whole.paste(picture.resize(size, Image.Resampling.LANCZOS), (left, top + 24))
-    return whole
 
 
 def main() -> None:
@@ -70,7 +56,7 @@ def main() -> None:
     for layout in MODES if options.pictures else ():
         grids = {v: folder_of(v, layout, 0, options) / "samples" for v in options.variants}
         ends = {variant: max(folder.glob("step_*.png")) for variant, folder in grids.items()}
-        sheet(ends).save(options.pictures / f"gaussians_{layout}.png", optimize=True)
+        sheet(ends, 4, (480, 300)).save(options.pictures / f"gaussians_{layout}.png", optimize=True)
 
 
 if __name__ == "__main__":

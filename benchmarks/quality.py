@@ -14,7 +14,6 @@ from tables import cell, head, row
 
 from gan_lightning import certificate, evaluate
 
-PROJECT = Path(__file__).resolve().parent.parent
 RECIPES = {"vanilla_mnist": 64, "vanilla_small_mnist": 100, "dcgan_mnist": 256}
 """Experiments and their batch sizes."""
 SHOWN = ("fid", "kid", "precision", "recall", "density", "coverage", "class_coverage")

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from runs import Figures, at_a_time, measured, train
+from sheets import sheet
 from tables import cell, head, row
 
 BATCH = 64
@@ -33,9 +34,13 @@ MATRIX = {"mnist": ("fid", "class_coverage", "coverage"), "stacked_mnist": ("mod
 """The figures shown of each data set."""
 
 
+def folder_of(title: str, seed: int, options: argparse.Namespace) -> Path:
+    return options.out / options.data / f"{title.replace(', ', '_')}_{options.images}_{seed}"
+
+
 def evaluations(title: str, seed: int, options: argparse.Namespace) -> list[Figures]:
     """Those of one run, in their order; it is trained where it is not there yet."""
-    folder = options.out / options.data / f"{title.replace(', ', '_')}_{options.images}_{seed}"
+    folder = folder_of(title, seed, options)
     steps = options.images // BATCH
     length = (f"trainer.max_steps={steps}", f"callbacks.evaluation.every_n_steps={-(-steps // options.evaluations)}")
     data = (f"data={options.data}", f"data.root={options.root}", "metrics=classifier", f"seed={seed}")
@@ -53,6 +58,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="+", choices=ROWS, help="default: all of MNIST's, three of stacked MNIST's")
     parser.add_argument("--jobs", type=int, default=1, help="runs at a time, which share the cores")
     parser.add_argument("--out", type=Path, default=Path("logs/variants"))
+    parser.add_argument("--picture", type=Path, help="where to write a sheet of the first seed's last samples")
     options = parser.parse_args()
     titles = options.rows or (list(ROWS) if options.data == "mnist" else STACKED)
     plan = [(title, seed) for seed in range(options.seeds) for title in titles]
@@ -68,6 +74,9 @@ def main() -> None:
         lines.append((better(figures[shown[0]] for figures in best), row([f"`{title}`", *cells])))
     print(head(["", *(f"{side} {name}" for side in ("best", "last") for name in shown)]))
     print("\n".join(line for _, line in sorted(lines, reverse=better is max)))
+    if options.picture:
+        grids = {title: max(folder_of(title, 0, options).glob("samples/step_*.png")) for title in titles}
+        sheet(grids, 5, (156, 156)).save(options.picture, optimize=True)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from gan_lightning import config
+from gan_lightning import config, sweeps
 
 config.register_resolvers()
 
@@ -18,5 +18,5 @@ def main(cfg: DictConfig) -> float | None:
 
 
 if __name__ == "__main__":
-    with config.suggestions(sys.argv[1:]):
+    with config.suggestions(sys.argv[1:]), sweeps.answered():
         main()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,6 +31,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
     OmegaConf.register_new_resolver("if_new", _if_new, replace=True)
+    OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
 
 
 def _unless_steps(max_steps: int, epochs: int) -> int:
@@ -70,6 +73,14 @@ def _run_dir(resume: str | None, name: str) -> str:
     # Processes that a cluster starts by themselves agree on the job's number, but not on the time.
     job = [os.environ[v] for v in ("SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RUN_ID") if v in os.environ]
     return f"logs/{name}/{'_'.join(job) if job not in ([], ['none']) else time.strftime('%Y-%m-%d_%H-%M-%S')}"
+
+
+def _job_folder(typed: str, number: int | str) -> str:
+    """A job's folder in its sweep's: what distinguishes it, in short ("lr=0.001,seed=1"), so that it is found again."""
+    name = re.sub(r"(^|,)[+~]*[\w./@]*[./@](\w+)=", r"\1\2=", typed).replace("/", "_") or str(number)
+    if len(name) <= 120:
+        return name
+    return f"{name[:100]}_{hashlib.sha256(typed.encode()).hexdigest()[:12]}"
 
 
 def run_folder(place: str | Path) -> Path:

@@ -78,6 +78,10 @@ def _finite(node: Any) -> Any:
     return None if isinstance(node, float) and not math.isfinite(node) else node
 
 
+ENDED = ("finished", "pruned")
+"""Statuses in `summary.json` of runs that have nothing left to do."""
+
+
 class RunFolder:
     """The files of one run, by name."""
 
@@ -88,6 +92,16 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
         self.samples = self.path / "samples"
+
+    def is_locked(self) -> bool:
+        """Whether a process trains into this folder."""
+        if not (self.path / ".lock").exists():
+            return False
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                return False
+        except Timeout:
+            return True
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -69,13 +70,18 @@ def _moved(node: Any, old: str, new: str) -> Any:
     return new + node[len(old) :] if inside else node
 
 
-def matching_checkpoint(place: str, config: Config) -> tuple[Path, int]:
+def holds(folder: RunFolder, config: Config) -> bool:
+    """Whether a folder is that of a run of this very configuration."""
+    return folder.config.is_file() and yaml.safe_load(folder.config.read_text()) == config
+
+
+def matching_checkpoint(place: str | Path, config: Config) -> tuple[Path, int]:
     """The checkpoint to go on from and the batches it has behind it.
 
     Raises:
         UserError: there is none, it is damaged, or another configuration wrote it.
     """
-    path = checkpoint.locate(place)
+    path = checkpoint.locate(str(place))
     saved = checkpoint.read(path)
     differences = [
         difference

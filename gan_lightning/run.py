@@ -24,12 +24,12 @@ from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
 from gan_lightning import checkpoint, resume
-from gan_lightning.callbacks import Evaluation, GracefulStop, Record
+from gan_lightning.callbacks import Evaluation, GracefulStop, Pruning, Record
 from gan_lightning.checkpoint import AtomicCheckpointIO
 from gan_lightning.config import Config, build, check
 from gan_lightning.distributed import GANStrategy
 from gan_lightning.errors import UserError
-from gan_lightning.files import RunFolder
+from gan_lightning.files import ENDED, RunFolder
 from gan_lightning.models import GAN
 from gan_lightning.summary import Summary
 
@@ -64,11 +64,21 @@ def _run(cfg: DictConfig) -> float | None:
     with folder.locked() if _is_first_process() else nullcontext():
         if place is not None:
             return _train(config, folder, *resume.matching_checkpoint(place, config))
+        if (hydra.mode == RunMode.MULTIRUN or not _is_first_process()) and resume.holds(folder, config):
+            return _go_on(config, folder)
         if folder.last.exists() and _is_first_process():
             raise UserError(
                 f"{folder.path} holds a run already. Go on with resume={folder.path}, or choose another hydra.run.dir"
             )
         return _train(config, folder)
+
+
+def _go_on(config: Config, folder: RunFolder) -> float | None:
+    """A job of a sweep that was stopped: it is finished, or goes on, or had not got as far as a checkpoint."""
+    summary = folder.read_summary()
+    if summary.get("status") in ENDED and _is_first_process():
+        return summary["objective"]
+    return _train(config, folder, *(resume.matching_checkpoint(folder.path, config) if folder.last.exists() else ()))
 
 
 def _train(config: Config, folder: RunFolder, start: Path | None = None, step: int = 0) -> float | None:
@@ -89,9 +99,9 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
         _fit(trainer, model, data, start)
         if trainer.is_global_zero:
             checkpoint.export(model, folder, step=trainer.global_step)
-            status = "interrupted" if stop.received else "finished"
-            summary.write(status, objective=record.figures.get(config["objective"]))
-            print(summary.closing_words(interrupted=bool(stop.received)))
+            summary.write(_status(trainer, stop), objective=record.figures.get(config["objective"]))
+            if HydraConfig.get().mode == RunMode.RUN:  # a sweep has one line a job
+                print(summary.closing_words(interrupted=bool(stop.received)))
             if stop.received:
                 sys.exit(128 + stop.received)
     except Exception as error:
@@ -100,6 +110,13 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     finally:
         _leave_process_group(trainer)
     return record.figure(config["objective"])
+
+
+def _status(trainer: Trainer, stop: GracefulStop) -> str:
+    if stop.received:
+        return "interrupted"
+    pruned = any(isinstance(c, Pruning) and c.pruned for c in trainer.callbacks)  # type: ignore[attr-defined]
+    return "pruned" if pruned else "finished"
 
 
 def _prepare_evaluation(trainer: Trainer, data: LightningDataModule, config: Config) -> None:

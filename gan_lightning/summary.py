@@ -41,7 +41,7 @@ class Summary(Callback):
 
     @rank_zero_only
     def write(self, status: str, **more: Any) -> None:
-        """Writes `summary.json`; `status` is running, finished, interrupted or failed."""
+        """Writes `summary.json`; `status` is running, finished, pruned, interrupted or failed."""
         self.folder.write_summary({"status": status} | self._figures() | more)
 
     def _figures(self) -> dict[str, Any]:

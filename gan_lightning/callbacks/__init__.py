@@ -7,6 +7,7 @@ from gan_lightning.callbacks.evaluation import Evaluation
 from gan_lightning.callbacks.film import Film
 from gan_lightning.callbacks.graph import NetworkGraph
 from gan_lightning.callbacks.progress import Progress
+from gan_lightning.callbacks.pruning import Pruning
 from gan_lightning.callbacks.record import Record
 from gan_lightning.callbacks.samples import SampleGrid
 from gan_lightning.callbacks.stop import GracefulStop
@@ -21,6 +22,7 @@ __all__ = [
     "GracefulStop",
     "NetworkGraph",
     "Progress",
+    "Pruning",
     "Record",
     "SampleGrid",
     "SurfacePlot",

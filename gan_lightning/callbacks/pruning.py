@@ -1,0 +1,73 @@
+"""Stopping a sweep's bad runs early."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+from gan_lightning.callbacks.cadence import due
+from gan_lightning.files import write_json
+from gan_lightning.metrics.figures import FIGURES
+
+
+class Pruning(Callback):
+    """Median rule: Golovin et al. 2017 (Google Vizier), section 3.2.2.
+
+    A run stops where its best figure so far is worse than the median, over the other runs of the sweep that got as
+    far, of the mean of their figures so far. Runs know of each other by files, so that it works wherever they run.
+
+    Args:
+        folder: the run folder; the other runs' lie beside it.
+        monitor: the logged figure to go by; that it is better large is known of some metric/*.
+        every_n_steps: batches between two decisions, each of which comes after a measurement.
+        least: other runs that got as far, fewer than which nothing is stopped.
+    """
+
+    NAME = "pruning.json"
+
+    def __init__(self, folder: str, monitor: str, every_n_steps: int, least: int = 4) -> None:
+        self.folder = Path(folder)
+        self.monitor = monitor
+        self.every_n_steps = every_n_steps
+        self.least = least
+        self.sign = -1 if FIGURES.get(monitor.removeprefix("metric/")) == "max" else 1
+        self.values: dict[int, float] = {}
+        """What was measured, by batch."""
+        self.pruned = False
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+        figure = trainer.callback_metrics.get(self.monitor)
+        if figure is None or not due(trainer, self.every_n_steps, None):
+            return
+        self.values[trainer.global_step] = figure.item()
+        if trainer.is_global_zero:
+            write_json({"monitor": self.monitor, "values": self.values}, self.folder / self.NAME)
+            self.pruned = trainer.global_step != trainer.max_steps and self._is_behind(trainer.global_step)
+        self.pruned = trainer.strategy.broadcast(self.pruned)
+        trainer.should_stop |= self.pruned
+
+    def _is_behind(self, step: int) -> bool:
+        means = [statistics.mean(v for s, v in other.items() if s <= step) for other in self._others(step)]
+        return len(means) >= self.least and min(self.sign * v for v in self.values.values()) > statistics.median(
+            self.sign * mean for mean in means
+        )
+
+    def _others(self, step: int) -> list[dict[int, float]]:
+        """What the runs that got as far as `step` have measured."""
+        found = []
+        for path in self.folder.parent.glob(f"*/{self.NAME}"):
+            content = json.loads(path.read_text())
+            values = {int(s): v for s, v in content["values"].items() if v is not None}
+            if path.parent != self.folder and content["monitor"] == self.monitor and max(values, default=0) >= step:
+                found.append(values)
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"values": self.values}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.values = state_dict["values"]

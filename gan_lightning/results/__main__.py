@@ -1,0 +1,45 @@
+"""The answer of many runs: `python -m gan_lightning.results FOLDER`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from gan_lightning.errors import UserError
+from gan_lightning.files import ENDED
+from gan_lightning.results import page, table
+from gan_lightning.results.collect import find, objective_of, varied
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; exits with code 1 and one message on a user's mistake."""
+    parser = argparse.ArgumentParser(
+        prog="gan-results",
+        description="Compares the runs below a folder: a table sorted by the objective, results.csv and results.html.",
+    )
+    parser.add_argument("folder", help="a sweep's folder, or any folder of run folders")
+    parser.add_argument("--objective", help="a logged figure, such as metric/fid (the runs' own objective)")
+    options = parser.parse_args(arguments)
+    try:
+        answer(Path(options.folder), options.objective)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+
+
+def answer(folder: Path, asked: str | None = None) -> bool:
+    """Prints the table and writes `results.csv` and `results.html`; returns whether every run has ended well."""
+    runs = find(folder)
+    keys, objective = varied(runs), objective_of(runs, asked)
+    groups = table.grouped(runs, keys, objective)
+    print("\n".join(table.lines_of(groups, objective)))
+    table.write_csv(runs, keys, objective, folder / "results.csv")
+    page.write(f"Results of {folder}", groups, objective, folder / "results.html")
+    print(f"{os.path.relpath(folder)}/results.html, results.csv; tensorboard --logdir {os.path.relpath(folder)}")
+    return all(run.status in ENDED for run in runs)
+
+
+if __name__ == "__main__":
+    main()

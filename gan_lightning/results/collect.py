@@ -1,0 +1,149 @@
+"""The runs below a folder, and what they were told to do differently."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gan_lightning.errors import UserError
+from gan_lightning.files import RunFolder
+from gan_lightning.metrics.figures import FIGURES
+
+Series = list[tuple[int, float]]
+"""(batch, value) of one logged figure."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run folder."""
+
+    name: str
+    folder: RunFolder
+    config: dict[str, Any] = field(repr=False)
+    summary: dict[str, Any] = field(repr=False)
+    overrides: dict[str, str]
+    """What was typed for it, by key."""
+
+    @property
+    def status(self) -> str:
+        """As in its summary; "died" where that says running and nobody is."""
+        status = self.summary.get("status", "died")
+        return "died" if status == "running" and not self.folder.is_locked() else status
+
+    @property
+    def seed(self) -> int | None:
+        return self.config.get("seed")
+
+    def value(self, key: str) -> Any:
+        """What the run had for a key: of its configuration, or for a group the name of the choice."""
+        node: Any = self.config
+        for name in key.split("."):
+            node = node.get(name) if isinstance(node, dict) else None
+        return self.overrides.get(key) if node is None or isinstance(node, dict) else node
+
+    def figure(self, name: str) -> float | None:
+        """The last value of a logged figure."""
+        value = (self.summary.get("final") or {}).get(name)
+        return value if value is not None and math.isfinite(value) else None
+
+    @cached_property
+    def curves(self) -> dict[str, Series]:
+        """Every figure that it logged to TensorBoard or to CSV files."""
+        return _events(self.folder.path) or _tables(self.folder.path)
+
+    def samples(self) -> Path | None:
+        """Its last grid of samples."""
+        return max(self.folder.samples.glob("step_*.png"), default=None)
+
+
+def find(folder: str | Path) -> list[Run]:
+    """The runs below a folder, in the order of their names.
+
+    Raises:
+        UserError: there are none.
+    """
+    root = Path(folder)
+    places = sorted({path.parent for path in root.rglob("summary.json")}, key=lambda path: _natural(str(path)))
+    if not places:
+        raise UserError(f"{root}: no run folders (with a summary.json) are in it")
+    return [_read(place, root) for place in places]
+
+
+def _read(place: Path, root: Path) -> Run:
+    folder = RunFolder(place)
+    config = yaml.safe_load(folder.config.read_text()) if folder.config.exists() else {}
+    typed = place / ".hydra" / "overrides.yaml"
+    lines = yaml.safe_load(typed.read_text()) if typed.exists() else []
+    pairs = (line.lstrip("+~").partition("=") for line in lines)
+    name = str(place.relative_to(root)) if place != root else place.name
+    return Run(name, folder, config, folder.read_summary(), {key: value for key, _, value in pairs})
+
+
+def varied(runs: Sequence[Run]) -> list[str]:
+    """The keys of the command line in which the runs differ, in the order they were typed in; the seed is none."""
+    keys = dict.fromkeys(key for run in runs for key in run.overrides)
+    return [key for key in keys if key != "seed" and len({as_text(run.value(key)) for run in runs}) > 1]
+
+
+def objective_of(runs: Iterable[Run], asked: str | None = None) -> str | None:
+    """The figure that the runs are compared by: what is asked for, or their own objective, or metric/fid.
+
+    Raises:
+        UserError: no run has what is asked for.
+    """
+    runs = list(runs)
+    known = dict.fromkeys(name for run in runs for name in run.summary.get("final") or {})
+    if asked is not None and known and asked not in known:
+        raise UserError(f"--objective {asked}: no run has it. There are: {', '.join(known)}")
+    own = next((run.config["objective"] for run in runs if run.config.get("objective")), None)
+    return asked or own or ("metric/fid" if "metric/fid" in known else None)
+
+
+def is_better_high(objective: str) -> bool:
+    return FIGURES.get(objective.removeprefix("metric/")) == "max"
+
+
+def as_text(value: Any) -> str:
+    """A value as one would type it."""
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return f"[{','.join(map(as_text, value))}]"
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+
+
+def _natural(text: str) -> list[Any]:
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]
+
+
+def _events(folder: Path) -> dict[str, Series]:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it tells of every end of a file
+    found: dict[str, Series] = {}
+    for place in sorted({path.parent for path in folder.rglob("events.out.tfevents.*")}):
+        events = EventAccumulator(str(place), size_guidance={"scalars": 0}).Reload()
+        for tag in events.Tags()["scalars"]:
+            found.setdefault(tag, []).extend((event.step, event.value) for event in events.Scalars(tag))
+    return found
+
+
+def _tables(folder: Path) -> dict[str, Series]:
+    found: dict[str, Series] = {}
+    for path in sorted(folder.rglob("metrics.csv"), key=lambda path: _natural(str(path))):
+        with path.open() as lines:
+            for row in csv.DictReader(lines):
+                for name, value in row.items():
+                    if value and name != "step":
+                        found.setdefault(name, []).append((int(float(row["step"])), float(value)))
+    return found

@@ -16,8 +16,8 @@ class BEGAN(GAN):
 
         D minimises  L(x) - k L(G(z_D)),  G minimises  L(G(z_G)),  k <- k + rate (gamma L(x) - L(G(z_G)))
 
-    L is what the autoencoder D fails to reconstruct; its logit is -L (`network=autoencoder`). The paper draws z from
-    U(-1, 1), this from N(0, 1).
+    L is what the autoencoder D fails to reconstruct; its logit is -L (`network=began`, or `autoencoder` for samples
+    that are no images). The paper draws z from U(-1, 1), this from N(0, 1).
 
     Args:
         gamma: diversity ratio, E L(G(z)) / E L(x) at the equilibrium.
@@ -32,7 +32,7 @@ class BEGAN(GAN):
         if not hasattr(self.discriminator, "reconstruct"):
             raise ValueError(
                 f"network.discriminator: {type(self.discriminator).__name__} reconstructs nothing; BEGAN's is an "
-                "autoencoder: network=autoencoder"
+                "autoencoder: network=began"
             )
         self.gamma = gamma
         self.rate = rate

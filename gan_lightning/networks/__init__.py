@@ -1,6 +1,7 @@
 """Generators and discriminators, the two of a family side by side."""
 
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator
+from gan_lightning.networks.began import BEGANDiscriminator, BEGANGenerator
 from gan_lightning.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_lightning.networks.faces import FaceDiscriminator, FaceGenerator
 from gan_lightning.networks.minibatch import MinibatchDiscrimination
@@ -11,6 +12,8 @@ from gan_lightning.networks.scalar import ScalarDiscriminator, ScalarGenerator
 
 __all__ = [
     "AutoencoderDiscriminator",
+    "BEGANDiscriminator",
+    "BEGANGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "FaceDiscriminator",

@@ -60,7 +60,7 @@ def test_the_cover_has_every_pair():
 
 def refusal(variant, network, conditioned) -> str | None:
     if variant == "began":
-        return "network=autoencoder"
+        return "network=began"
     if variant in ("acgan", "matching_aware") and not conditioned:
         return "expected true"
     return "cannot divide by" if variant in ("sngan", "projection") and network == "r3gan" else None
@@ -115,10 +115,11 @@ def test_whole(train, tmp_path, row):
 
 
 @pytest.mark.parametrize("conditioned", [False, True])
-@pytest.mark.parametrize("variant", ["began", "gan", "wgan_gp"])
-def test_the_autoencoder(train, tmp_path, variant, conditioned):
-    small = ("network.generator.hidden=[8]", "network.discriminator.hidden=[8]", "network.discriminator.code=4")
-    options = ("network=autoencoder", *small, "trainer=cpu", "callbacks.progress=null", "callbacks.samples=null")
+@pytest.mark.parametrize("network", ["autoencoder", "began"])
+@pytest.mark.parametrize("variant", ["began", "wgan_gp"])
+def test_autoencoders(train, variant, network, conditioned):
+    widths = WIDTHS["mlp"] if network == "autoencoder" else WIDTHS["dcgan"]
+    options = (f"network={network}", *widths, "trainer=cpu", "callbacks.progress=null", "callbacks.samples=null")
     run = train("run", f"model={variant}", *options, f"model.conditional={conditioned}", "trainer.max_steps=2")
     assert run.code == 0, run.output
 

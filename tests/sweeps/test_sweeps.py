@@ -1,0 +1,114 @@
+"""Sweeps: folders that are found again, jobs that fail, a sweep that goes on, several at a time."""
+
+import csv
+import json
+import signal
+
+import pytest
+import torch
+
+from tests.conftest import TINY, WITHOUT_MLP, training_differences
+
+SHORT = (*TINY, "trainer.max_steps=4", "objective=loss/generator")
+GRID = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999],[0.0,0.9]", "seed=0,1")
+
+
+def place(folder) -> str:
+    return f"hydra.sweep.dir={folder}"
+
+
+def rows(folder) -> list[dict]:
+    with (folder / "results.csv").open() as lines:
+        return list(csv.DictReader(lines))
+
+
+def test_a_grid(train, tmp_path):
+    sweep = tmp_path / "sweep"
+    outcome = train("unused", "-m", *SHORT, *GRID, place(sweep))
+    assert outcome.code == 0, outcome.output
+    names = {path.parent.name for path in sweep.glob("*/summary.json")}
+    assert len(names) == 8
+    assert "betas=[0.5,0.999],lr=0.0001,seed=1" in names
+    assert "[1/8] betas=[0.5,0.999],lr=0.0001,seed=0: finished objective" in outcome.output
+    assert "[8/8]" in outcome.output
+    found = rows(sweep)
+    assert {(row["model.optimizer.lr"], row["seed"], row["status"]) for row in found} == {
+        (lr, seed, "finished") for lr in ("0.0001", "0.0002") for seed in ("0", "1")
+    }
+    for row in found:
+        final = json.loads((sweep / row["run"] / "summary.json").read_text())["final"]
+        assert float(row["objective"]) == final["loss/generator"] == float(row["loss/generator"])
+    page = (sweep / "results.html").read_text()
+    assert page.count("data:image/png;base64,") == 2  # landscape and curves: these runs draw no samples
+    assert "http" not in page
+
+
+def test_jobs_that_fail_leave_the_others(train, tmp_path):
+    """The second cannot start, the fourth becomes NaN."""
+    sweep = tmp_path / "sweep"
+    discriminator = "network.discriminator._target_=helpers.ExplodingDiscriminator"
+    calls = ("+network.discriminator.call=1000,0.5,1001,7,1002", place(sweep))
+    outcome = train("unused", "-m", *WITHOUT_MLP, discriminator, "trainer.max_steps=5", *calls)
+    assert outcome.code == 1
+    statuses = {row["run"]: row["status"] for row in rows(sweep)}
+    assert statuses == {
+        **{f"call={call}": "finished" for call in (1000, 1001, 1002)},
+        **{f"call={call}": "failed" for call in (0.5, 7)},
+    }
+    reasons = {row["run"]: row["reason"] for row in rows(sweep) if row["reason"]}
+    assert "expected int" in reasons["call=0.5"]
+    assert "not finite" in reasons["call=7"]
+    assert "call=7: failed: FloatingPointError" in outcome.output
+    assert f"the same command with hydra.sweep.dir={sweep}" in outcome.output or "hydra.sweep.dir=" in outcome.output
+
+
+def test_a_sweep_that_was_killed_goes_on(train, train_apart, tmp_path):
+    jobs = (*TINY, "trainer.max_steps=12", "callbacks.checkpoints.every_n_steps=4", "seed=0,1,2")
+    whole = tmp_path / "whole"
+    assert train("unused", "-m", *jobs, place(whole)).code == 0
+    cut = tmp_path / "cut"
+    kill = "+callbacks.kill={_target_: helpers.KillAt, step: 6, seed: 1}"
+    died = train_apart("unused", "-m", *jobs, place(cut), kill)
+    assert died.code == -signal.SIGKILL
+    before = (cut / "seed=0" / "summary.json").read_bytes()
+    assert json.loads((cut / "seed=1" / "summary.json").read_text())["status"] == "running"
+    outcome = train("unused", "-m", *jobs, place(cut), kill)
+    assert outcome.code == 0, outcome.output
+    assert (cut / "seed=0" / "summary.json").read_bytes() == before
+    for seed in (0, 1, 2):
+        one, other = (
+            torch.load(sweep / f"seed={seed}" / "checkpoints" / "last.ckpt", weights_only=True) for sweep in (cut, whole)
+        )
+        assert all(torch.equal(one["state_dict"][name], value) for name, value in other["state_dict"].items())
+    assert training_differences is not None
+
+
+def test_another_configuration_in_its_place_is_refused(train, tmp_path):
+    sweep = place(tmp_path / "sweep")
+    assert train("unused", "-m", *SHORT, "seed=0,1", sweep).code == 0
+    outcome = train("unused", "-m", *TINY, "trainer.max_steps=6", "seed=0,1", sweep)
+    assert outcome.code == 1
+    assert "holds a run already" in outcome.output
+
+
+@pytest.mark.parametrize("launcher", [("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), ("hydra/launcher=submitit_local",)])
+def test_launchers(train_apart, tmp_path, launcher):
+    sweep = tmp_path / "sweep"
+    outcome = train_apart("unused", "-m", *SHORT, "seed=0,1", place(sweep), *launcher)
+    assert outcome.code == 0, outcome.output
+    assert [row["status"] for row in rows(sweep)] == ["finished"] * 2
+    assert "[2/2]" in outcome.output or "submitit" in launcher[0]
+
+
+def test_optuna_prunes_and_goes_on(train_apart, tmp_path):
+    sweep = tmp_path / "sweep"
+    jobs = ("sweep=optuna", *TINY, "callbacks.evaluation.num=50", "callbacks.evaluation.every_n_steps=4")
+    more = ("trainer.max_steps=12", "hydra.sweeper.n_trials=6", "callbacks.pruning.least=2", place(sweep))
+    outcome = train_apart("unused", *jobs, *more)
+    assert outcome.code == 0, outcome.output
+    first = {row["run"]: (row["status"], row["objective"]) for row in rows(sweep)}
+    assert len(first) == 6
+    assert {status for status, _ in first.values()} == {"finished", "pruned"}
+    again = train_apart("unused", *jobs, *more)
+    assert again.code == 0, again.output
+    assert {row["run"]: (row["status"], row["objective"]) for row in rows(sweep)} == first

@@ -5,14 +5,16 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
+import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.distributed as dist
 import torch.distributed.nn
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.types import Quote, QuotedString
 from lightning.fabric.strategies.launchers.subprocess_script import (
     _basic_subprocess_cmd,
     _ChildProcessObserver,
@@ -92,8 +94,20 @@ class _Launcher(_SubprocessScriptLauncher):
         return function(*args, **kwargs)
 
     def kill(self, signum):  # type: ignore[no-untyped-def]
-        self._observer._finished = True  # it would take the children's end for a failure, and kill us
+        self._observer.stop()  # it would take the children's end for a failure, and kill us
         super().kill(signum)
+
+    def leave(self) -> None:
+        """Sees the other processes to their end, and leaves no trace of them to the next job of a sweep."""
+        self._observer.stop()
+        for process in self.procs:
+            try:
+                process.wait(_Observer.GRACE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+            os.environ.pop(name, None)
 
     def _call_children_scripts(self) -> None:
         self._check_can_spawn_children()
@@ -110,19 +124,20 @@ class _Launcher(_SubprocessScriptLauncher):
 
 
 def _child_command() -> list[str]:
-    """The command line that repeats this one job, also where it is one of a sweep's."""
+    """The command line that repeats this one job, also where it is one of a sweep's, in a launcher's process."""
     if not HydraConfig.initialized():
         return list(_basic_subprocess_cmd())
     hydra = HydraConfig.get()
-    program = _basic_subprocess_cmd()
-    extra = [source.path for source in hydra.runtime.config_sources if source.provider == "command-line"]
+    sources = hydra.runtime.config_sources
+    extra = [source.path for source in sources if source.provider == "command-line"]
+    conf = next(Path(source.path) for source in sources if source.provider == "main")
     return [
-        *program[: len(program) - len(sys.argv[1:])],
+        *(sys.executable, str(conf.parent / f"{hydra.job.name}.py")),
         *(argument for path in extra for argument in ("--config-dir", path)),
         *(f"--config-name={hydra.job.config_name}",),
         *(override for override in hydra.overrides.hydra if override.startswith("hydra.searchpath")),
         *hydra.overrides.task,
-        f'hydra.run.dir="{hydra.runtime.output_dir}"',
+        f"hydra.run.dir={QuotedString(hydra.runtime.output_dir, Quote.single).with_quotes()}",
         "hydra.mode=RUN",
         "hydra.output_subdir=null",
         "hydra/job_logging=stdout",
@@ -134,6 +149,18 @@ class _Observer(_ChildProcessObserver):
 
     GRACE = 10.0
 
-    def _terminate_all(self) -> None:
-        time.sleep(self.GRACE)
-        super()._terminate_all()
+    def __init__(self, main_pid: int, child_processes: list[subprocess.Popen]) -> None:
+        super().__init__(main_pid, child_processes)
+        self._over = threading.Event()
+
+    def run(self) -> None:
+        while not self._over.wait(self._sleep_period):
+            codes = [process.poll() for process in self._child_processes]
+            if any(codes):
+                if not self._over.wait(self.GRACE):
+                    self._terminate_all()
+                return
+
+    def stop(self) -> None:
+        """Lets the processes end as they like."""
+        self._over.set()

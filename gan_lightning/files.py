@@ -89,6 +89,7 @@ class RunFolder:
         self.path = Path(path).absolute()
         self.config = self.path / "config.yaml"
         self.summary = self.path / "summary.json"
+        self.refusal = self.path / "refused.json"
         self.checkpoints = self.path / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
         self.samples = self.path / "samples"
@@ -104,13 +105,17 @@ class RunFolder:
             return True
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Keeps other processes from training into this folder; the system lifts it if we die."""
+    def locked(self, wait: bool = False) -> Iterator[None]:
+        """Keeps other processes from training into this folder; the system lifts it if we die.
+
+        Args:
+            wait: for as long as it takes, if another process does.
+        """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")
         try:
             # Loader workers of a killed run hold on to it for some seconds.
-            lock.acquire(timeout=10)
+            lock.acquire(timeout=-1 if wait else 10)
         except Timeout as error:
             raise UserError(
                 f"{self.path} is in use by another training process. Wait for it, stop it, or choose another "
@@ -126,3 +131,11 @@ class RunFolder:
 
     def read_summary(self) -> dict[str, Any]:
         return json.loads(self.summary.read_text()) if self.summary.exists() else {}
+
+    def refuse(self, reason: str) -> None:
+        """Notes why a job could not start, beside what another run may have left here."""
+        write_json({"status": "refused", "reason": reason}, self.refusal)
+
+    def account(self) -> dict[str, Any]:
+        """The summary, or why the last try was refused."""
+        return self.read_summary() | (json.loads(self.refusal.read_text()) if self.refusal.exists() else {})

@@ -37,21 +37,30 @@ from gan_lightning.summary import Summary
 def main(cfg: DictConfig) -> float | None:
     """Trains what `cfg` describes; returns the sweep's objective, if one is named.
 
-    A user's mistake and a loss that is not finite end the process with exit code 1 and one message; in a
-    sweep they end the job alone.
+    A user's mistake and a loss that is not finite end the process with exit code 1 and one message. In a sweep
+    whatever fails ends the job alone: the folder tells why, and `sweeps.answered` sees to the exit code.
     """
     _set_up_process()
+    folder = RunFolder(HydraConfig.get().runtime.output_dir)
+    folder.refusal.unlink(missing_ok=True)
     try:
-        return _run(cfg)
-    except (UserError, FloatingPointError) as error:
+        return _run(cfg, folder)
+    except Exception as error:
+        expected = isinstance(error, UserError | FloatingPointError)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            raise
-        sys.exit(f"error: {error}")
+            if folder.read_summary().get("status") != "failed":
+                folder.refuse(f"{type(error).__name__}: {error}")
+            if not expected:
+                logging.getLogger(__name__).exception("the job failed")
+            return None
+        if expected:
+            sys.exit(f"error: {error}")
+        raise
 
 
-def _run(cfg: DictConfig) -> float | None:
+def _run(cfg: DictConfig, folder: RunFolder) -> float | None:
     hydra = HydraConfig.get()
-    folder = RunFolder(hydra.runtime.output_dir)
+    swept = hydra.mode == RunMode.MULTIRUN
     place = cfg.resume
     if place is not None:
         cfg = resume.resumed_config(place, hydra.overrides.task)
@@ -61,10 +70,10 @@ def _run(cfg: DictConfig) -> float | None:
             f"the run's folder is {config['run_dir']}, not {folder.path}: a run is resumed in its own folder, without "
             "-m; the folder of a new run is chosen by hydra.run.dir"
         )
-    with folder.locked() if _is_first_process() else nullcontext():
+    with folder.locked(wait=swept) if _is_first_process() else nullcontext():
         if place is not None:
             return _train(config, folder, *resume.matching_checkpoint(place, config))
-        if (hydra.mode == RunMode.MULTIRUN or not _is_first_process()) and resume.holds(folder, config):
+        if (swept or not _is_first_process()) and resume.holds(folder, config):
             return _go_on(config, folder)
         if folder.last.exists() and _is_first_process():
             raise UserError(
@@ -76,7 +85,7 @@ def _run(cfg: DictConfig) -> float | None:
 def _go_on(config: Config, folder: RunFolder) -> float | None:
     """A job of a sweep that was stopped: it is finished, or goes on, or had not got as far as a checkpoint."""
     summary = folder.read_summary()
-    if summary.get("status") in ENDED and _is_first_process():
+    if summary.get("status") in ENDED:
         return summary["objective"]
     return _train(config, folder, *(resume.matching_checkpoint(folder.path, config) if folder.last.exists() else ()))
 
@@ -94,12 +103,15 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     planned = _planned_batches(trainer, len(data.train_dataloader()))
     if start and step >= planned:
         print(f"{folder.path} is finished, {step} batches. To train longer, add trainer.max_steps={2 * step}")
-        return folder.read_summary().get("objective")
+        return _finished(folder, start, config["objective"])
     try:
         _fit(trainer, model, data, start)
+        objective = record.figure(config["objective"])
+        if objective is not None and not math.isfinite(objective):
+            raise FloatingPointError(f"objective={config['objective']}: it is not finite, {objective}")
         if trainer.is_global_zero:
             checkpoint.export(model, folder, step=trainer.global_step)
-            summary.write(_status(trainer, stop), objective=record.figures.get(config["objective"]))
+            summary.write(_status(trainer, stop), objective=objective)
             if HydraConfig.get().mode == RunMode.RUN:  # a sweep has one line a job
                 print(summary.closing_words(interrupted=bool(stop.received)))
             if stop.received:
@@ -109,7 +121,18 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
         raise
     finally:
         _leave_process_group(trainer)
-    return record.figure(config["objective"])
+    return objective
+
+
+def _finished(folder: RunFolder, last: Path, objective: str | None) -> float | None:
+    """The objective of a run with nothing left to do, which may have died before it could say so."""
+    summary = folder.read_summary()
+    if summary.get("status") not in ENDED:
+        saved = checkpoint.read(last)
+        figures = saved["figures"]
+        account = {"status": "finished", "step": saved["global_step"], "final": figures}
+        folder.write_summary(summary | account | {"objective": figures.get(objective)})
+    return folder.read_summary().get("objective")
 
 
 def _status(trainer: Trainer, stop: GracefulStop) -> str:
@@ -146,6 +169,8 @@ def _trainer(config: Config, callbacks: list[Callback], resumed_at: int | None) 
     devices, nodes = config["trainer"].get("devices", 1), config["trainer"].get("num_nodes", 1)
     alone = nodes == 1 and (devices == 1 or (isinstance(devices, list) and len(devices) == 1))
     callbacks += _built(config, "callbacks")
+    if _has_company():  # several bars would overwrite each other
+        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
     try:
         return build(
             config,
@@ -186,6 +211,12 @@ def _planned_batches(trainer: Trainer, batches_per_epoch: int) -> float:
     return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
 
 
+def _has_company() -> bool:
+    """Whether this is a job of a sweep that has others at the same time."""
+    hydra = HydraConfig.get()
+    return hydra.mode == RunMode.MULTIRUN and not hydra.launcher._target_.endswith("BasicLauncher")
+
+
 def _is_first_process() -> bool:
     return rank_zero_only.rank == 0  # type: ignore[attr-defined]
 
@@ -207,9 +238,9 @@ def _leave_process_group(trainer: Trainer) -> None:
     """Lets the next job of a sweep form a group of its own."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
-        if getattr(trainer.strategy.launcher, "procs", None):  # we started the others: the names are ours
-            for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
-                os.environ.pop(name, None)
+    launcher: Any = trainer.strategy.launcher
+    if getattr(launcher, "procs", None):  # we started the others
+        launcher.leave()
 
 
 def _set_up_process() -> None:

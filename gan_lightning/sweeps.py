@@ -6,61 +6,55 @@ import contextlib
 import json
 import math
 import os
+import signal
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.utils import JobReturn, JobStatus
+from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from gan_lightning.config import register_resolvers
-from gan_lightning.errors import UserError
 from gan_lightning.files import RunFolder, write_json
 
 PLAN = "sweep.json"
-"""In a sweep's folder: how many jobs it has, and when it was started."""
+"""In a sweep's folder: how many jobs it has at most, and when it was started."""
 
 
 class Sweep(Callback):
-    """What Hydra calls at the beginning and the end of a sweep and of each of its jobs, wherever a job runs."""
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__ |= state
-        register_resolvers()  # a launcher's process has not run train.py
+    """What Hydra calls at the beginning of a sweep, in its own process, and of each of its jobs, wherever that runs."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         folder = Path(config.hydra.sweep.dir).absolute()
         folder.mkdir(parents=True, exist_ok=True)
-        write_json({"jobs": planned_jobs(config), "since": time.time()}, folder / PLAN)
+        watch = _Watch(folder)
+        _running.append(watch)
+        jobs = planned_jobs(config)
+        write_json({"jobs": jobs, "since": time.time()}, folder / PLAN)
         with open_dict(config):
             # A time in the name would be another one in a process that a launcher starts.
-            config.hydra.overrides.hydra.append(f"hydra.sweep.dir='{folder}'")
-            constant = [o.key_or_group for o in _parsed(config.hydra.overrides.task) if not o.is_sweep_override()]
+            config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
+            constant = [key for key, override in _typed(config).items() if not override.is_sweep_override()]
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys={constant}")
-        _running.append(folder)
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # between two jobs
+        watch.start()
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
-        if "sweep" in config.hydra and OmegaConf.select(config, "hydra.launcher.n_jobs"):
-            share_the_machine(Path(config.hydra.sweep.dir), config.hydra.launcher.n_jobs)
-
-    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        sweep = Path(config.hydra.sweep.dir)
-        if not (sweep / PLAN).exists() or config.hydra.mode.name != "MULTIRUN":
-            return
-        folder = RunFolder(config.hydra.runtime.output_dir)
-        if job_return.status == JobStatus.FAILED and not folder.summary.exists():  # refused before it could start
-            error = job_return._return_value
-            folder.write_summary({"status": "failed", "reason": f"{type(error).__name__}: {error}"})
-        print(_line(sweep, folder), flush=True)
-
-
-_running: list[Path] = []
-"""The folder of the sweep that this process has started."""
+        plan = Path(config.hydra.sweep.dir, PLAN)
+        if config.hydra.mode.name == "MULTIRUN" and "joblib" in config.hydra.launcher._target_ and plan.exists():
+            jobs = json.loads(plan.read_text())["jobs"]
+            at_once = config.hydra.launcher.n_jobs
+            share_the_machine(
+                plan.parent, jobs if at_once < 0 else min(at_once, jobs), config.trainer.get("devices", 1)
+            )
 
 
 @contextlib.contextmanager
@@ -70,71 +64,126 @@ def answered() -> Iterator[None]:
         yield
     finally:
         while _running:
-            from gan_lightning.results.__main__ import answer
+            watch = _running.pop()
+            watch.stop()
+            if not _answer(watch.folder) and sys.exc_info()[0] is None:
+                sys.exit(1)
 
-            folder = _running.pop()
-            try:
-                well = answer(folder)
-            except UserError as error:  # it ended before its first job
-                print(f"error: {error}", file=sys.stderr)
-                well = False
-            if not well:
-                print(f"again, for what has not ended: the same command with hydra.sweep.dir={os.path.relpath(folder)}")
-                if sys.exc_info()[0] is None:
-                    sys.exit(1)
+
+def _answer(folder: Path) -> bool:
+    """Whether all of a sweep's jobs have ended well."""
+    from gan_lightning.results.__main__ import answer
+
+    begun = any(folder.glob("*/"))
+    try:
+        well = begun and answer(folder)
+    except Exception as error:  # the sweep's own end is more telling
+        print(f"error: no results: {error}", file=sys.stderr)
+        well = False
+    if begun and not well:
+        print(f"again, for what has not ended: the same command with hydra.sweep.dir={os.path.relpath(folder)}")
+    return well
+
+
+class _Watch(threading.Thread):
+    """Prints a line when a job has ended, wherever it ran."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(daemon=True)
+        self.folder = folder
+        self._over = threading.Event()
+        self._told: set[Path] = set()
+
+    def run(self) -> None:
+        while not self._over.wait(0.5):
+            self._look()
+
+    def stop(self) -> None:
+        """Tells of the last ones."""
+        self._over.set()
+        if self.ident:
+            self.join()
+        self._look()
+
+    def _look(self) -> None:
+        if not (self.folder / PLAN).exists():
+            return
+        plan = json.loads((self.folder / PLAN).read_text())
+        for place in sorted(path for path in self.folder.glob("*/") if path not in self._told):
+            run = RunFolder(place)
+            account = run.account()
+            fresh = (
+                max((p.stat().st_mtime for p in (run.summary, run.refusal) if p.exists()), default=0) >= plan["since"]
+            )
+            if fresh and account.get("status") not in (None, "running"):
+                self._told.add(place)
+                left = (time.time() - plan["since"]) / len(self._told) * max(plan["jobs"] - len(self._told), 0)
+                print(line(account, place.name, len(self._told), plan["jobs"], left), flush=True)
+
+
+_running: list[_Watch] = []
+"""The watch over the sweep that this process has started."""
+
+
+def line(account: dict[str, Any], name: str, done: int, jobs: int, seconds: float) -> str:
+    """What came of a job, how many are done, and how long the rest will take at this pace."""
+    words = [f"[{done}/{jobs}] {name}: {account['status']}"]
+    if account.get("objective") is not None:
+        words.append(f"objective {account['objective']:.4g}")
+    if account.get("reason"):
+        words.append(in_a_line(account["reason"]))
+    return f"{', '.join(words)} ({timedelta(seconds=round(seconds))} left)"
+
+
+def in_a_line(reason: str) -> str:
+    """The first lines of a reason, joined."""
+    return " ".join(part.strip() for part in reason.splitlines()[:3])
 
 
 def planned_jobs(config: DictConfig) -> int:
-    """How many jobs a sweep will have."""
+    """How many jobs a sweep will have, at most."""
     trials = OmegaConf.select(config, "hydra.sweeper.n_trials")
     if trials is not None:
         return int(trials)
+    sweeps = [override for override in _typed(config).values() if override.is_discrete_sweep()]
+    return math.prod(len(list(override.sweep_string_iterator())) for override in sweeps)
+
+
+def quoted(path: str | Path) -> str:
+    """A path as a value that Hydra's command line takes as it is."""
+    return QuotedString(str(path), Quote.single).with_quotes()
+
+
+def _typed(config: DictConfig) -> dict[str, Override]:
+    """What was typed, and a sweep's own parameters before it; of several for one key the last, which counts."""
     params = [f"{key}={value}" for key, value in (OmegaConf.select(config, "hydra.sweeper.params") or {}).items()]
-    last = {override.key_or_group: override for override in _parsed([*params, *config.hydra.overrides.task])}
-    return math.prod(
-        len(list(override.sweep_string_iterator())) for override in last.values() if override.is_discrete_sweep()
-    )
+    task: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
+    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
+    return {override.get_key_element(): override for override in parser.parse_overrides([*params, *task])}
 
 
-def _parsed(overrides: Sequence[str]) -> list[Any]:
-    return OverridesParser.create().parse_overrides(list(overrides))
-
-
-def _line(sweep: Path, folder: RunFolder) -> str:
-    """What came of one job, how many are done, and how long the rest will take at this pace."""
-    plan = json.loads((sweep / PLAN).read_text())
-    summary = folder.read_summary()
-    statuses = [RunFolder(path.parent).read_summary().get("status") for path in sweep.glob("*/summary.json")]
-    done = sum(status != "running" for status in statuses)
-    new = sum(path.stat().st_mtime >= plan["since"] for path in sweep.glob("*/summary.json"))
-    left = (time.time() - plan["since"]) / max(new, 1) * max(plan["jobs"] - done, 0)
-    words = [f"[{done}/{plan['jobs']}]", f"{folder.path.name}:", summary.get("status", "died")]
-    if summary.get("reason"):
-        words.append("; ".join(line.strip() for line in summary["reason"].splitlines()[:3]))
-    if summary.get("objective") is not None:
-        words.append(f"objective {summary['objective']:.4g}")
-    return f"{' '.join(words)} ({timedelta(seconds=round(left))} left)"
-
-
-def share_the_machine(sweep: Path, jobs: int) -> None:
-    """Gives this process its part of what `jobs` processes share: cores, and a GPU of its own where there are several.
+def share_the_machine(sweep: Path, at_once: int, devices: Any) -> None:
+    """Gives this process its part of what `at_once` processes share: cores, and GPUs of its own where there are enough.
 
     A process keeps its place, a locked file in the sweep's folder, as long as it lives.
     """
     import torch
-    from filelock import FileLock, Timeout
 
-    jobs = (os.cpu_count() or 1) if jobs < 0 else jobs
-    torch.set_num_threads(max(1, (os.cpu_count() or 1) // jobs))
-    if _place or torch.cuda.device_count() < 2:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(max(1, cores // at_once))
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    visible = given.split(",") if given else [str(number) for number in range(torch.cuda.device_count())]
+    each = devices if isinstance(devices, int) and devices > 0 else 1
+    if _place or len(visible) < 2 * each:
         return
-    for place in range(jobs):
+    for place in range(at_once):
         lock = FileLock(sweep / f".place_{place}.lock")
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=0)
             _place.append(lock)
-            os.environ["CUDA_VISIBLE_DEVICES"] = str(place % torch.cuda.device_count())
+            first = place * each % (len(visible) // each * each)
+            os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(visible[first : first + each])
             return
 
 
-_place: list[Any] = []
+_place: list[FileLock] = []

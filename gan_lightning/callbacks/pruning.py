@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from pathlib import Path
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from gan_lightning.callbacks.cadence import due
+from gan_lightning.callbacks.cadence import completes, due
 from gan_lightning.files import write_json
 from gan_lightning.metrics.figures import FIGURES
 
@@ -46,15 +47,15 @@ class Pruning(Callback):
         self.values[trainer.global_step] = figure.item()
         if trainer.is_global_zero:
             write_json({"monitor": self.monitor, "values": self.values}, self.folder / self.NAME)
-            self.pruned = trainer.global_step != trainer.max_steps and self._is_behind(trainer.global_step)
+            self.pruned = not completes(trainer) and self._is_behind(trainer.global_step)
         self.pruned = trainer.strategy.broadcast(self.pruned)
         trainer.should_stop |= self.pruned
 
     def _is_behind(self, step: int) -> bool:
         means = [statistics.mean(v for s, v in other.items() if s <= step) for other in self._others(step)]
-        return len(means) >= self.least and min(self.sign * v for v in self.values.values()) > statistics.median(
-            self.sign * mean for mean in means
-        )
+        own = [self.sign * value for value in self.values.values() if math.isfinite(value)]
+        best = min(own, default=math.inf)
+        return len(means) >= self.least and best > statistics.median(self.sign * mean for mean in means)
 
     def _others(self, step: int) -> list[dict[int, float]]:
         """What the runs that got as far as `step` have measured."""

@@ -51,13 +51,16 @@ class Record(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
-        figures = {**trainer.callback_metrics, **(pl_module.report() if pl_module.terms else {})}
-        self.figures = {name: float(value) for name, value in figures.items() if name != "step" and "time/" not in name}
+        self.figures = self._now(trainer, pl_module)
         final = {name: value for name, value in self.figures.items() if not name.startswith(NO_RESULTS)}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 varied = {section: self.config[section] for section in ("seed", "data", "model")}
                 logger.log_hyperparams(varied, final, step=trainer.global_step)
+
+    def _now(self, trainer: Trainer, model: GAN) -> dict[str, float]:
+        figures = {**trainer.callback_metrics, **(model.report() if model.terms else {})}
+        return {name: float(value) for name, value in figures.items() if name != "step" and "time/" not in name}
 
     def figure(self, name: str | None) -> float | None:
         """The last value of one logged figure; None is nobody's name.
@@ -76,6 +79,7 @@ class Record(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
         checkpoint["config"] = self.config
+        checkpoint["figures"] = self._now(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         self._count_time()

@@ -77,7 +77,8 @@ def test_a_sweep_that_was_killed_goes_on(train, train_apart, tmp_path):
     assert (cut / "seed=0" / "summary.json").read_bytes() == before
     for seed in (0, 1, 2):
         one, other = (
-            torch.load(sweep / f"seed={seed}" / "checkpoints" / "last.ckpt", weights_only=True) for sweep in (cut, whole)
+            torch.load(sweep / f"seed={seed}" / "checkpoints" / "last.ckpt", weights_only=True)
+            for sweep in (cut, whole)
         )
         assert all(torch.equal(one["state_dict"][name], value) for name, value in other["state_dict"].items())
     assert training_differences is not None
@@ -91,7 +92,9 @@ def test_another_configuration_in_its_place_is_refused(train, tmp_path):
     assert "holds a run already" in outcome.output
 
 
-@pytest.mark.parametrize("launcher", [("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), ("hydra/launcher=submitit_local",)])
+@pytest.mark.parametrize(
+    "launcher", [("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), ("hydra/launcher=submitit_local",)]
+)
 def test_launchers(train_apart, tmp_path, launcher):
     sweep = tmp_path / "sweep"
     outcome = train_apart("unused", "-m", *SHORT, "seed=0,1", place(sweep), *launcher)

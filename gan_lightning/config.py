@@ -32,6 +32,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
     OmegaConf.register_new_resolver("if_new", _if_new, replace=True)
     OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
+    OmegaConf.register_new_resolver("direction", _direction, replace=True)
 
 
 def _unless_steps(max_steps: int, epochs: int) -> int:
@@ -73,6 +74,13 @@ def _run_dir(resume: str | None, name: str) -> str:
     # Processes that a cluster starts by themselves agree on the job's number, but not on the time.
     job = [os.environ[v] for v in ("SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RUN_ID") if v in os.environ]
     return f"logs/{name}/{'_'.join(job) if job not in ([], ['none']) else time.strftime('%Y-%m-%d_%H-%M-%S')}"
+
+
+def _direction(objective: str) -> str:
+    """Whether the objective is better small or large, in Optuna's words."""
+    from gan_lightning.metrics.figures import FIGURES
+
+    return "maximize" if FIGURES.get(objective.removeprefix("metric/")) == "max" else "minimize"
 
 
 def _job_folder(typed: str, number: int | str) -> str:

@@ -51,10 +51,9 @@ class Sweep(Callback):
         plan = Path(config.hydra.sweep.dir, PLAN)
         if config.hydra.mode.name == "MULTIRUN" and "joblib" in config.hydra.launcher._target_ and plan.exists():
             jobs = json.loads(plan.read_text())["jobs"]
-            at_once = config.hydra.launcher.n_jobs
-            share_the_machine(
-                plan.parent, jobs if at_once < 0 else min(at_once, jobs), config.trainer.get("devices", 1)
-            )
+            asked = config.hydra.launcher.n_jobs
+            at_once = jobs if asked < 0 else min(asked, jobs)
+            share_the_machine(plan.parent, at_once, config.trainer.get("devices", 1))
 
 
 @contextlib.contextmanager
@@ -112,10 +111,8 @@ class _Watch(threading.Thread):
         for place in sorted(path for path in self.folder.glob("*/") if path not in self._told):
             run = RunFolder(place)
             account = run.account()
-            fresh = (
-                max((p.stat().st_mtime for p in (run.summary, run.refusal) if p.exists()), default=0) >= plan["since"]
-            )
-            if fresh and account.get("status") not in (None, "running"):
+            written = max((path.stat().st_mtime for path in (run.summary, run.refusal) if path.exists()), default=0)
+            if written >= plan["since"] and account.get("status") not in (None, "running"):
                 self._told.add(place)
                 left = (time.time() - plan["since"]) / len(self._told) * max(plan["jobs"] - len(self._told), 0)
                 print(line(account, place.name, len(self._told), plan["jobs"], left), flush=True)
@@ -131,13 +128,10 @@ def line(account: dict[str, Any], name: str, done: int, jobs: int, seconds: floa
     if account.get("objective") is not None:
         words.append(f"objective {account['objective']:.4g}")
     if account.get("reason"):
+        from gan_lightning.results.table import in_a_line
+
         words.append(in_a_line(account["reason"]))
     return f"{', '.join(words)} ({timedelta(seconds=round(seconds))} left)"
-
-
-def in_a_line(reason: str) -> str:
-    """The first lines of a reason, joined."""
-    return " ".join(part.strip() for part in reason.splitlines()[:3])
 
 
 def planned_jobs(config: DictConfig) -> int:

@@ -57,7 +57,7 @@ class Outcome:
 
 def environment() -> dict[str, str]:
     """For processes of their own: the tests' helpers may be named in a configuration."""
-    return os.environ | {"PYTHONPATH": str(TESTS), "GAN_LIGHTNING_TRUST": "helpers", "OMP_NUM_THREADS": "1"}
+    return os.environ | {"PYTHONPATH": f"{TESTS}:{PROJECT}", "GAN_LIGHTNING_TRUST": "helpers", "OMP_NUM_THREADS": "1"}
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -13,8 +13,18 @@ from torch import nn
 class KillAt(Callback):
     """Sends one process a signal after `step` batches: before the next, or at the end of the epoch."""
 
-    def __init__(self, step: int, number: int = signal.SIGKILL, rank: int = 0, at_epoch_end: bool = False) -> None:
+    def __init__(
+        self,
+        step: int,
+        number: int = signal.SIGKILL,
+        rank: int = 0,
+        at_epoch_end: bool = False,
+        seed: int | None = None,
+        once: str | None = None,
+    ) -> None:
         self.step, self.number, self.rank, self.at_epoch_end = step, number, rank, at_epoch_end
+        self.seed = seed
+        self.once = once and Path(once)
 
     def on_train_batch_start(self, trainer, *_) -> None:
         if not self.at_epoch_end:
@@ -25,7 +35,11 @@ class KillAt(Callback):
             self._kill(trainer)
 
     def _kill(self, trainer) -> None:
-        if trainer.global_step == self.step and trainer.global_rank == self.rank:
+        asked = self.seed in (None, trainer.lightning_module.seed)
+        done = self.once is not None and self.once.exists()
+        if asked and not done and trainer.global_step == self.step and trainer.global_rank == self.rank:
+            if self.once is not None:
+                self.once.touch()
             os.kill(os.getpid(), self.number)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -38,7 +39,12 @@ def answer(folder: Path, asked: str | None = None) -> bool:
     table.write_csv(runs, keys, objective, folder / "results.csv")
     page.write(f"Results of {folder}", groups, objective, folder / "results.html")
     print(f"{os.path.relpath(folder)}/results.html, results.csv; tensorboard --logdir {os.path.relpath(folder)}")
-    return all(run.status in ENDED for run in runs)
+    plan = folder / "sweep.json"
+    planned = json.loads(plan.read_text())["jobs"] if plan.exists() else 0
+    if not (missing := max(planned - len(runs), 0)):
+        return all(run.status in ENDED for run in runs)
+    print(f"{missing} of {planned} jobs were not begun")
+    return False
 
 
 if __name__ == "__main__":

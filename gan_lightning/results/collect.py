@@ -73,7 +73,10 @@ def find(folder: str | Path) -> list[Run]:
         UserError: there are none.
     """
     root = Path(folder)
-    places = sorted({path.parent for path in root.rglob("summary.json")}, key=lambda path: _natural(str(path)))
+    places = sorted(
+        {path.parent for name in ("summary", "refused") for path in root.rglob(f"{name}.json")},
+        key=lambda path: _natural(str(path)),
+    )
     if not places:
         raise UserError(f"{root}: no run folders (with a summary.json) are in it")
     return [_read(place, root) for place in places]
@@ -81,18 +84,19 @@ def find(folder: str | Path) -> list[Run]:
 
 def _read(place: Path, root: Path) -> Run:
     folder = RunFolder(place)
-    config = yaml.safe_load(folder.config.read_text()) if folder.config.exists() else {}
+    composed = place / ".hydra" / "config.yaml"  # of a job that could not start
+    configs = [yaml.safe_load(path.read_text()) for path in (folder.config, composed) if path.exists()]
     typed = place / ".hydra" / "overrides.yaml"
     lines = yaml.safe_load(typed.read_text()) if typed.exists() else []
     pairs = (line.lstrip("+~").partition("=") for line in lines)
     name = str(place.relative_to(root)) if place != root else place.name
-    return Run(name, folder, config, folder.read_summary(), {key: value for key, _, value in pairs})
+    return Run(name, folder, configs[0] if configs else {}, folder.account(), {key: value for key, _, value in pairs})
 
 
 def varied(runs: Sequence[Run]) -> list[str]:
     """The keys of the command line in which the runs differ, in the order they were typed in; the seed is none."""
     keys = dict.fromkeys(key for run in runs for key in run.overrides)
-    return [key for key in keys if key != "seed" and len({as_text(run.value(key)) for run in runs}) > 1]
+    return [key for key in keys if key != "seed" and len({identity(run.value(key)) for run in runs}) > 1]
 
 
 def objective_of(runs: Iterable[Run], asked: str | None = None) -> str | None:
@@ -111,6 +115,11 @@ def objective_of(runs: Iterable[Run], asked: str | None = None) -> str | None:
 
 def is_better_high(objective: str) -> bool:
     return FIGURES.get(objective.removeprefix("metric/")) == "max"
+
+
+def identity(value: Any) -> str:
+    """A value as text by which it can be told from any other."""
+    return json.dumps(value)
 
 
 def as_text(value: Any) -> str:
@@ -135,7 +144,7 @@ def _events(folder: Path) -> dict[str, Series]:
         events = EventAccumulator(str(place), size_guidance={"scalars": 0}).Reload()
         for tag in events.Tags()["scalars"]:
             found.setdefault(tag, []).extend((event.step, event.value) for event in events.Scalars(tag))
-    return found
+    return {name: _once(series) for name, series in found.items()}
 
 
 def _tables(folder: Path) -> dict[str, Series]:
@@ -146,4 +155,9 @@ def _tables(folder: Path) -> dict[str, Series]:
                 for name, value in row.items():
                     if value and name != "step":
                         found.setdefault(name, []).append((int(float(row["step"])), float(value)))
-    return found
+    return {name: _once(series) for name, series in found.items()}
+
+
+def _once(series: Series) -> Series:
+    """Of several values for a batch, which a run that was killed and went on has logged again, the last."""
+    return sorted(dict(series).items())

@@ -43,7 +43,7 @@ def write(title: str, groups: Sequence[Group], objective: str | None, path: Path
     ]
     head = f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
     with atomic(path) as partial:
-        partial.write_text(f"{head}<style>{STYLE}</style><body>{''.join(parts)}</body></html>\n")
+        partial.write_text(f"{head}<style>{STYLE}</style><body>{''.join(parts)}</body></html>\n", encoding="utf-8")
 
 
 def _section(title: str, content: Iterable[str]) -> Iterable[str]:
@@ -150,7 +150,12 @@ def _curves(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
                     points = np.array(sorted(run.curves.get(name, []))).reshape(-1, 2)
                     colour = f"C{index}" if index < 10 else "lightgrey"
                     axes.plot(
-                        points[:, 0], points[:, 1], color=colour, label=label if index < 10 else None, alpha=0.8, lw=1
+                        points[:, 0],
+                        points[:, 1],
+                        color=colour,
+                        label=label and label.replace("$", r"\$") if index < 10 else None,
+                        alpha=0.8,
+                        lw=1,
                     )
                     label = None
             axes.set(xlabel="batch", title=name)

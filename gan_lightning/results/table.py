@@ -13,7 +13,7 @@ from pathlib import Path
 from scipy import stats
 
 from gan_lightning.files import ENDED, atomic
-from gan_lightning.results.collect import Run, as_text, is_better_high
+from gan_lightning.results.collect import Run, as_text, identity, is_better_high
 
 LEVEL = 0.95
 """Of the confidence intervals."""
@@ -56,7 +56,7 @@ def grouped(runs: Sequence[Run], keys: Sequence[str], objective: str | None) -> 
     """The groups, best first; those without a result last."""
     members: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        members.setdefault(tuple(as_text(run.value(key)) for key in keys), []).append(run)
+        members.setdefault(tuple(identity(run.value(key)) for key in keys), []).append(run)
     groups = [
         Group(
             dict(zip(keys, values, strict=True)),
@@ -96,7 +96,7 @@ def _count(runs: Sequence[Run]) -> str:
 
 def _reason(run: Run) -> str:
     reason = run.summary.get("reason")
-    return f": {'; '.join(line.strip() for line in reason.splitlines()[:3])}" if reason else ""
+    return f", {in_a_line(reason)}" if reason else ""
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -118,6 +118,11 @@ def write_csv(runs: Iterable[Run], keys: Sequence[str], objective: str | None, p
             values = [as_text(run.value(key)) for key in keys]
             found = [run.figure(name) for name in figures]
             writer.writerow([run.name, *values, run.seed, run.status, result_of(run, objective), *account, *found])
+
+
+def in_a_line(reason: str) -> str:
+    """The first lines of a reason, joined."""
+    return " ".join(part.strip() for part in reason.splitlines()[:3])
 
 
 def duration(run: Run) -> str:

@@ -74,7 +74,8 @@ def test_a_job_of_a_sweep_that_fails_leaves_the_next_to_all_its_processes(train_
     jobs = ("+network.discriminator.call=7,1000", f"hydra.sweep.dir={tmp_path}/sweep")
     outcome = train_apart("unused", "-m", *options, *jobs, dump, "trainer.devices=2")
     assert outcome.code == 1
-    statuses = [json.loads((tmp_path / "sweep" / str(job) / "summary.json").read_text())["status"] for job in (0, 1)]
+    failed, finished = (tmp_path / "sweep" / f"call={call}" for call in (7, 1000))
+    statuses = [json.loads((job / "summary.json").read_text())["status"] for job in (failed, finished)]
     assert statuses == ["failed", "finished"]
-    first, second = (torch.load(tmp_path / "sweep" / "1" / f"state.{rank}", weights_only=True) for rank in (0, 1))
+    first, second = (torch.load(finished / f"state.{rank}", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)

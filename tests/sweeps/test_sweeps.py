@@ -5,9 +5,8 @@ import json
 import signal
 
 import pytest
-import torch
 
-from tests.conftest import TINY, WITHOUT_MLP, training_differences
+from tests.conftest import TINY, WITHOUT_MLP, Outcome, training_differences
 
 SHORT = (*TINY, "trainer.max_steps=4", "objective=loss/generator")
 GRID = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999],[0.0,0.9]", "seed=0,1")
@@ -40,7 +39,8 @@ def test_a_grid(train, tmp_path):
         assert float(row["objective"]) == final["loss/generator"] == float(row["loss/generator"])
     page = (sweep / "results.html").read_text()
     assert page.count("data:image/png;base64,") == 2  # landscape and curves: these runs draw no samples
-    assert "http" not in page
+    assert 'src="data:' in page
+    assert 'src="http' not in page
 
 
 def test_jobs_that_fail_leave_the_others(train, tmp_path):
@@ -53,13 +53,14 @@ def test_jobs_that_fail_leave_the_others(train, tmp_path):
     statuses = {row["run"]: row["status"] for row in rows(sweep)}
     assert statuses == {
         **{f"call={call}": "finished" for call in (1000, 1001, 1002)},
-        **{f"call={call}": "failed" for call in (0.5, 7)},
+        "call=0.5": "refused",
+        "call=7": "failed",
     }
     reasons = {row["run"]: row["reason"] for row in rows(sweep) if row["reason"]}
     assert "expected int" in reasons["call=0.5"]
     assert "not finite" in reasons["call=7"]
-    assert "call=7: failed: FloatingPointError" in outcome.output
-    assert f"the same command with hydra.sweep.dir={sweep}" in outcome.output or "hydra.sweep.dir=" in outcome.output
+    assert "call=7: failed, FloatingPointError" in outcome.output
+    assert "again, for what has not ended: the same command with hydra.sweep.dir=" in outcome.output
 
 
 def test_a_sweep_that_was_killed_goes_on(train, train_apart, tmp_path):
@@ -67,7 +68,7 @@ def test_a_sweep_that_was_killed_goes_on(train, train_apart, tmp_path):
     whole = tmp_path / "whole"
     assert train("unused", "-m", *jobs, place(whole)).code == 0
     cut = tmp_path / "cut"
-    kill = "+callbacks.kill={_target_: helpers.KillAt, step: 6, seed: 1}"
+    kill = "+callbacks.kill={_target_: helpers.KillAt, step: 6, seed: 1, once: '${run_dir}/killed'}"
     died = train_apart("unused", "-m", *jobs, place(cut), kill)
     assert died.code == -signal.SIGKILL
     before = (cut / "seed=0" / "summary.json").read_bytes()
@@ -76,12 +77,8 @@ def test_a_sweep_that_was_killed_goes_on(train, train_apart, tmp_path):
     assert outcome.code == 0, outcome.output
     assert (cut / "seed=0" / "summary.json").read_bytes() == before
     for seed in (0, 1, 2):
-        one, other = (
-            torch.load(sweep / f"seed={seed}" / "checkpoints" / "last.ckpt", weights_only=True)
-            for sweep in (cut, whole)
-        )
-        assert all(torch.equal(one["state_dict"][name], value) for name, value in other["state_dict"].items())
-    assert training_differences is not None
+        one, other = (Outcome(0, "", sweep / f"seed={seed}") for sweep in (cut, whole))
+        assert training_differences(one, other) == []
 
 
 def test_another_configuration_in_its_place_is_refused(train, tmp_path):
@@ -100,7 +97,7 @@ def test_launchers(train_apart, tmp_path, launcher):
     outcome = train_apart("unused", "-m", *SHORT, "seed=0,1", place(sweep), *launcher)
     assert outcome.code == 0, outcome.output
     assert [row["status"] for row in rows(sweep)] == ["finished"] * 2
-    assert "[2/2]" in outcome.output or "submitit" in launcher[0]
+    assert "[2/2]" in outcome.output
 
 
 def test_optuna_prunes_and_goes_on(train_apart, tmp_path):

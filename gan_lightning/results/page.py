@@ -145,7 +145,7 @@ def _curves(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
     def drawing(name: str) -> Draw:
         def draw(axes: Axes) -> None:
             for index, group in enumerate(groups):
-                label: str | None = ", ".join(group.values.values()) or "all"
+                label: str | None = ", ".join(group.values.values()).replace("$", r"\$") or "all"
                 for run in group.runs:
                     points = np.array(sorted(run.curves.get(name, []))).reshape(-1, 2)
                     colour = f"C{index}" if index < 10 else "lightgrey"
@@ -153,7 +153,7 @@ def _curves(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
                         points[:, 0],
                         points[:, 1],
                         color=colour,
-                        label=label and label.replace("$", r"\$") if index < 10 else None,
+                        label=label if index < 10 else None,
                         alpha=0.8,
                         lw=1,
                     )

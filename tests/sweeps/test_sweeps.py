@@ -28,7 +28,7 @@ def test_a_grid(train, tmp_path):
     names = {path.parent.name for path in sweep.glob("*/summary.json")}
     assert len(names) == 8
     assert "betas=[0.5,0.999],lr=0.0001,seed=1" in names
-    assert "[1/8] betas=[0.5,0.999],lr=0.0001,seed=0: finished objective" in outcome.output
+    assert "betas=[0.5,0.999],lr=0.0001,seed=0: finished, objective" in outcome.output
     assert "[8/8]" in outcome.output
     found = rows(sweep)
     assert {(row["model.optimizer.lr"], row["seed"], row["status"]) for row in found} == {

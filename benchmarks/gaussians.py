@@ -18,6 +18,10 @@ UNCONDITIONAL = (
     *("gan", "minimax", "simultaneous", "lsgan", "wgan", "wgan_gp", "dragan", "gan_r1", "hinge", "sngan"),
     *("relativistic", "r3gan", "infogan", "began"),
 )
+NEEDS = {
+    "began": ("network=autoencoder",),
+    "infogan": ("network.generator.latent_dim=14",),  # 2 beside its code of 12
+}
 
 
 def folder_of(variant: str, layout: str, seed: int, options: argparse.Namespace) -> Path:
@@ -28,8 +32,7 @@ def last(variant: str, layout: str, seed: int, options: argparse.Namespace) -> F
     """What the last evaluation of one run found; it is trained where it is not there yet."""
     folder = folder_of(variant, layout, seed, options)
     run = (f"experiment=gaussians_{layout}", f"model={variant}", f"seed={seed}", f"trainer.max_steps={options.steps}")
-    networks = ("network=autoencoder",) if variant == "began" else ()
-    train(folder, (*run, *networks), options.jobs)
+    train(folder, (*run, *NEEDS.get(variant, ())), options.jobs)
     return measured(folder, "modes")[-1]
 
 

@@ -37,6 +37,8 @@ ALLOWED = {
     "certificate": LOW | {"config", "metrics"},
     "evaluate": LOW | {"certificate", "checkpoint", "config", "data", "generate", "metrics", "models"},
     "timelapse": LOW,
+    "results": LOW | {"metrics"},
+    "sweeps": LOW | {"results"},
 }
 FOREIGN = {
     "losses": {"lightning", "hydra", "omegaconf"},

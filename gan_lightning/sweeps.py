@@ -41,7 +41,7 @@ class Sweep(Callback):
         with open_dict(config):
             # A time in the name would be another one in a process that a launcher starts.
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
-            constant = [key for key, override in _typed(config).items() if not override.is_sweep_override()]
+            constant = [o.key_or_group for o in _typed(config).values() if not o.is_sweep_override()]
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys={constant}")
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # between two jobs
@@ -153,7 +153,7 @@ def _typed(config: DictConfig) -> dict[str, Override]:
     params = [f"{key}={value}" for key, value in (OmegaConf.select(config, "hydra.sweeper.params") or {}).items()]
     task: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
     parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-    return {override.get_key_element(): override for override in parser.parse_overrides([*params, *task])}
+    return {override.key_or_group: override for override in parser.parse_overrides([*params, *task])}
 
 
 def share_the_machine(sweep: Path, at_once: int, devices: Any) -> None:

@@ -106,11 +106,12 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
         return _finished(folder, start, config["objective"])
     try:
         _fit(trainer, model, data, start)
+        if trainer.is_global_zero:
+            checkpoint.export(model, folder, step=trainer.global_step)
         objective = record.figure(config["objective"])
         if objective is not None and not math.isfinite(objective):
             raise FloatingPointError(f"objective={config['objective']}: it is not finite, {objective}")
         if trainer.is_global_zero:
-            checkpoint.export(model, folder, step=trainer.global_step)
             summary.write(_status(trainer, stop), objective=objective)
             if HydraConfig.get().mode == RunMode.RUN:  # a sweep has one line a job
                 print(summary.closing_words(interrupted=bool(stop.received)))

@@ -29,7 +29,7 @@ ALLOWED = {
     "callbacks": LOW | {"models", "data", "metrics"},
     "targets": set(),
     "rules": {"targets", "metrics"},
-    "config": {"errors", "rules", "targets", "data"},
+    "config": {"errors", "rules", "targets", "data", "metrics"},
     "checkpoint": LOW | {"models", "config"},
     "resume": LOW | {"checkpoint", "config", "targets"},
     "summary": LOW | {"callbacks", "config"},

@@ -108,9 +108,7 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
         _fit(trainer, model, data, start)
         if trainer.is_global_zero:
             checkpoint.export(model, folder, step=trainer.global_step)
-        objective = record.figure(config["objective"])
-        if objective is not None and not math.isfinite(objective):
-            raise FloatingPointError(f"objective={config['objective']}: it is not finite, {objective}")
+        objective = _objective(record, config["objective"], interrupted=bool(stop.received))
         if trainer.is_global_zero:
             summary.write(_status(trainer, stop), objective=objective)
             if HydraConfig.get().mode == RunMode.RUN:  # a sweep has one line a job
@@ -123,6 +121,16 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     finally:
         _leave_process_group(trainer)
     return objective
+
+
+def _objective(record: Record, name: str | None, interrupted: bool) -> float | None:
+    """What a sweep goes by; a run that was interrupted may not have come to measure it."""
+    if interrupted:
+        return record.figures.get(name or "")
+    value = record.figure(name)
+    if value is not None and not math.isfinite(value):
+        raise FloatingPointError(f"objective={name}: it is not finite, {value}")
+    return value
 
 
 def _finished(folder: RunFolder, last: Path, objective: str | None) -> float | None:

@@ -20,7 +20,7 @@ VARIANTS = (
 WIDTHS = {
     "mlp": ("network.generator.hidden=[8,8]", "network.discriminator.hidden=[8]"),
     "dcgan": ("network.generator.width=2", "network.discriminator.width=2"),
-    "resnet": ("network.generator.width=2", "network.discriminator.width=2"),
+    "resnet": ("network.generator.width=4", "network.discriminator.width=4"),
     "r3gan": tuple(
         f"network.{player}.{name}=2" for player in ("generator", "discriminator") for name in ("width", "group_width")
     ),

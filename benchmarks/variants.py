@@ -32,7 +32,7 @@ ROWS = {
 }
 STACKED = ("dcgan", "wgan_gp", "r3gan")
 """What is compared on stacked MNIST."""
-MATRIX = {"mnist": ("fid", "class_coverage", "coverage"), "stacked_mnist": ("modes", "class_kl", "fid")}
+SHOWN = {"mnist": ("fid", "class_coverage", "coverage"), "stacked_mnist": ("modes", "class_kl", "fid")}
 """The figures shown of each data set."""
 
 
@@ -52,7 +52,7 @@ def evaluations(title: str, seed: int, options: argparse.Namespace) -> list[Figu
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", choices=MATRIX, default="mnist")
+    parser.add_argument("--data", choices=SHOWN, default="mnist")
     parser.add_argument("--root", default="data", help="holds MNIST/raw/")
     parser.add_argument("--images", type=int, default=120_000, help="that each run is trained on")
     parser.add_argument("--evaluations", type=int, default=4, help="of each run, at equal distances")
@@ -65,7 +65,7 @@ def main() -> None:
     titles = options.rows or (list(ROWS) if options.data == "mnist" else STACKED)
     plan = [(title, seed) for seed in range(options.seeds) for title in titles]
     runs = at_a_time(options.jobs, lambda job: evaluations(*job, options), plan)
-    shown = MATRIX[options.data]
+    shown = SHOWN[options.data]
     better = max if shown[0] == "modes" else min
     lines = []
     for title in titles:

@@ -20,8 +20,7 @@ VARIANTS = (
 WIDTHS = {
     "mlp": ("network.generator.hidden=[8,8]", "network.discriminator.hidden=[8]"),
     "dcgan": ("network.generator.width=2", "network.discriminator.width=2"),
-    # Of fewer channels all may be off for what G first draws: D ends in a ReLU.
-    "resnet": ("network.generator.width=4", "network.discriminator.width=4"),
+    "resnet": ("network.generator.width=2", "network.discriminator.width=2"),
     "r3gan": tuple(
         f"network.{player}.{name}=2" for player in ("generator", "discriminator") for name in ("width", "group_width")
     ),

@@ -49,11 +49,10 @@ class Sweep(Callback):
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         plan = Path(config.hydra.sweep.dir, PLAN)
-        if config.hydra.mode.name == "MULTIRUN" and "joblib" in config.hydra.launcher._target_ and plan.exists():
-            jobs = json.loads(plan.read_text())["jobs"]
-            asked = config.hydra.launcher.n_jobs
-            at_once = jobs if asked < 0 else min(asked, jobs)
-            share_the_machine(plan.parent, at_once, config.trainer.get("devices", 1))
+        if config.hydra.mode.name == "MULTIRUN" and plan.exists():
+            at_once = jobs_at_once(config.hydra.launcher, json.loads(plan.read_text())["jobs"])
+            if at_once > 1:
+                share_the_machine(plan.parent, at_once, config.trainer.get("devices", 1))
 
 
 @contextlib.contextmanager
@@ -141,6 +140,14 @@ def planned_jobs(config: DictConfig) -> int:
         return int(trials)
     sweeps = [override for override in _typed(config).values() if override.is_discrete_sweep()]
     return math.prod(len(list(override.sweep_string_iterator())) for override in sweeps)
+
+
+def jobs_at_once(launcher: DictConfig, jobs: int) -> int:
+    """How many of a sweep's jobs a launcher has on this machine at a time."""
+    kind = launcher._target_.rpartition(".")[2]
+    if kind == "JoblibLauncher" and launcher.n_jobs > 0:
+        return min(launcher.n_jobs, jobs)
+    return jobs if kind in ("JoblibLauncher", "LocalLauncher") else 1  # submitit's local one starts all
 
 
 def quoted(path: str | Path) -> str:

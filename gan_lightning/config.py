@@ -86,9 +86,9 @@ def _direction(objective: str) -> str:
 def _job_folder(typed: str, number: int | str) -> str:
     """A job's folder in its sweep's: what distinguishes it, in short ("lr=0.001,seed=1"), so that it is found again."""
     name = re.sub(r"(^|,)[+~]*[\w./@]*[./@](\w+)=", r"\1\2=", typed).replace("/", "_") or str(number)
-    if len(name) <= 120:
+    if len(os.fsencode(name)) <= 120:
         return name
-    return f"{name[:100]}_{hashlib.sha256(typed.encode()).hexdigest()[:12]}"
+    return f"{os.fsencode(name)[:100].decode(errors='ignore')}_{hashlib.sha256(typed.encode()).hexdigest()[:12]}"
 
 
 def run_folder(place: str | Path) -> Path:

@@ -15,6 +15,7 @@ import torch.distributed as dist
 import torch.distributed.nn
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
+from hydra.types import RunMode
 from lightning.fabric.strategies.launchers.subprocess_script import (
     _basic_subprocess_cmd,
     _ChildProcessObserver,
@@ -85,6 +86,8 @@ class GANStrategy(DDPStrategy):
 class _Launcher(_SubprocessScriptLauncher):
     """Starts the other processes of this node with the command that this job was composed from."""
 
+    _observer: _Observer | None = None
+
     def launch(self, function, *args, trainer=None, **kwargs):  # type: ignore[no-untyped-def]
         if not self.cluster_environment.creates_processes_externally:
             self._call_children_scripts()
@@ -94,12 +97,22 @@ class _Launcher(_SubprocessScriptLauncher):
         return function(*args, **kwargs)
 
     def kill(self, signum):  # type: ignore[no-untyped-def]
-        self._observer.stop()  # it would take the children's end for a failure, and kill us
+        if self._observer is not None:
+            self._observer.stop()  # it would take the children's end for a failure, and kill us
         super().kill(signum)
+
+    def cause(self, error: BaseException) -> str | None:
+        """Which other process's end has made ours fail, if that is what happened."""
+        lost = isinstance(error, dist.DistError) or "gloo" in str(error).lower()
+        if self._observer is None or not lost:
+            return None
+        self._observer.join(_Observer.GRACE)
+        return self._observer.finding
 
     def leave(self) -> None:
         """Sees the other processes to their end, and leaves no trace of them to the next job of a sweep."""
-        self._observer.stop()
+        if self._observer is not None:
+            self._observer.stop()
         for process in self.procs:
             try:
                 process.wait(_Observer.GRACE)
@@ -145,21 +158,39 @@ def _child_command() -> list[str]:
 
 
 class _Observer(_ChildProcessObserver):
-    """Kills the other processes when one has failed, but first lets them tell why they fail too."""
+    """Ends the other processes when one has failed, but first lets them tell why they fail too.
+
+    Attributes:
+        finding: which process failed, and how.
+    """
 
     GRACE = 10.0
 
     def __init__(self, main_pid: int, child_processes: list[subprocess.Popen]) -> None:
         super().__init__(main_pid, child_processes)
+        self.finding: str | None = None
         self._over = threading.Event()
 
     def run(self) -> None:
-        while not self._over.wait(self._sleep_period):
+        while not self._over.wait(0.5):
             codes = [process.poll() for process in self._child_processes]
             if any(codes):
+                rank, code = next((rank, code) for rank, code in enumerate(codes, start=1) if code)
+                how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}, as it told above"
+                self.finding = f"process {rank} of {len(codes) + 1} {how}"
                 if not self._over.wait(self.GRACE):
-                    self._terminate_all()
+                    self._end()
                 return
+
+    def _end(self) -> None:
+        """Ends what is left. A sweep's own process goes on with its next job: it only loses its company."""
+        if not (HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN):
+            self._terminate_all()
+            return
+        for process in self._child_processes:
+            process.kill()
+        if dist.is_initialized() and dist.get_backend() == "nccl":  # gloo notices, NCCL would wait for ever
+            dist.distributed_c10d._abort_process_group()  # type: ignore[attr-defined]
 
     def stop(self) -> None:
         """Lets the processes end as they like."""

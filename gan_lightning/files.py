@@ -136,6 +136,5 @@ class RunFolder:
         """Notes why a job could not start, beside what another run may have left here."""
         write_json({"status": "refused", "reason": reason}, self.refusal)
 
-    def account(self) -> dict[str, Any]:
-        """The summary, or why the last try was refused."""
-        return self.read_summary() | (json.loads(self.refusal.read_text()) if self.refusal.exists() else {})
+    def read_refusal(self) -> dict[str, Any]:
+        return json.loads(self.refusal.read_text()) if self.refusal.exists() else {}

@@ -71,8 +71,14 @@ def _moved(node: Any, old: str, new: str) -> Any:
 
 
 def holds(folder: RunFolder, config: Config) -> bool:
-    """Whether a folder is that of a run of this very configuration."""
-    return folder.config.is_file() and yaml.safe_load(folder.config.read_text()) == config
+    """Whether a folder is that of a run of this very configuration; what it is judged by is no part of it."""
+    return folder.config.is_file() and not list(other(folder, config))
+
+
+def other(folder: RunFolder, config: Config) -> Iterator[tuple[str, Any, Any]]:
+    """In what a run folder's configuration is another: key, value there, value here."""
+    there = yaml.safe_load(folder.config.read_text())
+    return (difference for difference in _differences("", there, config) if difference[0] != "objective")
 
 
 def matching_checkpoint(place: str | Path, config: Config) -> tuple[Path, int]:
@@ -84,10 +90,10 @@ def matching_checkpoint(place: str | Path, config: Config) -> tuple[Path, int]:
     path = checkpoint.locate(str(place))
     saved = checkpoint.read(path)
     differences = [
-        difference
+        f"{key}: {there!r} in the checkpoint, {own!r} in the run folder"
         for section in ("model", "data", "seed")
-        for difference in _differences(section, saved["config"].get(section), config[section])
-        if not difference.startswith(CHANGEABLE)
+        for key, there, own in _differences(section, saved["config"].get(section), config[section])
+        if not key.startswith(CHANGEABLE)
     ]
     if differences:
         raise UserError(
@@ -97,9 +103,9 @@ def matching_checkpoint(place: str | Path, config: Config) -> tuple[Path, int]:
     return path, saved["global_step"]
 
 
-def _differences(key: str, saved: Any, own: Any) -> Iterator[str]:
-    if isinstance(saved, dict) and isinstance(own, dict):
-        for name in sorted(saved.keys() | own.keys(), key=str):
-            yield from _differences(f"{key}.{name}", saved.get(name), own.get(name))
-    elif saved != own:
-        yield f"{key}: {saved!r} in the checkpoint, {own!r} in the run folder"
+def _differences(key: str, there: Any, own: Any) -> Iterator[tuple[str, Any, Any]]:
+    if isinstance(there, dict) and isinstance(own, dict):
+        for name in sorted(there.keys() | own.keys(), key=str):
+            yield from _differences(f"{key}.{name}".lstrip("."), there.get(name), own.get(name))
+    elif there != own:
+        yield key, there, own

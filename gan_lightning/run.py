@@ -8,9 +8,10 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import lightning
 import torch.distributed as dist
@@ -43,12 +44,13 @@ def main(cfg: DictConfig) -> float | None:
     _set_up_process()
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     folder.refusal.unlink(missing_ok=True)
+    before = folder.read_summary()
     try:
         return _run(cfg, folder)
     except Exception as error:
         expected = isinstance(error, UserError | FloatingPointError)
         if HydraConfig.get().mode == RunMode.MULTIRUN:
-            if folder.read_summary().get("status") != "failed":
+            if folder.read_summary() == before:  # it did not come to write of itself
                 folder.refuse(f"{type(error).__name__}: {error}")
             if not expected:
                 logging.getLogger(__name__).exception("the job failed")
@@ -76,17 +78,29 @@ def _run(cfg: DictConfig, folder: RunFolder) -> float | None:
         if (swept or not _is_first_process()) and resume.holds(folder, config):
             return _go_on(config, folder)
         if folder.last.exists() and _is_first_process():
-            raise UserError(
-                f"{folder.path} holds a run already. Go on with resume={folder.path}, or choose another hydra.run.dir"
-            )
+            _refuse_to_overwrite(folder, config, swept)
         return _train(config, folder)
+
+
+def _refuse_to_overwrite(folder: RunFolder, config: Config, swept: bool) -> NoReturn:
+    if not swept:
+        raise UserError(
+            f"{folder.path} holds a run already. Go on with resume={folder.path}, or choose another hydra.run.dir"
+        )
+    differing = "".join(
+        f"\n  {key}: {there!r} there, {here!r} here" for key, there, here in resume.other(folder, config)
+    )
+    raise UserError(
+        f"{folder.path} holds a run already, of another configuration:{differing}\nChoose another hydra.sweep.dir"
+    )
 
 
 def _go_on(config: Config, folder: RunFolder) -> float | None:
     """A job of a sweep that was stopped: it is finished, or goes on, or had not got as far as a checkpoint."""
     summary = folder.read_summary()
     if summary.get("status") in ENDED:
-        return summary["objective"]
+        folder.summary.touch()  # for the sweep's watch
+        return _objective(summary["final"], config["objective"])
     return _train(config, folder, *(resume.matching_checkpoint(folder.path, config) if folder.last.exists() else ()))
 
 
@@ -103,12 +117,14 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     planned = _planned_batches(trainer, len(data.train_dataloader()))
     if start and step >= planned:
         print(f"{folder.path} is finished, {step} batches. To train longer, add trainer.max_steps={2 * step}")
-        return _finished(folder, start, config["objective"])
+        return _account_for(folder, start, config["objective"])
     try:
         _fit(trainer, model, data, start)
         if trainer.is_global_zero:
             checkpoint.export(model, folder, step=trainer.global_step)
-        objective = _objective(record, config["objective"], interrupted=bool(stop.received))
+        # A run that was interrupted may not have come to measure it.
+        known = not stop.received or config["objective"] in record.figures
+        objective = _objective(record.figures, config["objective"]) if known else None
         if trainer.is_global_zero:
             summary.write(_status(trainer, stop), objective=objective)
             if HydraConfig.get().mode == RunMode.RUN:  # a sweep has one line a job
@@ -123,25 +139,33 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     return objective
 
 
-def _objective(record: Record, name: str | None, interrupted: bool) -> float | None:
-    """What a sweep goes by; a run that was interrupted may not have come to measure it."""
-    if interrupted:
-        return record.figures.get(name or "")
-    value = record.figure(name)
-    if value is not None and not math.isfinite(value):
+def _objective(figures: Mapping[str, float | None], name: str | None) -> float | None:
+    """What a sweep goes by.
+
+    Raises:
+        UserError: nothing was logged under that name.
+        FloatingPointError: it is not finite.
+    """
+    if name is None:
+        return None
+    if name not in figures:
+        raise UserError(f"objective={name}: nothing of that name was logged. There are: {', '.join(figures)}")
+    value = figures[name]
+    if value is None or not math.isfinite(value):
         raise FloatingPointError(f"objective={name}: it is not finite, {value}")
     return value
 
 
-def _finished(folder: RunFolder, last: Path, objective: str | None) -> float | None:
+def _account_for(folder: RunFolder, last: Path, objective: str | None) -> float | None:
     """The objective of a run with nothing left to do, which may have died before it could say so."""
+    saved = checkpoint.read(last)
+    value = _objective(saved["figures"], objective)
     summary = folder.read_summary()
     if summary.get("status") not in ENDED:
-        saved = checkpoint.read(last)
-        figures = saved["figures"]
-        account = {"status": "finished", "step": saved["global_step"], "final": figures}
-        folder.write_summary(summary | account | {"objective": figures.get(objective)})
-    return folder.read_summary().get("objective")
+        summary.pop("reason", None)
+        account = {"status": "finished", "step": saved["global_step"], "final": saved["figures"], "objective": value}
+        folder.write_summary(summary | account)
+    return value
 
 
 def _status(trainer: Trainer, stop: GracefulStop) -> str:
@@ -167,10 +191,14 @@ def _prepare_evaluation(trainer: Trainer, data: LightningDataModule, config: Con
 def _fit(trainer: Trainer, model: GAN, data: LightningDataModule, start: Path | None) -> None:
     try:
         trainer.fit(model, data, ckpt_path=start, weights_only=True)
-    except BaseException:
-        launcher = trainer.strategy.launcher
-        if launcher is not None:  # the other processes would wait for us in a collective for ever
-            launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))
+    except BaseException as error:
+        launcher: Any = trainer.strategy.launcher
+        if launcher is None:
+            raise
+        cause = launcher.cause(error)
+        launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))  # they would wait for us in a collective for ever
+        if cause is not None:
+            raise RuntimeError(cause) from error
         raise
 
 

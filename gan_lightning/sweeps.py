@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import math
 import os
+import shlex
 import signal
 import sys
 import threading
@@ -22,10 +24,10 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
-from gan_lightning.files import RunFolder, write_json
+from gan_lightning.files import ENDED, RunFolder, write_json
 
 PLAN = "sweep.json"
-"""In a sweep's folder: how many jobs it has at most, and when it was started."""
+"""In a sweep's folder: how many jobs it has at most, when it was started, what it goes by."""
 
 
 class Sweep(Callback):
@@ -34,14 +36,16 @@ class Sweep(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         folder = Path(config.hydra.sweep.dir).absolute()
         folder.mkdir(parents=True, exist_ok=True)
+        logging.getLogger("alembic").setLevel(logging.WARNING)  # Optuna's: it names each of its plugins
         watch = _Watch(folder)
         _running.append(watch)
         jobs = planned_jobs(config)
-        write_json({"jobs": jobs, "since": time.time()}, folder / PLAN)
+        write_json({"jobs": jobs, "since": time.time(), "objective": config.objective}, folder / PLAN)
         with open_dict(config):
             # A time in the name would be another one in a process that a launcher starts.
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
-            constant = [o.key_or_group for o in _typed(config).values() if not o.is_sweep_override()]
+            # The seed stays in the names, so that more of them can be added.
+            constant = [k for k, o in _typed(config).items() if k != "seed" and not o.is_sweep_override()]
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys={constant}")
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # between two jobs
@@ -60,6 +64,8 @@ def answered() -> Iterator[None]:
     """Tells at the end of a sweep, however it ends, what came of it; exits with code 1 where a job did not end well."""
     try:
         yield
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     finally:
         while _running:
             watch = _running.pop()
@@ -79,7 +85,8 @@ def _answer(folder: Path) -> bool:
         print(f"error: no results: {error}", file=sys.stderr)
         well = False
     if begun and not well:
-        print(f"again, for what has not ended: the same command with hydra.sweep.dir={os.path.relpath(folder)}")
+        place = shlex.quote(f"hydra.sweep.dir={os.path.relpath(folder)}")
+        print(f"again, for what has not ended: the same command with {place}")
     return well
 
 
@@ -91,6 +98,7 @@ class _Watch(threading.Thread):
         self.folder = folder
         self._over = threading.Event()
         self._told: set[Path] = set()
+        self._ended_before = {place for place in folder.glob("*/") if _status(RunFolder(place)) in ENDED}
 
     def run(self) -> None:
         while not self._over.wait(0.5):
@@ -109,28 +117,36 @@ class _Watch(threading.Thread):
         plan = json.loads((self.folder / PLAN).read_text())
         for place in sorted(path for path in self.folder.glob("*/") if path not in self._told):
             run = RunFolder(place)
-            account = run.account()
             written = max((path.stat().st_mtime for path in (run.summary, run.refusal) if path.exists()), default=0)
-            if written >= plan["since"] and account.get("status") not in (None, "running"):
+            if written >= plan["since"] and _status(run) not in (None, "running"):
                 self._told.add(place)
-                left = (time.time() - plan["since"]) / len(self._told) * max(plan["jobs"] - len(self._told), 0)
-                print(line(account, place.name, len(self._told), plan["jobs"], left), flush=True)
+                done, trained = len(self._told), len(self._told - self._ended_before)
+                pace = (time.time() - plan["since"]) / max(trained, 1)
+                left = timedelta(seconds=round(pace * max(plan["jobs"] - done, 0)))
+                again = " (as before)" if place in self._ended_before else f" ({left} left)"
+                print(f"[{done}/{plan['jobs']}] {place.name}: {words(run)}{again}", flush=True)
 
 
 _running: list[_Watch] = []
 """The watch over the sweep that this process has started."""
 
 
-def line(account: dict[str, Any], name: str, done: int, jobs: int, seconds: float) -> str:
-    """What came of a job, how many are done, and how long the rest will take at this pace."""
-    words = [f"[{done}/{jobs}] {name}: {account['status']}"]
-    if account.get("objective") is not None:
-        words.append(f"objective {account['objective']:.4g}")
-    if account.get("reason"):
-        from gan_lightning.results.table import in_a_line
+def _status(run: RunFolder) -> str | None:
+    return (run.read_refusal() or run.read_summary()).get("status")
 
-        words.append(in_a_line(account["reason"]))
-    return f"{', '.join(words)} ({timedelta(seconds=round(seconds))} left)"
+
+def words(run: RunFolder) -> str:
+    """What came of a job."""
+    from gan_lightning.results.collect import rounded
+    from gan_lightning.results.table import in_a_line
+
+    account = run.read_refusal() or run.read_summary()
+    found = [account["status"]]
+    if account.get("objective") is not None:
+        found.append(f"objective {rounded(account['objective'])}")
+    if account.get("reason"):
+        found.append(in_a_line(account["reason"]))
+    return ", ".join(found)
 
 
 def planned_jobs(config: DictConfig) -> int:

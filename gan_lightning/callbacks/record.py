@@ -9,7 +9,6 @@ import yaml
 from lightning import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
 
 NO_RESULTS = ("terms/", "lr/", "epoch")
@@ -47,7 +46,7 @@ class Record(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
         if whole and self._epoch_since is not None:
-            pl_module.log("time/epoch", time.monotonic() - self._epoch_since)
+            pl_module.log("time/epoch", time.monotonic() - self._epoch_since, sync_dist=True)
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
@@ -61,16 +60,6 @@ class Record(Callback):
     def _now(self, trainer: Trainer, model: GAN) -> dict[str, float]:
         figures = {**trainer.callback_metrics, **(model.report() if model.terms else {})}
         return {name: float(value) for name, value in figures.items() if name != "step" and "time/" not in name}
-
-    def figure(self, name: str | None) -> float | None:
-        """The last value of one logged figure; None is nobody's name.
-
-        Raises:
-            UserError: nothing was logged under that name.
-        """
-        if name is not None and name not in self.figures:
-            raise UserError(f"objective={name}: nothing of that name was logged. There are: {', '.join(self.figures)}")
-        return None if name is None else self.figures[name]
 
     def _count_time(self) -> None:
         now = time.monotonic()

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from gan_lightning.errors import UserError
-from gan_lightning.files import ENDED
 from gan_lightning.results import page, table
 from gan_lightning.results.collect import find, objective_of, varied
 
@@ -33,18 +33,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def answer(folder: Path, asked: str | None = None) -> bool:
     """Prints the table and writes `results.csv` and `results.html`; returns whether every run has ended well."""
     runs = find(folder)
-    keys, objective = varied(runs), objective_of(runs, asked)
+    file = folder / "sweep.json"
+    plan: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"jobs": 0, "objective": None}
+    keys, objective = varied(runs), objective_of(runs, asked, plan["objective"])
     groups = table.grouped(runs, keys, objective)
     print("\n".join(table.lines_of(groups, objective)))
     table.write_csv(runs, keys, objective, folder / "results.csv")
     page.write(f"Results of {folder}", groups, objective, folder / "results.html")
     print(f"{os.path.relpath(folder)}/results.html, results.csv; tensorboard --logdir {os.path.relpath(folder)}")
-    plan = folder / "sweep.json"
-    planned = json.loads(plan.read_text())["jobs"] if plan.exists() else 0
-    if not (missing := max(planned - len(runs), 0)):
-        return all(run.status in ENDED for run in runs)
-    print(f"{missing} of {planned} jobs were not begun")
-    return False
+    missing = max(plan["jobs"] - len(runs), 0)
+    if missing:
+        print(f"{missing} of {plan['jobs']} jobs were not begun")
+    return not missing and all(run.ended and not run.refusal for run in runs)
 
 
 if __name__ == "__main__":

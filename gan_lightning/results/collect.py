@@ -16,11 +16,16 @@ from typing import Any
 import yaml
 
 from gan_lightning.errors import UserError
-from gan_lightning.files import RunFolder
+from gan_lightning.files import ENDED, RunFolder
 from gan_lightning.metrics.figures import FIGURES
 
 Series = list[tuple[int, float]]
 """(batch, value) of one logged figure."""
+WITHOUT_EFFECT = (
+    *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "callbacks.progress", "logger"),
+    *("data.root", "data.num_workers", "name", "objective", "resume", "hydra"),
+)
+"""Beginnings of keys that change no result."""
 
 
 @dataclass(frozen=True)
@@ -31,14 +36,30 @@ class Run:
     folder: RunFolder
     config: dict[str, Any] = field(repr=False)
     summary: dict[str, Any] = field(repr=False)
+    refusal: dict[str, Any] = field(repr=False)
     overrides: dict[str, str]
     """What was typed for it, by key."""
+    choices: dict[str, str | None] = field(repr=False)
+    """Of the groups, by their names."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has nothing left to do, and so a result."""
+        return self.summary.get("status") in ENDED
 
     @property
     def status(self) -> str:
-        """As in its summary; "died" where that says running and nobody is."""
-        status = self.summary.get("status", "died")
+        """As in its summary; "refused" of a run that has not begun; "died" where that says running and nobody is."""
+        if self.ended:
+            return self.summary["status"]
+        status = self.refusal.get("status") or self.summary.get("status", "died")
         return "died" if status == "running" and not self.folder.is_locked() else status
+
+    @property
+    def reason(self) -> str | None:
+        """Why it did not end well; of one that has ended, why another in its place was refused."""
+        reason = self.refusal.get("reason") or self.summary.get("reason")
+        return f"another in its place was refused: {reason}" if self.ended and reason else reason
 
     @property
     def seed(self) -> int | None:
@@ -49,7 +70,9 @@ class Run:
         node: Any = self.config
         for name in key.split("."):
             node = node.get(name) if isinstance(node, dict) else None
-        return self.overrides.get(key) if node is None or isinstance(node, dict) else node
+        if node is None or isinstance(node, dict):
+            return self.choices.get(key, self.overrides.get(key))
+        return node
 
     def figure(self, name: str) -> float | None:
         """The last value of a logged figure."""
@@ -86,21 +109,26 @@ def _read(place: Path, root: Path) -> Run:
     folder = RunFolder(place)
     composed = place / ".hydra" / "config.yaml"  # of a job that could not start
     configs = [yaml.safe_load(path.read_text()) for path in (folder.config, composed) if path.exists()]
-    typed = place / ".hydra" / "overrides.yaml"
+    typed, hydra = (place / ".hydra" / f"{name}.yaml" for name in ("overrides", "hydra"))
     lines = yaml.safe_load(typed.read_text()) if typed.exists() else []
-    pairs = (line.lstrip("+~").partition("=") for line in lines)
+    overrides = {key: value for key, _, value in (line.lstrip("+~").partition("=") for line in lines)}
+    choices = yaml.safe_load(hydra.read_text())["hydra"]["runtime"]["choices"] if hydra.exists() else {}
     name = str(place.relative_to(root)) if place != root else place.name
-    return Run(name, folder, configs[0] if configs else {}, folder.account(), {key: value for key, _, value in pairs})
+    config = configs[0] if configs else {}
+    return Run(name, folder, config, folder.read_summary(), folder.read_refusal(), overrides, choices)
 
 
 def varied(runs: Sequence[Run]) -> list[str]:
-    """The keys of the command line in which the runs differ, in the order they were typed in; the seed is none."""
-    keys = dict.fromkeys(key for run in runs for key in run.overrides)
-    return [key for key in keys if key != "seed" and len({identity(run.value(key)) for run in runs}) > 1]
+    """The keys of the command line in which the runs differ, in the order they were typed in.
+
+    The seed is none, and neither is what changes no result.
+    """
+    keys = dict.fromkeys(key for run in runs for key in run.overrides if not key.startswith(WITHOUT_EFFECT))
+    return [key for key in keys if key != "seed" and len({as_text(run.value(key)) for run in runs}) > 1]
 
 
-def objective_of(runs: Iterable[Run], asked: str | None = None) -> str | None:
-    """The figure that the runs are compared by: what is asked for, or their own objective, or metric/fid.
+def objective_of(runs: Iterable[Run], asked: str | None = None, planned: str | None = None) -> str | None:
+    """The figure that the runs are compared by: what is asked for, or the sweep's or their own one, or metric/fid.
 
     Raises:
         UserError: no run has what is asked for.
@@ -110,25 +138,31 @@ def objective_of(runs: Iterable[Run], asked: str | None = None) -> str | None:
     if asked is not None and known and asked not in known:
         raise UserError(f"--objective {asked}: no run has it. There are: {', '.join(known)}")
     own = next((run.config["objective"] for run in runs if run.config.get("objective")), None)
-    return asked or own or ("metric/fid" if "metric/fid" in known else None)
+    return asked or planned or own or ("metric/fid" if "metric/fid" in known else None)
 
 
 def is_better_high(objective: str) -> bool:
     return FIGURES.get(objective.removeprefix("metric/")) == "max"
 
 
-def identity(value: Any) -> str:
-    """A value as text by which it can be told from any other."""
-    return json.dumps(value)
-
-
 def as_text(value: Any) -> str:
     """A value as one would type it."""
-    if isinstance(value, float):
-        return f"{value:.4g}"
     if isinstance(value, list):
         return f"[{','.join(map(as_text, value))}]"
-    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def rounded(value: float, digits: int = 4) -> str:
+    """A number with so many digits; an exponent only where it is very large or small."""
+    return f"{float(f'{value:.{digits}g}'):.10g}"
+
+
+def neat(text: str) -> str:
+    """The text of a value as people like to read it: of a number with a point or an exponent, four digits."""
+    try:
+        return text if text.isdigit() else rounded(float(text))
+    except ValueError:
+        return text
 
 
 def _natural(text: str) -> list[Any]:

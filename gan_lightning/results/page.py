@@ -12,8 +12,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from gan_lightning.files import ENDED, atomic
-from gan_lightning.results.collect import Run, is_better_high
+from gan_lightning.files import atomic
+from gan_lightning.results.collect import Run, is_better_high, neat, rounded
 from gan_lightning.results.table import LEVEL, Group, duration, short
 
 STYLE = """
@@ -59,11 +59,11 @@ def _summary(runs: Sequence[Run], objective: str | None) -> str:
 
 
 def _table(groups: Sequence[Group], objective: str | None) -> str:
-    head = [*map(short, groups[0].values), objective or "", "runs that ended", "of"]
+    head = [*short(list(groups[0].values)), objective or "", "runs that ended", "of"]
     rows = []
     for rank, group in enumerate(groups):
-        ended = sum(run.status in ENDED for run in group.runs)
-        cells = [*group.values.values(), group.result(), str(ended), str(len(group.runs))]
+        ended = sum(run.ended for run in group.runs)
+        cells = [*group.labels(), group.result(), str(ended), str(len(group.runs))]
         best = ' class="best"' if rank == 0 and group.results else ""
         rows.append(f"<tr{best}>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>")
     return f"<table><tr>{''.join(f'<th>{html.escape(name)}</th>' for name in head)}</tr>{''.join(rows)}</table>"
@@ -73,8 +73,8 @@ def _runs(runs: Sequence[Run], objective: str | None) -> str:
     rows = []
     for run in runs:
         value = run.figure(objective) if objective else None
-        reason = f'<td class="bad">{html.escape(str(run.summary.get("reason") or ""))}</td>'
-        cells = [run.name, run.status, "" if value is None else f"{value:.4g}", f"{run.summary.get('step', 0):,}"]
+        reason = f'<td class="bad">{html.escape(run.reason or "")}</td>'
+        cells = [run.name, run.status, "" if value is None else rounded(value), f"{run.summary.get('step', 0):,}"]
         told = "".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, duration(run)))
         rows.append(f"<tr>{told}{reason}</tr>")
     head = "".join(f"<th>{name}</th>" for name in ("run", "status", "objective", "batches", "time", "reason"))
@@ -95,7 +95,7 @@ def _landscape(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
     plots = {key: [v for v in found if v is not None] for key, found in numbers.items() if None not in found}
     if plots:
         means = [group.mean for group in done]
-        yield _picture([_scatter(key, found, means, objective) for key, found in plots.items()])
+        yield _picture([_scatter(key, plots[key], means, objective) for key in plots])
 
 
 def _number(text: str) -> float | None:
@@ -110,7 +110,7 @@ def _scatter(key: str, values: Sequence[float], means: Sequence[float | None], o
         axes.scatter(values, means)  # type: ignore[arg-type]
         if min(values) > 0 and max(values) > 30 * min(values):
             axes.set_xscale("log")
-        axes.set(xlabel=short(key), ylabel=objective or "")
+        axes.set(xlabel=key, ylabel=objective or "")
 
     return draw
 
@@ -123,13 +123,17 @@ def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objec
         found = [g.mean for g in groups if (g.values[down], g.values[across]) == (rows[r], columns[c])]
         if found:
             grid[r, c] = np.mean([mean for mean in found if mean is not None])
-            axes.text(c, r, f"{grid[r, c]:.4g}", ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7})
+            axes.text(
+                c, r, rounded(float(grid[r, c])), ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7}
+            )
     bright_high = objective is not None and is_better_high(objective)  # the better, the brighter
     picture = axes.imshow(grid, cmap="viridis" if bright_high else "viridis_r", aspect="auto")
     axes.figure.colorbar(picture, label=objective)
-    axes.set_xticks(range(len(columns)), columns)
-    axes.set_yticks(range(len(rows)), rows)
-    axes.set(xlabel=short(across), ylabel=short(down))
+    axes.set_xticks(range(len(columns)), map(neat, columns))
+    axes.set_yticks(range(len(rows)), map(neat, rows))
+    xlabel, ylabel = short([across, down])
+    title = "means over the other keys" if len(groups[0].values) > 2 else ""
+    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
 
 
 def _order(text: str) -> tuple[float, str]:
@@ -145,7 +149,7 @@ def _curves(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
     def drawing(name: str) -> Draw:
         def draw(axes: Axes) -> None:
             for index, group in enumerate(groups):
-                label: str | None = ", ".join(group.values.values()).replace("$", r"\$") or "all"
+                label: str | None = ", ".join(group.labels()).replace("$", r"\$") or "all"
                 for run in group.runs:
                     points = np.array(sorted(run.curves.get(name, []))).reshape(-1, 2)
                     colour = f"C{index}" if index < 10 else "lightgrey"
@@ -175,8 +179,12 @@ def _samples(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
             if path is None:
                 continue
             value = run.figure(objective) if objective else None
-            told = [*(f"{short(k)} {v}" for k, v in group.values.items()), f"seed {run.seed}", run.status]
-            told += [f"{objective} {value:.4g}"] if value is not None else []
+            told = [
+                *group.told(),
+                f"seed {run.seed}",
+                run.status,
+            ]
+            told += [f"{objective} {rounded(value)}"] if value is not None else []
             image = f'<img class="grid" src="{_inline(path.read_bytes())}" alt="samples">'
             yield f"<figure>{image}<figcaption>{html.escape(', '.join(told))}</figcaption></figure>"
 

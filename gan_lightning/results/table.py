@@ -12,8 +12,8 @@ from pathlib import Path
 
 from scipy import stats
 
-from gan_lightning.files import ENDED, atomic
-from gan_lightning.results.collect import Run, as_text, identity, is_better_high
+from gan_lightning.files import atomic
+from gan_lightning.results.collect import Run, as_text, is_better_high, neat, rounded
 
 LEVEL = 0.95
 """Of the confidence intervals."""
@@ -25,7 +25,7 @@ class Group:
 
     Attributes:
         values: what distinguishes them from the others, as text, by key.
-        results: the objective of those that have ended.
+        results: the objective of those that have ended, one a seed: the last where there are several.
     """
 
     values: dict[str, str]
@@ -49,19 +49,27 @@ class Group:
         """The mean with its interval."""
         if self.mean is None:
             return "-"
-        return f"{self.mean:.4g}" + (f" ± {self.half_width:.2g}" if self.half_width is not None else "")
+        return rounded(self.mean) + (f" ± {rounded(self.half_width, 2)}" if self.half_width is not None else "")
+
+    def labels(self) -> list[str]:
+        """What distinguishes them, to be read by people."""
+        return [neat(value) for value in self.values.values()]
+
+    def told(self) -> list[str]:
+        """The same with the names of the keys."""
+        return [f"{key} {label}" for key, label in zip(short(list(self.values)), self.labels(), strict=True)]
 
 
 def grouped(runs: Sequence[Run], keys: Sequence[str], objective: str | None) -> list[Group]:
     """The groups, best first; those without a result last."""
     members: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        members.setdefault(tuple(identity(run.value(key)) for key in keys), []).append(run)
+        members.setdefault(tuple(as_text(run.value(key)) for key in keys), []).append(run)
     groups = [
         Group(
             dict(zip(keys, values, strict=True)),
             own,
-            [v for run in own if (v := result_of(run, objective)) is not None],
+            list({run.seed: v for run in own if (v := result_of(run, objective)) is not None}.values()),
         )
         for values, own in members.items()
     ]
@@ -71,32 +79,33 @@ def grouped(runs: Sequence[Run], keys: Sequence[str], objective: str | None) -> 
 
 def result_of(run: Run, objective: str | None) -> float | None:
     """A run's objective, once it has ended."""
-    return run.figure(objective) if objective is not None and run.status in ENDED else None
+    return run.figure(objective) if objective is not None and run.ended else None
 
 
 def lines_of(groups: Sequence[Group], objective: str | None) -> list[str]:
     """The table for a terminal, and below it what did not end well."""
     keys = list(groups[0].values)
-    head = [*map(short, keys), objective or "no objective", "runs"]
-    body = [[*group.values.values(), group.result(), _count(group.runs)] for group in groups]
+    head = [*short(keys), objective or "no objective", "runs"]
+    body = [[*group.labels(), group.result(), _count(group.runs)] for group in groups]
     lines = _aligned([head, *body])
-    unfinished = [run for group in groups for run in group.runs if run.status not in ENDED]
-    return lines + [f"{run.name}: {run.status}{_reason(run)}" for run in unfinished]
+    told = [run for group in groups for run in group.runs if not run.ended or run.reason]
+    return lines + [f"{run.name}: {run.status}{', ' + in_a_line(run.reason) if run.reason else ''}" for run in told]
 
 
-def short(key: str) -> str:
-    """The last part of a key: `model.optimizer.lr` is known as lr."""
-    return key.rpartition(".")[2]
+def short(keys: Sequence[str]) -> list[str]:
+    """As many of the last parts of each key as tell it from the others: `model.optimizer.lr` is known as lr."""
+    return [_short(key, [other for other in keys if other != key]) for key in keys]
+
+
+def _short(key: str, others: Sequence[str]) -> str:
+    parts = key.split(".")
+    endings = (".".join(parts[-count:]) for count in range(1, len(parts)))
+    return next((e for e in endings if not any(f".{o}".endswith(f".{e}") for o in others)), key)
 
 
 def _count(runs: Sequence[Run]) -> str:
-    ended = sum(run.status in ENDED for run in runs)
+    ended = sum(run.ended for run in runs)
     return f"{ended}" if ended == len(runs) else f"{ended} of {len(runs)}"
-
-
-def _reason(run: Run) -> str:
-    reason = run.summary.get("reason")
-    return f", {in_a_line(reason)}" if reason else ""
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -114,7 +123,7 @@ def write_csv(runs: Iterable[Run], keys: Sequence[str], objective: str | None, p
             ["run", *keys, "seed", "status", "objective", "step", "images_seen", "seconds", "reason", *figures]
         )
         for run in runs:
-            account = [run.summary.get(name) for name in ("step", "images_seen", "seconds", "reason")]
+            account = [*(run.summary.get(name) for name in ("step", "images_seen", "seconds")), run.reason]
             values = [as_text(run.value(key)) for key in keys]
             found = [run.figure(name) for name in figures]
             writer.writerow([run.name, *values, run.seed, run.status, result_of(run, objective), *account, *found])

@@ -106,7 +106,7 @@ class _Launcher(_SubprocessScriptLauncher):
         lost = isinstance(error, dist.DistError) or "gloo" in str(error).lower()
         if self._observer is None or not lost:
             return None
-        self._observer.join(_Observer.GRACE)
+        self._observer.found.wait(_Observer.GRACE)
         return self._observer.finding
 
     def leave(self) -> None:
@@ -161,7 +161,7 @@ class _Observer(_ChildProcessObserver):
     """Ends the other processes when one has failed, but first lets them tell why they fail too.
 
     Attributes:
-        finding: which process failed, and how.
+        finding: which process failed, and how; set once `found` is.
     """
 
     GRACE = 10.0
@@ -169,6 +169,7 @@ class _Observer(_ChildProcessObserver):
     def __init__(self, main_pid: int, child_processes: list[subprocess.Popen]) -> None:
         super().__init__(main_pid, child_processes)
         self.finding: str | None = None
+        self.found = threading.Event()
         self._over = threading.Event()
 
     def run(self) -> None:
@@ -177,7 +178,8 @@ class _Observer(_ChildProcessObserver):
             if any(codes):
                 rank, code = next((rank, code) for rank, code in enumerate(codes, start=1) if code)
                 how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}, as it told above"
-                self.finding = f"process {rank} of {len(codes) + 1} {how}"
+                self.finding = f"rank {rank} {how}"
+                self.found.set()
                 if not self._over.wait(self.GRACE):
                     self._end()
                 return

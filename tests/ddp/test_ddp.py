@@ -67,15 +67,18 @@ def test_every_process_trains_on_its_own_half_and_all_hold_the_same_state(train_
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_job_of_a_sweep_that_fails_leaves_the_next_to_all_its_processes(train_apart, tmp_path):
-    """The second would fail, too, where one of its processes took the first one's values."""
+def test_jobs_of_a_sweep_that_fail_leave_the_next_to_all_its_processes(train_apart, tmp_path):
+    """The first fails, of the second a process is killed; the third would fail, too, if one took the first's values."""
     dump = "+callbacks.dump={_target_: helpers.Dump, path: '${run_dir}/state'}"
     options = (*WITHOUT_MLP, "network.discriminator._target_=helpers.ExplodingDiscriminator", "trainer.max_steps=5")
-    jobs = ("+network.discriminator.call=7,1000", f"hydra.sweep.dir={tmp_path}/sweep")
-    outcome = train_apart("unused", "-m", *options, *jobs, dump, "trainer.devices=2")
+    kill = "+callbacks.kill={_target_: helpers.KillAt, step: 3, rank: 1, once: '${run_dir}/../killed'}"
+    jobs = ("+network.discriminator.call=7,1001,1000", f"hydra.sweep.dir={tmp_path}/sweep")
+    outcome = train_apart("unused", "-m", *options, *jobs, dump, kill, "trainer.devices=2")
     assert outcome.code == 1
-    failed, finished = (tmp_path / "sweep" / f"call={call}" for call in (7, 1000))
-    statuses = [json.loads((job / "summary.json").read_text())["status"] for job in (failed, finished)]
-    assert statuses == ["failed", "finished"]
+    failed, killed, finished = (tmp_path / "sweep" / f"call={call}" for call in (7, 1001, 1000))
+    accounts = [json.loads((job / "summary.json").read_text()) for job in (failed, killed, finished)]
+    assert [account["status"] for account in accounts] == ["failed", "failed", "finished"]
+    assert "not finite" in accounts[0]["reason"]
+    assert accounts[1]["reason"] == "RuntimeError: rank 1 was ended by signal 9"
     first, second = (torch.load(finished / f"state.{rank}", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -2,9 +2,12 @@
 
 import csv
 import json
+import re
 import signal
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from tests.conftest import TINY, WITHOUT_MLP, Outcome, training_differences
 
@@ -82,11 +85,42 @@ def test_a_sweep_that_was_killed_goes_on(train, train_apart, tmp_path):
 
 
 def test_another_configuration_in_its_place_is_refused(train, tmp_path):
-    sweep = place(tmp_path / "sweep")
-    assert train("unused", "-m", *SHORT, "seed=0,1", sweep).code == 0
-    outcome = train("unused", "-m", *TINY, "trainer.max_steps=6", "seed=0,1", sweep)
+    sweep = tmp_path / "sweep"
+    assert train("unused", "-m", *SHORT, "seed=0,1", place(sweep)).code == 0
+    results = [(row["status"], row["objective"]) for row in rows(sweep)]
+    outcome = train("unused", "-m", *SHORT, "trainer.max_steps=6", "seed=0,1", place(sweep))
     assert outcome.code == 1
-    assert "holds a run already" in outcome.output
+    assert "trainer.max_steps: 4 there, 6 here" in outcome.output
+    assert [(row["status"], row["objective"]) for row in rows(sweep)] == results
+    assert train("unused", "-m", *SHORT, "seed=0,1", place(sweep)).code == 0
+
+
+def test_more_seeds_join_those_that_are_there(train, tmp_path):
+    sweep = tmp_path / "sweep"
+    rates = "model.optimizer.lr=1e-4,2e-4"
+    assert train("unused", "-m", *SHORT, rates, place(sweep)).code == 0
+    outcome = train("unused", "-m", *SHORT, rates, "seed=0,1", place(sweep))
+    assert outcome.code == 0, outcome.output
+    values = {float(row["objective"]) for row in rows(sweep) if row["model.optimizer.lr"] == "0.0001"}
+    assert len(values) == 2  # of three runs, two with seed 0
+    spread = stats.t.interval(0.95, 1, *map(float, (np.mean(list(values)), stats.sem(list(values)))))
+    told = re.search(r"^0\.0001 +([\d.]+) ± ([\d.]+)", outcome.output, re.MULTILINE)
+    assert told is not None
+    assert float(told[1]) == pytest.approx(np.mean(list(values)), rel=1e-3)
+    assert float(told[2]) == pytest.approx((spread[1] - spread[0]) / 2, rel=0.05)
+
+
+def test_a_mistyped_objective_costs_no_training(train, tmp_path):
+    sweep = tmp_path / "sweep"
+    for _ in range(2):
+        outcome = train("unused", "-m", *TINY, "trainer.max_steps=4", "objective=loss/g", "seed=0,1", place(sweep))
+        assert outcome.code == 1
+        assert "objective=loss/g: nothing of that name was logged" in outcome.output
+    written = (sweep / "seed=0" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
+    outcome = train("unused", "-m", *SHORT, "seed=0,1", place(sweep))
+    assert outcome.code == 0, outcome.output
+    assert all(row["objective"] == row["loss/generator"] for row in rows(sweep))
+    assert (sweep / "seed=0" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == written
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +89,14 @@ def _job_folder(typed: str, number: int | str) -> str:
     if len(os.fsencode(name)) <= 120:
         return name
     return f"{os.fsencode(name)[:100].decode(errors='ignore')}_{hashlib.sha256(typed.encode()).hexdigest()[:12]}"
+
+
+def value_at(config: Config, key: str, choices: Mapping[str, Any]) -> Any:
+    """The value of a key such as model.optimizer.lr; of a group the name of the choice; None where it is neither."""
+    node: Any = config
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    return choices.get(key) if node is None or isinstance(node, dict) else node
 
 
 def run_folder(place: str | Path) -> Path:

@@ -27,7 +27,7 @@ from omegaconf import DictConfig
 from gan_lightning import checkpoint, resume
 from gan_lightning.callbacks import Evaluation, GracefulStop, Pruning, Record
 from gan_lightning.checkpoint import AtomicCheckpointIO
-from gan_lightning.config import Config, build, check
+from gan_lightning.config import Config, build, check, value_at
 from gan_lightning.distributed import GANStrategy
 from gan_lightning.errors import UserError
 from gan_lightning.files import ENDED, RunFolder
@@ -110,7 +110,7 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     data.prepare_data()  # here, so that missing data is found before other processes start
     data.setup("fit")
     model: GAN = build(config, "model")
-    record, stop = Record(config), GracefulStop()
+    record, stop = Record(config, _compared(config)), GracefulStop()
     summary = Summary(config, folder, record)
     trainer = _trainer(config, [record, stop, summary], step if start else None)
     _prepare_evaluation(trainer, data, config)  # here, for the same reason
@@ -173,6 +173,16 @@ def _status(trainer: Trainer, stop: GracefulStop) -> str:
         return "interrupted"
     pruned = any(isinstance(c, Pruning) and c.pruned for c in trainer.callbacks)  # type: ignore[attr-defined]
     return "pruned" if pruned else "finished"
+
+
+def _compared(config: Config) -> dict[str, Any]:
+    """What tells this run from others: in a sweep what was typed to differ, else all that is of interest."""
+    hydra = HydraConfig.get()
+    if hydra.mode != RunMode.MULTIRUN:
+        return {section: config[section] for section in ("seed", "data", "model")}
+    typed = (line.lstrip("+~").partition("=")[0] for line in hydra.overrides.task)
+    swept = [key for key in typed if key not in hydra.job.config.override_dirname.exclude_keys]
+    return {key: value_at(config, key, hydra.runtime.choices) for key in swept}
 
 
 def _prepare_evaluation(trainer: Trainer, data: LightningDataModule, config: Config) -> None:

@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, open_dict
 
@@ -49,7 +50,12 @@ class Sweep(Callback):
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys={constant}")
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # between two jobs
-        watch.start()
+        if not config.hydra.launcher._target_.endswith("BasicLauncher"):  # jobs of other processes
+            watch.start()
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        for watch in _running:
+            watch.look()
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         plan = Path(config.hydra.sweep.dir, PLAN)
@@ -102,16 +108,16 @@ class _Watch(threading.Thread):
 
     def run(self) -> None:
         while not self._over.wait(0.5):
-            self._look()
+            self.look()
 
     def stop(self) -> None:
         """Tells of the last ones."""
         self._over.set()
         if self.ident:
             self.join()
-        self._look()
+        self.look()
 
-    def _look(self) -> None:
+    def look(self) -> None:
         if not (self.folder / PLAN).exists():
             return
         plan = json.loads((self.folder / PLAN).read_text())

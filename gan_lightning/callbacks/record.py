@@ -20,10 +20,12 @@ class Record(Callback):
 
     Args:
         config: the resolved configuration, in plain containers.
+        compared: what TensorBoard shows of it in a table of many runs.
     """
 
-    def __init__(self, config: dict[str, Any]) -> None:
+    def __init__(self, config: dict[str, Any], compared: dict[str, Any]) -> None:
         self.config = config
+        self.compared = compared
         self.seconds = 0.0
         """Time spent training, over all sessions of the run."""
         self.figures: dict[str, float] = {}
@@ -52,10 +54,12 @@ class Record(Callback):
         self._count_time()
         self.figures = self._now(trainer, pl_module)
         final = {name: value for name, value in self.figures.items() if not name.startswith(NO_RESULTS)}
+        first = self.config["objective"]
+        if first in final:
+            final = {first: final[first], **final}
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                varied = {section: self.config[section] for section in ("seed", "data", "model")}
-                logger.log_hyperparams(varied, final, step=trainer.global_step)
+                logger.log_hyperparams(self.compared, final, step=trainer.global_step)
 
     def _now(self, trainer: Trainer, model: GAN) -> dict[str, float]:
         figures = {**trainer.callback_metrics, **(model.report() if model.terms else {})}

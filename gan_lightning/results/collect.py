@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from gan_lightning.config import value_at
 from gan_lightning.errors import UserError
 from gan_lightning.files import ENDED, RunFolder
 from gan_lightning.metrics.figures import FIGURES
@@ -67,12 +68,7 @@ class Run:
 
     def value(self, key: str) -> Any:
         """What the run had for a key: of its configuration, or for a group the name of the choice."""
-        node: Any = self.config
-        for name in key.split("."):
-            node = node.get(name) if isinstance(node, dict) else None
-        if node is None or isinstance(node, dict):
-            return self.choices.get(key, self.overrides.get(key))
-        return node
+        return value_at(self.config, key, self.overrides | self.choices)
 
     def figure(self, name: str) -> float | None:
         """The last value of a logged figure."""

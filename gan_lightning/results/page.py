@@ -24,6 +24,8 @@ td.bad { color: #a00; max-width: 40em } figure { display: inline-block; margin: 
 figcaption { font-size: 13px; max-width: 16em } img.grid { width: 16em; image-rendering: pixelated }
 img.plot { max-width: 100% }
 """
+FEW = 10
+"""Points of a curve up to which each is marked."""
 MOST = 12
 """Values of a key up to which it makes an axis of a heat map."""
 Draw = Callable[[Axes], object]
@@ -160,6 +162,7 @@ def _curves(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
                         label=label if index < 10 else None,
                         alpha=0.8,
                         lw=1,
+                        marker="." if len(points) <= FEW else None,
                     )
                     label = None
             axes.set(xlabel="batch", title=name)

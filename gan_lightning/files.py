@@ -85,6 +85,9 @@ ENDED = ("finished", "pruned")
 class RunFolder:
     """The files of one run, by name."""
 
+    PATIENCE = 10.0
+    """Seconds to wait for a folder in use: loader workers of a killed run hold on to it for some."""
+
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
         self.config = self.path / "config.yaml"
@@ -114,8 +117,7 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")
         try:
-            # Loader workers of a killed run hold on to it for some seconds.
-            lock.acquire(timeout=-1 if wait else 10)
+            lock.acquire(timeout=-1 if wait else self.PATIENCE)
         except Timeout as error:
             raise UserError(
                 f"{self.path} is in use by another training process. Wait for it, stop it, or choose another "

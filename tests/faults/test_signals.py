@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from gan_lightning.files import atomic
+from gan_lightning.files import RunFolder, atomic
 from tests.conftest import PROJECT, TINY, WITHOUT_MLP, environment, training_differences
 
 RUN = (*TINY, "trainer.max_steps=60")
@@ -30,17 +30,8 @@ def test_a_signal_saves_and_leaves_and_the_run_goes_on(train, train_apart, numbe
     assert training_differences(resumed, undisturbed) == []
 
 
-def test_one_process_gets_the_signal_and_all_stop_together(train_apart):
-    two = (*RUN, "trainer.devices=2")
-    stopped = train_apart("stopped", *two, signalled(17, signal.SIGTERM, rank=1))
-    assert stopped.code == 143, stopped.output
-    step = stopped.checkpoint["global_step"]
-    assert 18 <= step <= 20
-    resumed = train_apart("stopped", f"resume={stopped.folder}", "+callbacks.kill=null")
-    assert training_differences(resumed, train_apart("undisturbed", *two)) == []
-
-
-def test_a_second_process_on_the_folder_is_refused(tmp_path, train):
+def test_a_second_process_on_the_folder_is_refused(tmp_path, train, monkeypatch):
+    monkeypatch.setattr(RunFolder, "PATIENCE", 1.0)
     folder = tmp_path / "run"
     command = [
         sys.executable,

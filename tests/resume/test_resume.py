@@ -56,11 +56,19 @@ def test_killed_and_resumed_with_workers(train_apart, undisturbed):
     assert losses(resumed.folder) == losses(undisturbed.folder)
 
 
-def test_killed_and_resumed_with_two_processes(train_apart):
-    two = "trainer.devices=2"
-    undisturbed = train_apart("undisturbed", *BASE, LOG, two)
-    died = cut_off(train_apart, "died", 40, 42, two)
-    resumed = train_apart("died", f"resume={died.folder}", "+callbacks.kill=null")
+def test_stopped_killed_and_resumed_with_two_processes(train_apart):
+    """One of them gets the signal to stop, and all stop together; later one is killed."""
+    two = (*BASE, LOG, "trainer.devices=2", "trainer.max_steps=60")
+    undisturbed = train_apart("undisturbed", *two)
+    kill = "+callbacks.kill={{_target_: helpers.KillAt, step: {}, rank: 1, number: {}}}"
+    stopped = train_apart("stopped", *two, kill.format(17, int(signal.SIGTERM)))
+    assert stopped.code == 143, stopped.output
+    assert 18 <= stopped.checkpoint["global_step"] <= 20
+    on = ("stopped", f"resume={stopped.folder}")
+    died = train_apart(*on, "callbacks.checkpoints.every_n_steps=40", kill.format(42, int(signal.SIGKILL)))
+    assert died.code != 0
+    assert died.checkpoint["global_step"] == 40
+    resumed = train_apart(*on, "+callbacks.kill=null")
     assert resumed.code == 0, resumed.output
     assert training_differences(resumed, undisturbed) == []
     assert losses(resumed.folder, rank=1) == losses(undisturbed.folder, rank=1)

@@ -131,3 +131,10 @@ class StandingStill(Callback):
     def on_train_end(self, trainer, pl_module) -> None:
         still = [name for name, p in pl_module.named_parameters() if torch.equal(p, self.start[name])]
         print("stood still:", *still)
+
+
+class LogsNaN(Callback):
+    """Logs a figure, odd, that is no number."""
+
+    def on_train_batch_end(self, trainer, pl_module, *_) -> None:
+        pl_module.log("odd", float("nan"))

@@ -146,3 +146,11 @@ def test_optuna_prunes_and_goes_on(train_apart, tmp_path):
     again = train_apart("unused", *jobs, *more)
     assert again.code == 0, again.output
     assert {row["run"]: (row["status"], row["objective"]) for row in rows(sweep)} == first
+
+
+def test_an_objective_that_is_not_finite_is_no_result(train):
+    odd = ("objective=odd", "+callbacks.odd={_target_: helpers.LogsNaN}")
+    outcome = train("run", *TINY, "trainer.max_steps=2", *odd)
+    assert outcome.code == 1
+    assert "objective=odd: it is not finite" in outcome.output
+    assert outcome.summary["status"] == "failed"

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from gan_lightning.files import atomic
 from gan_lightning.results.collect import Run, is_better_high, neat, rounded
-from gan_lightning.results.table import LEVEL, Group, duration, short
+from gan_lightning.results.table import LEVEL, Group, count, duration, short
 
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 72em; padding: 0 1em; color: #222 }
@@ -61,11 +61,10 @@ def _summary(runs: Sequence[Run], objective: str | None) -> str:
 
 
 def _table(groups: Sequence[Group], objective: str | None) -> str:
-    head = [*short(list(groups[0].values)), objective or "", "runs that ended", "of"]
+    head = [*short(list(groups[0].values)), objective or "", "runs that ended"]
     rows = []
     for rank, group in enumerate(groups):
-        ended = sum(run.ended for run in group.runs)
-        cells = [*group.labels(), group.result(), str(ended), str(len(group.runs))]
+        cells = [*group.labels(), group.result(), count(group.runs)]
         best = ' class="best"' if rank == 0 and group.results else ""
         rows.append(f"<tr{best}>{''.join(f'<td>{html.escape(cell)}</td>' for cell in cells)}</tr>")
     return f"<table><tr>{''.join(f'<th>{html.escape(name)}</th>' for name in head)}</tr>{''.join(rows)}</table>"
@@ -110,11 +109,17 @@ def _number(text: str) -> float | None:
 def _scatter(key: str, values: Sequence[float], means: Sequence[float | None], objective: str | None) -> Draw:
     def draw(axes: Axes) -> None:
         axes.scatter(values, means)  # type: ignore[arg-type]
-        if min(values) > 0 and max(values) > 30 * min(values):
-            axes.set_xscale("log")
+        _widen(axes.dataLim.intervalx, axes.set_xscale)
+        _widen(axes.dataLim.intervaly, axes.set_yscale)
         axes.set(xlabel=key, ylabel=objective or "")
 
     return draw
+
+
+def _widen(limits: Sequence[float], scale: Callable[[str], object]) -> None:
+    """Makes an axis logarithmic whose data span more than a factor of 30."""
+    if 0 < 30 * limits[0] < limits[1]:
+        scale("log")
 
 
 def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objective: str | None) -> None:
@@ -165,6 +170,7 @@ def _curves(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
                         marker="." if len(points) <= FEW else None,
                     )
                     label = None
+            _widen(axes.dataLim.intervaly, axes.set_yscale)
             axes.set(xlabel="batch", title=name)
             if name == shown[0]:
                 axes.legend(fontsize=7)

@@ -86,7 +86,7 @@ def lines_of(groups: Sequence[Group], objective: str | None) -> list[str]:
     """The table for a terminal, and below it what did not end well."""
     keys = list(groups[0].values)
     head = [*short(keys), objective or "no objective", "runs"]
-    body = [[*group.labels(), group.result(), _count(group.runs)] for group in groups]
+    body = [[*group.labels(), group.result(), count(group.runs)] for group in groups]
     lines = _aligned([head, *body])
     told = [run for group in groups for run in group.runs if not run.ended or run.reason]
     return lines + [f"{run.name}: {run.status}{', ' + in_a_line(run.reason) if run.reason else ''}" for run in told]
@@ -103,9 +103,10 @@ def _short(key: str, others: Sequence[str]) -> str:
     return next((e for e in endings if not any(f".{o}".endswith(f".{e}") for o in others)), key)
 
 
-def _count(runs: Sequence[Run]) -> str:
-    ended = sum(run.ended for run in runs)
-    return f"{ended}" if ended == len(runs) else f"{ended} of {len(runs)}"
+def count(runs: Sequence[Run]) -> str:
+    ended, pruned = sum(run.ended for run in runs), sum(run.status == "pruned" for run in runs)
+    count = f"{ended}" if ended == len(runs) else f"{ended} of {len(runs)}"
+    return f"{count}, {pruned} pruned" if pruned else count
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import math
 import os
@@ -38,6 +39,9 @@ def main(cfg: DictConfig) -> float | None:
     whatever fails ends the job alone: the folder tells why, and `sweeps.answered` sees to the exit code.
     """
     _set_up_process()
+    swept = HydraConfig.get().mode == RunMode.MULTIRUN
+    if swept:
+        gc.collect()  # a job before this one that failed may hold a GPU's memory in cycles
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     folder.refusal.unlink(missing_ok=True)
     before = folder.read_summary()
@@ -45,7 +49,7 @@ def main(cfg: DictConfig) -> float | None:
         return _run(cfg, folder)
     except Exception as error:
         expected = isinstance(error, UserError | FloatingPointError)
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
+        if swept:
             if folder.read_summary() == before:  # it did not come to write of itself
                 folder.refuse(f"{type(error).__name__}: {error}")
             if not expected:

@@ -118,6 +118,7 @@ class _Watch(threading.Thread):
         self.look()
 
     def look(self) -> None:
+        """Tells of the jobs that have ended since the last look."""
         if not (self.folder / PLAN).exists():
             return
         plan = json.loads((self.folder / PLAN).read_text())

@@ -37,7 +37,8 @@ ALLOWED = {
     "certificate": LOW | {"config", "metrics"},
     "evaluate": LOW | {"certificate", "checkpoint", "config", "data", "generate", "metrics", "models"},
     "timelapse": LOW,
-    "results": LOW | {"metrics"},
+    "trainer": LOW | {"checkpoint", "config", "distributed"},
+    "results": LOW | {"config", "metrics"},
     "sweeps": LOW | {"results"},
 }
 FOREIGN = {

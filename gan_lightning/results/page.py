@@ -116,7 +116,7 @@ def _scatter(key: str, values: Sequence[float], means: Sequence[float | None], o
     return draw
 
 
-def _widen(limits: Sequence[float], scale: Callable[[str], object]) -> None:
+def _widen(limits: np.ndarray, scale: Callable[[str], object]) -> None:
     """Makes an axis logarithmic whose data span more than a factor of 30."""
     if 0 < 30 * limits[0] < limits[1]:
         scale("log")

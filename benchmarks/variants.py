@@ -8,6 +8,7 @@ Runs that are in the folder already are not trained again.
 from __future__ import annotations
 
 import argparse
+import statistics
 from pathlib import Path
 
 from runs import Figures, at_a_time, measured, train
@@ -73,7 +74,7 @@ def main() -> None:
         best = [better(run, key=lambda figures: figures[shown[0]]) for run in found]
         last = [run[-1] for run in found]
         cells = [cell([figures[name] for figures in side]) for side in (best, last) for name in shown]
-        lines.append((better(figures[shown[0]] for figures in best), row([f"`{title}`", *cells])))
+        lines.append((statistics.mean(figures[shown[0]] for figures in best), row([f"`{title}`", *cells])))
     print(head(["", *(f"{side} {name}" for side in ("best", "last") for name in shown)]))
     print("\n".join(line for _, line in sorted(lines, reverse=better is max)))
     if options.picture:

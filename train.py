@@ -5,18 +5,20 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from gan_lightning import config, sweeps
+from gan_lightning.cli import suggestions
+from gan_lightning.config import resolvers
+from gan_lightning.sweeps import callback as sweeps
 
-config.register_resolvers()
+resolvers.register_resolvers()
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="config")
 def main(cfg: DictConfig) -> float | None:
-    from gan_lightning import run  # torch takes seconds to import: --help and completion need none of it
+    from gan_lightning.training import experiment  # torch takes seconds to import: --help and completion need none
 
-    return run.main(cfg)
+    return experiment.main(cfg)
 
 
 if __name__ == "__main__":
-    with config.suggestions(sys.argv[1:]), sweeps.answered():
+    with suggestions.suggestions(sys.argv[1:]), sweeps.report_results():
         main()

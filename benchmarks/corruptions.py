@@ -1,4 +1,4 @@
-"""Do the figures see what people see? Real MNIST, damaged in four ways, against the test images.
+"""Do the metrics see what people see? Real MNIST, damaged in four ways, against the test images.
 
 python benchmarks/corruptions.py --root path/to/data --out docs/corruptions.png
 """
@@ -10,19 +10,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur, to_pil_image
 
-from gan_lightning import pictures, rng
+from gan_lightning import rng
 from gan_lightning.data import MNIST
-from gan_lightning.metrics import Classifier
-from gan_lightning.metrics.reference import Reference
+from gan_lightning.evaluation import Classifier
+from gan_lightning.evaluation.reference import Reference
+from gan_lightning.visualization import grids
 
 Damage = Callable[[Tensor, Tensor, float], Tensor]
 
 
 def noise(images: Tensor, labels: Tensor, deviation: float) -> Tensor:
-    """Normal noise of so many grey levels."""
+    """Normal noise of so many gray levels."""
     drawn = torch.randn(images.shape, generator=rng.generator("noise"))
     return (images + deviation * drawn).round().clamp(0, 255).to(torch.uint8)
 
@@ -52,14 +54,14 @@ CORRUPTIONS: dict[str, tuple[Damage, tuple[float, ...], str]] = {
 
 
 def measured(data: MNIST, num: int) -> dict[str, list[dict[str, float]]]:
-    """For each corruption the figures at strength none and at its four, of `num` training images."""
+    """For each corruption the metrics at strength none and at its four, of `num` training images."""
     reference = Reference(Classifier(), data, "test")
     images, labels = (part[:num] for part in data.split("train"))
-    intact = reference.figures(reference.extractor(images), seed=0)
+    intact = reference.metrics(reference.extractor(images), seed=0)
     return {
         name: [
             intact,
-            *(reference.figures(reference.extractor(damage(images, labels, s)), seed=0) for s in strengths),
+            *(reference.metrics(reference.extractor(damage(images, labels, s)), seed=0) for s in strengths),
         ]
         for name, (damage, strengths, _) in CORRUPTIONS.items()
     }
@@ -75,22 +77,22 @@ def main() -> None:
     for name, (_, strengths, unit) in CORRUPTIONS.items():
         print(f"{name} ({unit})")
         for strength, row in zip((0, *strengths), found[name], strict=True):
-            print(f"  {strength:<6g}", "  ".join(f"{figure} {value:.4g}" for figure, value in row.items()))
+            print(f"  {strength:<6g}", "  ".join(f"{metric} {value:.4g}" for metric, value in row.items()))
     if options.out:
-        to_pil_image(torch.cat([_plot(found, figure) for figure in ("fid", "coverage")], 2)).save(options.out)
+        to_pil_image(torch.cat([_plot(found, metric) for metric in ("fid", "coverage")], 2)).save(options.out)
 
 
-def _plot(found: dict[str, list[dict[str, float]]], figure: str) -> Tensor:
-    def draw(axes: pictures.Axes) -> None:
+def _plot(found: dict[str, list[dict[str, float]]], metric: str) -> Tensor:
+    def draw(axes: Axes) -> None:
         for (name, rows), (_, strengths, unit) in zip(found.items(), CORRUPTIONS.values(), strict=True):
             label = f"{name}: {', '.join(f'{s:g}' for s in strengths)} ({unit})"
-            axes.plot(range(5), [row[figure] for row in rows], marker="o", label=label)
-        axes.set(xticks=range(5), xticklabels=["intact", "1", "2", "3", "4"], xlabel="strength", ylabel=figure)
-        if figure == "fid":
+            axes.plot(range(5), [row[metric] for row in rows], marker="o", label=label)
+        axes.set(xticks=range(5), xticklabels=["intact", "1", "2", "3", "4"], xlabel="strength", ylabel=metric)
+        if metric == "fid":
             axes.set_yscale("log")
             axes.legend(fontsize="small")
 
-    return pictures.plot(draw)
+    return grids.plot(draw)
 
 
 if __name__ == "__main__":

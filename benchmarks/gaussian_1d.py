@@ -16,7 +16,7 @@ from hydra import compose, initialize_config_dir
 from scipy.stats import norm, wasserstein_distance
 from tqdm import tqdm
 
-from gan_lightning import config
+from gan_lightning.config import check, resolvers
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 SETTINGS = {
@@ -35,9 +35,9 @@ def generated(overrides: tuple[str, ...], seed: int, count: int = 10_000) -> np.
     """Samples of a generator that was trained as the experiment says."""
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("config", [*overrides, f"seed={seed}", "trainer=cpu", "name=gaussian", "run_dir=unused"])
-    checked = config.check(composed)
+    checked = check.check(composed)
     lightning.seed_everything(seed, verbose=False)
-    data, model = config.build(checked, "data"), config.build(checked, "model")
+    data, model = check.build(checked, "data"), check.build(checked, "model")
     trainer = lightning.Trainer(
         max_steps=checked["trainer"]["max_steps"],
         accelerator="cpu",
@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--only", default="", help="settings whose name holds this")
     options = parser.parse_args()
-    config.register_resolvers()
+    resolvers.register_resolvers()
     torch.set_num_threads(1)
     settings = {name: overrides for name, overrides in SETTINGS.items() if options.only in name}
     bar = tqdm(total=len(settings) * options.seeds, unit="run")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from runs import Figures, at_a_time, measured, train
+from runs import Metrics, at_a_time, measured, train
 from sheets import sheet
 from tables import cell, head, row
 
@@ -28,7 +28,7 @@ def folder_of(variant: str, layout: str, seed: int, options: argparse.Namespace)
     return options.out / f"{variant}_{layout}_{options.steps}_{seed}"
 
 
-def last(variant: str, layout: str, seed: int, options: argparse.Namespace) -> Figures:
+def last(variant: str, layout: str, seed: int, options: argparse.Namespace) -> Metrics:
     """What the last evaluation of one run found; it is trained where it is not there yet."""
     folder = folder_of(variant, layout, seed, options)
     run = (f"experiment=gaussians_{layout}", f"model={variant}", f"seed={seed}", f"trainer.max_steps={options.steps}")

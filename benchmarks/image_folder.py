@@ -17,9 +17,9 @@ import torch
 from torch.utils.data import DataLoader, Subset
 from torchvision import datasets, transforms
 
-from gan_lightning.data.decoding import decoded
-from gan_lightning.data.folders import has_splits, list_pictures
-from gan_lightning.data.image_folder import ImageFolder
+from gan_lightning.data.datasets.image_folder import ImageFolder
+from gan_lightning.data.io.decoding import decoded
+from gan_lightning.data.io.folders import has_splits, list_pictures
 
 TURNS = 5
 

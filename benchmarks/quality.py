@@ -1,4 +1,4 @@
-"""How good are the MNIST recipes after equal numbers of images? A table, over seeds, beside the floor.
+"""How good are the MNIST recipes after equal numbers of images? A table, over seeds, beside the baseline.
 
 python benchmarks/quality.py --root path/to/data --images 120000 --seeds 3 --out logs/quality
 Runs that are in the folder already are not trained again.
@@ -12,22 +12,23 @@ from pathlib import Path
 from runs import train
 from tables import cell, head, row
 
-from gan_lightning import certificate, evaluate
+from gan_lightning.cli import evaluate
+from gan_lightning.evaluation import report
 
 RECIPES = {"vanilla_mnist": 64, "vanilla_small_mnist": 100, "dcgan_mnist": 256}
 """Experiments and their batch sizes."""
 SHOWN = ("fid", "kid", "precision", "recall", "density", "coverage", "class_coverage")
 
 
-def certified(experiment: str, seed: int, images: int, root: str, out: Path) -> certificate.Certificate:
-    """The certificate of one run, trained and evaluated where it is not there yet."""
+def certified(experiment: str, seed: int, images: int, root: str, out: Path) -> report.EvaluationReport:
+    """The evaluation report of one run, trained and evaluated where it is not there yet."""
     folder = out / f"{experiment}_{images}_{seed}"
     steps = f"trainer.max_steps={images // RECIPES[experiment]}"
     quiet = ("callbacks.samples=null", *(("~callbacks.graph", "~callbacks.summary") if "dcgan" in experiment else ()))
     train(folder, (f"experiment={experiment}", f"seed={seed}", steps, f"data.root={root}", *quiet))
-    if not (folder / certificate.NAME).exists():
+    if not (folder / report.NAME).exists():
         evaluate.main([str(folder)])
-    found = certificate.read(folder)
+    found = report.read(folder)
     if found["checkpoint"]["step"] != images // RECIPES[experiment]:
         raise SystemExit(f"{folder} holds another run; choose another --out")
     return found
@@ -41,16 +42,16 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=list(RECIPES))
     parser.add_argument("--out", type=Path, default=Path("logs/quality"))
     options = parser.parse_args()
-    rows, floor = [], list[str]()
+    rows, baseline = [], list[str]()
     for experiment in options.recipes:
         found = [
-            certified(experiment, seed, options.images, options.root, options.out)["figures"]
+            certified(experiment, seed, options.images, options.root, options.out)["metrics"]
             for seed in range(options.seeds)
         ]
-        rows.append(row([f"`{experiment}`", *(cell([figures[name]["value"] for figures in found]) for name in SHOWN)]))
-        floor = [cell([found[0][name]["floor"]]) for name in SHOWN]
-    arrows = [f"{name} {certificate.ARROWS[found[0][name]['better']]}" for name in SHOWN]
-    print("\n".join([head(["", *arrows]), *rows, row(["floor", *floor])]))
+        rows.append(row([f"`{experiment}`", *(cell([metrics[name]["value"] for metrics in found]) for name in SHOWN)]))
+        baseline = [cell([found[0][name]["baseline"]]) for name in SHOWN]
+    arrows = [f"{name} {report.ARROWS[found[0][name]['better']]}" for name in SHOWN]
+    print("\n".join([head(["", *arrows]), *rows, row(["baseline", *baseline])]))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
-from gan_lightning.files import RunFolder
+from gan_lightning.training.run_folder import RunFolder
 
 PROJECT = Path(__file__).resolve().parent.parent
-QUIET = ("callbacks.progress=null", "callbacks.film=null", "logger=csv")
-Figures = dict[str, float]
+QUIET = ("callbacks.progress=null", "callbacks.video=null", "logger=csv")
+Metrics = dict[str, float]
 Job = TypeVar("Job")
 Found = TypeVar("Found")
 
@@ -32,11 +32,11 @@ def train(folder: Path, options: Iterable[str], jobs: int = 1) -> None:
     print(f"{folder.name}: trained", file=sys.stderr)
 
 
-def measured(folder: Path, figure: str) -> list[Figures]:
-    """The figures `metric/*` of every evaluation of a run that has `figure`, in their order."""
+def measured(folder: Path, metric: str) -> list[Metrics]:
+    """The metrics `metric/*` of every evaluation of a run that has `metric`, in their order."""
     (table,) = folder.rglob("metrics.csv")
     with table.open() as lines:
-        rows = [row for row in csv.DictReader(lines) if row.get(f"metric/{figure}")]
+        rows = [row for row in csv.DictReader(lines) if row.get(f"metric/{metric}")]
     prefix = "metric/"
     return [{name.removeprefix(prefix): float(row[name]) for name in row if name.startswith(prefix)} for row in rows]
 

@@ -1,4 +1,4 @@
-"""Markdown tables of figures over seeds."""
+"""Markdown tables of metrics over seeds."""
 
 from __future__ import annotations
 

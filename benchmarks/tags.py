@@ -9,9 +9,9 @@ import argparse
 
 import torch
 
-from gan_lightning import checkpoint
-from gan_lightning.data.avatar_colours import EYES, HAIR, measure
 from gan_lightning.data.images import to_uint8
+from gan_lightning.data.synthetic.avatar_colors import EYES, HAIR, measure
+from gan_lightning.training import checkpoint
 
 
 def agreement(run: str, count: int) -> tuple[float, float, float]:

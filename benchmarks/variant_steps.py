@@ -288,7 +288,7 @@ def main() -> None:
     root = Path(options.root).absolute()
     for variant in options.variants:
         networks = () if variant == "began" else ("network=dcgan",)
-        off = ("callbacks.ema=null", "callbacks.samples=null", "callbacks.film=null", "callbacks.progress=null")
+        off = ("callbacks.ema=null", "callbacks.samples=null", "callbacks.video=null", "callbacks.progress=null")
         run = ("trainer=cpu", "data=mnist", f"data.root={root}", f"model={variant}", *networks, *off)
         train_in_turns(f"variant_steps.Beside{{variant:{variant},root:'{root}'}}", options.block, options.turns, *run)
 

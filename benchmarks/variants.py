@@ -11,7 +11,7 @@ import argparse
 import statistics
 from pathlib import Path
 
-from runs import Figures, at_a_time, measured, train
+from runs import Metrics, at_a_time, measured, train
 from sheets import sheet
 from tables import cell, head, row
 
@@ -26,7 +26,7 @@ ROWS = {
             *("relativistic", "r3gan", "infogan", "cgan", "acgan", "projection", "matching_aware"),
         )
     },
-    "dcgan, lecam": ("model=dcgan", "regulariser=lecam", *SMALL_DCGAN),
+    "dcgan, lecam": ("model=dcgan", "regularizer=lecam", *SMALL_DCGAN),
     # Their networks are BEGAN's own: D is an autoencoder.
     "began": ("model=began", f"data.batch_size={BATCH}"),
     "began, quicker": ("model=began", f"data.batch_size={BATCH}", "model.optimizer.lr=5e-4", "model.rate=1e-2"),
@@ -34,14 +34,14 @@ ROWS = {
 STACKED = ("dcgan", "wgan_gp", "r3gan")
 """What is compared on stacked MNIST."""
 SHOWN = {"mnist": ("fid", "class_coverage", "coverage"), "stacked_mnist": ("modes", "class_kl", "fid")}
-"""The figures shown of each data set."""
+"""The metrics shown of each data set."""
 
 
 def folder_of(title: str, seed: int, options: argparse.Namespace) -> Path:
     return options.out / options.data / f"{title.replace(', ', '_')}_{options.images}_{seed}"
 
 
-def evaluations(title: str, seed: int, options: argparse.Namespace) -> list[Figures]:
+def evaluations(title: str, seed: int, options: argparse.Namespace) -> list[Metrics]:
     """Those of one run, in their order; it is trained where it is not there yet."""
     folder = folder_of(title, seed, options)
     steps = options.images // BATCH
@@ -71,10 +71,10 @@ def main() -> None:
     lines = []
     for title in titles:
         found = [runs[title, seed] for seed in range(options.seeds)]
-        best = [better(run, key=lambda figures: figures[shown[0]]) for run in found]
+        best = [better(run, key=lambda metrics: metrics[shown[0]]) for run in found]
         last = [run[-1] for run in found]
-        cells = [cell([figures[name] for figures in side]) for side in (best, last) for name in shown]
-        lines.append((statistics.mean(figures[shown[0]] for figures in best), row([f"`{title}`", *cells])))
+        cells = [cell([metrics[name] for metrics in side]) for side in (best, last) for name in shown]
+        lines.append((statistics.mean(metrics[shown[0]] for metrics in best), row([f"`{title}`", *cells])))
     print(head(["", *(f"{side} {name}" for side in ("best", "last") for name in shown)]))
     print("\n".join(line for _, line in sorted(lines, reverse=better is max)))
     if options.picture:

@@ -24,8 +24,8 @@ TINY = (
     "trainer=cpu",
     "callbacks.progress=null",
     "callbacks.samples=null",
-    "network.generator.hidden=[16,16]",
-    "network.discriminator.hidden=[16]",
+    "network.generator.hidden_dims=[16,16]",
+    "network.discriminator.hidden_dims=[16]",
     "network.generator.latent_dim=8",
     "data.batch_size=32",
 )
@@ -33,7 +33,7 @@ TINY = (
 
 WITHOUT_MLP = (
     *(option for option in TINY if not option.startswith("network.discriminator")),
-    *(f"~network.discriminator.{name}" for name in ("hidden", "negative_slope", "condition_dim", "join")),
+    *(f"~network.discriminator.{name}" for name in ("hidden_dims", "negative_slope", "condition_dim", "join")),
 )
 """The same for a discriminator of the tests' own."""
 

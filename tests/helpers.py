@@ -134,7 +134,7 @@ class StandingStill(Callback):
 
 
 class LogsNaN(Callback):
-    """Logs a figure, odd, that is no number."""
+    """Logs a metric, odd, that is no number."""
 
     def on_train_batch_end(self, trainer, pl_module, *_) -> None:
         pl_module.log("odd", float("nan"))

@@ -9,7 +9,7 @@ import gan_lightning
 
 PACKAGE = Path(gan_lightning.__file__).parent
 LOW = {"errors", "files", "rng", "conditions", "losses", "penalties", "networks", "pictures", "films", "distributed"}
-LOW |= {"augmentations", "regularisers"}
+LOW |= {"augmentations", "regularizers"}
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
@@ -19,11 +19,11 @@ ALLOWED = {
     "losses": set(),
     "penalties": set(),
     "augmentations": {"distributed"},
-    "regularisers": {"distributed"},
+    "regularizers": {"distributed"},
     "pictures": set(),
     "networks": set(),
     "distributed": set(),
-    "models": {"errors", "losses", "penalties", "augmentations", "regularisers", "rng", "conditions", "distributed"},
+    "models": {"errors", "losses", "penalties", "augmentations", "regularizers", "rng", "conditions", "distributed"},
     "data": {"errors", "rng", "conditions", "files"},
     "metrics": {"errors", "files", "rng", "data", "models"},
     "callbacks": LOW | {"models", "data", "metrics"},
@@ -34,8 +34,8 @@ ALLOWED = {
     "resume": LOW | {"checkpoint", "config", "targets"},
     "summary": LOW | {"callbacks", "config"},
     "generate": LOW | {"checkpoint", "data", "models"},
-    "certificate": LOW | {"config", "metrics"},
-    "evaluate": LOW | {"certificate", "checkpoint", "config", "data", "generate", "metrics", "models"},
+    "evaluation report": LOW | {"config", "metrics"},
+    "evaluate": LOW | {"evaluation report", "checkpoint", "config", "data", "generate", "metrics", "models"},
     "timelapse": LOW,
     "trainer": LOW | {"checkpoint", "config", "distributed"},
     "results": LOW | {"config", "metrics"},
@@ -45,7 +45,7 @@ FOREIGN = {
     "losses": {"lightning", "hydra", "omegaconf"},
     "penalties": {"lightning", "hydra", "omegaconf"},
     "augmentations": {"lightning", "hydra", "omegaconf"},
-    "regularisers": {"lightning", "hydra", "omegaconf"},
+    "regularizers": {"lightning", "hydra", "omegaconf"},
     "networks": {"lightning", "hydra", "omegaconf"},
     "models": {"hydra", "omegaconf"},
     "data": {"hydra", "omegaconf"},

@@ -3,8 +3,6 @@
 from gan_lightning.callbacks.checkpoints import Checkpoints
 from gan_lightning.callbacks.density import DensityPlot
 from gan_lightning.callbacks.ema import GeneratorEMA
-from gan_lightning.callbacks.evaluation import Evaluation
-from gan_lightning.callbacks.film import Film
 from gan_lightning.callbacks.graph import NetworkGraph
 from gan_lightning.callbacks.progress import Progress
 from gan_lightning.callbacks.pruning import Pruning
@@ -12,12 +10,13 @@ from gan_lightning.callbacks.record import Record
 from gan_lightning.callbacks.samples import SampleGrid
 from gan_lightning.callbacks.stop import GracefulStop
 from gan_lightning.callbacks.surface import SurfacePlot
+from gan_lightning.callbacks.video import Video
+from gan_lightning.evaluation.callback import Evaluation
 
 __all__ = [
     "Checkpoints",
     "DensityPlot",
     "Evaluation",
-    "Film",
     "GeneratorEMA",
     "GracefulStop",
     "NetworkGraph",
@@ -26,4 +25,5 @@ __all__ = [
     "Record",
     "SampleGrid",
     "SurfacePlot",
+    "Video",
 ]

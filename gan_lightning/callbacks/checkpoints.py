@@ -8,17 +8,17 @@ from typing import Any, Literal
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from gan_lightning.callbacks.cadence import completes, due
-from gan_lightning.metrics.figures import FIGURES
+from gan_lightning.cadence import completes, due
+from gan_lightning.evaluation.metrics import METRICS
 
 
 class Checkpoints(Checkpoint):
     """Writes `checkpoints/last.ckpt`, and keeps others for good as `checkpoints/step_00000500.ckpt`.
 
-    With `monitor`, `checkpoints/best.ckpt` is the state at which that figure was best.
+    With `monitor`, `checkpoints/best.ckpt` is the state at which that metric was best.
 
     Always at the end of a batch, and after every other callback has acted on it, so that a checkpoint is the state
-    between two batches. Lightning's own ModelCheckpoint warns at every save under manual optimisation and
+    between two batches. Lightning's own ModelCheckpoint warns at every save under manual optimization and
     can miss the last batch. Weights that are not finite are never saved.
 
     Args:
@@ -26,7 +26,7 @@ class Checkpoints(Checkpoint):
         every_n_steps: batches between two writings of `last.ckpt`; it is written at the end in any case.
         keep_every_n_steps: batches between checkpoints that are kept.
         keep_every_n_epochs: epochs between checkpoints that are kept.
-        monitor: the logged figure that decides which checkpoint is the best, such as metric/fid; None: no matter.
+        monitor: the logged metric that decides which checkpoint is the best, such as metric/fid; None: no matter.
         mode: whether smaller (min) or larger (max) is better; None: what is known of metric/*, else min.
     """
 
@@ -44,9 +44,9 @@ class Checkpoints(Checkpoint):
         self.keep_every_n_steps = keep_every_n_steps
         self.keep_every_n_epochs = keep_every_n_epochs
         self.monitor = monitor
-        self.mode = mode or FIGURES.get((monitor or "").removeprefix("metric/"), "min")
+        self.mode = mode or METRICS.get((monitor or "").removeprefix("metric/"), "min")
         self.best: dict[str, Any] | None = None
-        """Figure, value and step of the best checkpoint."""
+        """Metric, value and step of the best checkpoint."""
         self._saved_at = -1
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
@@ -65,15 +65,15 @@ class Checkpoints(Checkpoint):
             self._save(trainer, self.folder / "last.ckpt")
 
     def _is_best(self, trainer: Trainer) -> bool:
-        """Whether the monitored figure is better than ever; remembers it."""
-        figure = trainer.callback_metrics.get(self.monitor) if self.monitor else None
-        if figure is None or not figure.isfinite():
+        """Whether the monitored metric is better than ever; remembers it."""
+        metric = trainer.callback_metrics.get(self.monitor) if self.monitor else None
+        if metric is None or not metric.isfinite():
             return False
-        value, sign = figure.item(), -1 if self.mode == "max" else 1
-        same = self.best is not None and self.best["figure"] == self.monitor
+        value, sign = metric.item(), -1 if self.mode == "max" else 1
+        same = self.best is not None and self.best["metric"] == self.monitor
         if same and sign * value >= sign * self.best["value"]:  # type: ignore[index]
             return False
-        self.best = {"figure": self.monitor, "value": value, "step": trainer.global_step}
+        self.best = {"metric": self.monitor, "value": value, "step": trainer.global_step}
         return True
 
     def state_dict(self) -> dict[str, Any]:

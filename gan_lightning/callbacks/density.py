@@ -8,13 +8,14 @@ from lightning.pytorch.utilities import rank_zero_only
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from gan_lightning import pictures, rng
+from gan_lightning import rng
 from gan_lightning.callbacks.samples import SampleGrid
 from gan_lightning.callbacks.surface import judged
 from gan_lightning.data import Gaussian1D
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
-from gan_lightning.pictures import Picture
+from gan_lightning.visualization import grids
+from gan_lightning.visualization.grids import Picture
 
 
 class DensityPlot(SampleGrid):
@@ -57,7 +58,7 @@ class DensityPlot(SampleGrid):
             axes.set_title(f"batch {trainer.global_step}")
             axes.legend(loc="upper left")
 
-        return pictures.plot(draw)
+        return grids.plot(draw)
 
     def _histogram(self, samples: Tensor, limit: float) -> tuple[Tensor, Tensor]:
         counts, edges = torch.histogram(samples.flatten(), self.BINS, range=(-limit, limit))

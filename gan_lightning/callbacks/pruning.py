@@ -10,20 +10,20 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from gan_lightning.callbacks.cadence import completes, due
+from gan_lightning.cadence import completes, due
+from gan_lightning.evaluation.metrics import METRICS
 from gan_lightning.files import write_json
-from gan_lightning.metrics.figures import FIGURES
 
 
 class Pruning(Callback):
     """Median rule: Golovin et al. 2017 (Google Vizier), section 3.2.2.
 
-    A run stops where its best figure so far is worse than the median, over the other runs of the sweep that got as
-    far, of the mean of their figures so far. Runs know of each other by files, so that it works wherever they run.
+    A run stops where its best metric so far is worse than the median, over the other runs of the sweep that got as
+    far, of the mean of their metrics so far. Runs know of each other by files, so that it works wherever they run.
 
     Args:
         folder: the run folder; the other runs' lie beside it.
-        monitor: the logged figure to go by; that it is better large is known of some metric/*.
+        monitor: the logged metric to go by; that it is better large is known of some metric/*.
         every_n_steps: batches between two decisions, each of which comes after a measurement.
         least: other runs that got as far, fewer than which nothing is stopped.
     """
@@ -35,16 +35,16 @@ class Pruning(Callback):
         self.monitor = monitor
         self.every_n_steps = every_n_steps
         self.least = least
-        self.sign = -1 if FIGURES.get(monitor.removeprefix("metric/")) == "max" else 1
+        self.sign = -1 if METRICS.get(monitor.removeprefix("metric/")) == "max" else 1
         self.values: dict[int, float] = {}
         """What was measured, by batch."""
         self.pruned = False
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        figure = trainer.callback_metrics.get(self.monitor)
-        if figure is None or not due(trainer, self.every_n_steps, None):
+        metric = trainer.callback_metrics.get(self.monitor)
+        if metric is None or not due(trainer, self.every_n_steps, None):
             return
-        self.values[trainer.global_step] = figure.item()
+        self.values[trainer.global_step] = metric.item()
         if trainer.is_global_zero:
             write_json({"monitor": self.monitor, "values": self.values}, self.folder / self.NAME)
             self.pruned = not completes(trainer) and self._is_behind(trainer.global_step)

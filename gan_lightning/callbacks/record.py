@@ -1,4 +1,4 @@
-"""What a run has to say of itself: its configuration and its final figures."""
+"""What a run has to say of itself: its configuration and its final metrics."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from gan_lightning.models import GAN
 
 NO_RESULTS = ("terms/", "lr/", "epoch")
-"""Figures that are not worth a column among a sweep's results."""
+"""Metrics that are not worth a column among a sweep's results."""
 
 
 class Record(Callback):
-    """Puts the configuration into checkpoints and TensorBoard, and keeps the final figures.
+    """Puts the configuration into checkpoints and TensorBoard, and keeps the final metrics.
 
     Args:
         config: the resolved configuration, in plain containers.
@@ -28,7 +28,7 @@ class Record(Callback):
         self.compared = compared
         self.seconds = 0.0
         """Time spent training, over all sessions of the run."""
-        self.figures: dict[str, float] = {}
+        self.metrics: dict[str, float] = {}
         """The last value of everything logged, once training has ended."""
         self._since = 0.0
         self._epoch_since: float | None = None
@@ -52,8 +52,8 @@ class Record(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
-        self.figures = self._now(trainer, pl_module)
-        final = {name: value for name, value in self.figures.items() if not name.startswith(NO_RESULTS)}
+        self.metrics = self._now(trainer, pl_module)
+        final = {name: value for name, value in self.metrics.items() if not name.startswith(NO_RESULTS)}
         first = self.config["objective"]
         if first in final:
             final = {first: final[first], **final}
@@ -62,8 +62,8 @@ class Record(Callback):
                 logger.log_hyperparams(self.compared, final, step=trainer.global_step)
 
     def _now(self, trainer: Trainer, model: GAN) -> dict[str, float]:
-        figures = {**trainer.callback_metrics, **(model.report() if model.terms else {})}
-        return {name: float(value) for name, value in figures.items() if name != "step" and "time/" not in name}
+        metrics = {**trainer.callback_metrics, **(model.report() if model.terms else {})}
+        return {name: float(value) for name, value in metrics.items() if name != "step" and "time/" not in name}
 
     def _count_time(self) -> None:
         now = time.monotonic()
@@ -72,7 +72,7 @@ class Record(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
         checkpoint["config"] = self.config
-        checkpoint["figures"] = self._now(trainer, pl_module)
+        checkpoint["metrics"] = self._now(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         self._count_time()

@@ -13,11 +13,12 @@ from lightning.pytorch.utilities import rank_zero_only
 from PIL.PngImagePlugin import PngInfo
 from torchvision.transforms.functional import to_pil_image
 
-from gan_lightning import pictures, rng
-from gan_lightning.callbacks.cadence import due
+from gan_lightning import rng
+from gan_lightning.cadence import due
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
-from gan_lightning.pictures import Picture
+from gan_lightning.visualization import grids
+from gan_lightning.visualization.grids import Picture
 
 
 class SampleGrid(Callback):
@@ -35,7 +36,7 @@ class SampleGrid(Callback):
     """
 
     ROWS = 10
-    """Conditions that are shown at most."""
+    """LabelVocabulary that are shown at most."""
 
     def __init__(
         self,
@@ -55,12 +56,12 @@ class SampleGrid(Callback):
     def paint(self, trainer: Trainer, model: GAN) -> Picture:
         """The picture of the moment."""
         if model.conditions is None:
-            return pictures.picture(torch.cat(list(model.samples(self.num, self.seed))))
+            return grids.picture(torch.cat(list(model.samples(self.num, self.seed))))
         columns = math.ceil(math.sqrt(self.num))
         conditions = model.conditions.distinct(self.ROWS)
         latents = model.sample_latents(columns, self.seed).repeat(len(conditions), 1)
         images = torch.cat(list(model.decode(latents, conditions.repeat_interleave(columns, 0))))
-        return pictures.grid(images, columns, [model.conditions.describe(row) for row in conditions])
+        return grids.grid(images, columns, [model.conditions.describe(row) for row in conditions])
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
@@ -70,7 +71,7 @@ class SampleGrid(Callback):
     @rank_zero_only
     def on_train_batch_start(self, trainer: Trainer, pl_module: GAN, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
         if trainer.global_step == 0:
-            self.publish(trainer, "real", "real.png", pictures.picture(batch[0][: self.num]))
+            self.publish(trainer, "real", "real.png", grids.picture(batch[0][: self.num]))
 
     @rank_zero_only
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]

@@ -9,24 +9,25 @@ from lightning import Trainer
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from gan_lightning import pictures, rng
-from gan_lightning.callbacks.cadence import completes, due
+from gan_lightning import rng
+from gan_lightning.cadence import completes, due
 from gan_lightning.callbacks.samples import SampleGrid
 from gan_lightning.data import Gaussians2D
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
-from gan_lightning.pictures import Picture
+from gan_lightning.visualization import grids
+from gan_lightning.visualization.grids import Picture
 
 
 class SurfacePlot(SampleGrid):
-    """Data and samples over D's logits in [-1.1, 1.1], as `samples`; and as figures, whenever it is drawn,
+    """Data and samples over D's logits in [-1.1, 1.1], as `samples`; and as metrics, whenever it is drawn,
     `metric/modes` and `metric/high_quality`, of `num` samples. Arguments as of `SampleGrid`.
 
     Raises:
         UserError: the data is not Gaussians in a plane.
     """
 
-    FIGURES = ("modes", "high_quality")
+    METRICS = ("modes", "high_quality")
     LIMIT = 1.1
     POINTS = 100
     """Along an axis, where D is evaluated."""
@@ -43,11 +44,11 @@ class SurfacePlot(SampleGrid):
         super().on_train_batch_end(trainer, pl_module)
 
     def _measure(self, trainer: Trainer, model: GAN) -> None:
-        """Logs the figures; every process finds the same."""
+        """Logs the metrics; every process finds the same."""
         data: Gaussians2D = trainer.datamodule  # type: ignore[attr-defined]
         samples = self._generated(model)
         values = (float(data.modes_covered(samples)), data.high_quality(samples))
-        found = {f"metric/{name}": value for name, value in zip(self.FIGURES, values, strict=True)}
+        found = {f"metric/{name}": value for name, value in zip(self.METRICS, values, strict=True)}
         # Lightning would drop what is logged between two batches of its log_every_n_steps.
         for logger in trainer.loggers:
             logger.log_metrics(found, step=trainer.global_step)
@@ -64,14 +65,14 @@ class SurfacePlot(SampleGrid):
         def draw(axes: Axes) -> None:
             surface = axes.contourf(axis, axis, logits.view(self.POINTS, self.POINTS).T, levels=20, cmap="Greys")
             axes.figure.colorbar(surface, label="logit of D")
-            for samples, name, colour in ((generated, "generated", "tab:orange"), (true, "data", "tab:blue")):
-                axes.scatter(samples[: self.SHOWN, 0], samples[: self.SHOWN, 1], s=2, label=name, color=colour)
+            for samples, name, color in ((generated, "generated", "tab:orange"), (true, "data", "tab:blue")):
+                axes.scatter(samples[: self.SHOWN, 0], samples[: self.SHOWN, 1], s=2, label=name, color=color)
             axes.set(xlim=(-self.LIMIT, self.LIMIT), ylim=(-self.LIMIT, self.LIMIT), aspect="equal")
             found = f"{modes} of {len(data.means)} modes, {quality:.0%} within three std"
             axes.set_title(f"batch {trainer.global_step}: {found}")
             axes.legend(loc="lower center", ncols=2, markerscale=4)
 
-        return pictures.plot(draw)
+        return grids.plot(draw)
 
     def _generated(self, model: GAN) -> Tensor:
         return torch.cat(list(model.samples(self.num, self.seed))).cpu()

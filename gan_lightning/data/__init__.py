@@ -1,17 +1,17 @@
 """LightningDataModules: what is learned from."""
 
-from gan_lightning.data.avatars import Avatars
-from gan_lightning.data.celeba import CelebA
-from gan_lightning.data.digits import Digits
-from gan_lightning.data.draws import DrawnData
-from gan_lightning.data.gaussian import Gaussian1D
-from gan_lightning.data.gaussians_2d import Gaussians2D
-from gan_lightning.data.image_folder import ImageFolder
+from gan_lightning.data.datasets.celeba import CelebA
+from gan_lightning.data.datasets.digits import Digits
+from gan_lightning.data.datasets.image_folder import ImageFolder
+from gan_lightning.data.datasets.mnist import MNIST
+from gan_lightning.data.datasets.stacked_mnist import StackedMNIST
+from gan_lightning.data.datasets.tagged_images import TaggedImages
+from gan_lightning.data.datasets.torchvision_images import CIFAR10, KMNIST, FashionMNIST
 from gan_lightning.data.images import ImageData
-from gan_lightning.data.mnist import MNIST
-from gan_lightning.data.stacked_mnist import StackedMNIST
-from gan_lightning.data.tagged_images import TaggedImages
-from gan_lightning.data.torchvision_images import CIFAR10, KMNIST, FashionMNIST
+from gan_lightning.data.synthetic.avatars import Avatars
+from gan_lightning.data.synthetic.base import SyntheticData
+from gan_lightning.data.synthetic.gaussian_1d import Gaussian1D
+from gan_lightning.data.synthetic.gaussians_2d import Gaussians2D
 
 __all__ = [
     "CIFAR10",
@@ -20,12 +20,12 @@ __all__ = [
     "Avatars",
     "CelebA",
     "Digits",
-    "DrawnData",
     "FashionMNIST",
     "Gaussian1D",
     "Gaussians2D",
     "ImageData",
     "ImageFolder",
     "StackedMNIST",
+    "SyntheticData",
     "TaggedImages",
 ]

@@ -11,21 +11,21 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_lightning.conditions import Conditions
-from gan_lightning.data.batches import BatchSampler, ResumableLoader, TensorBatches, require_even_shares
+from gan_lightning.data.sampler import BatchSampler, ResumableLoader, TensorBatches, require_even_shares
 from gan_lightning.errors import UserError
+from gan_lightning.labels import LabelVocabulary
 
 Split = Literal["train", "test"]
 Images = UInt8[Tensor, "count channels height width"]
 Labels = Int64[Tensor, " count"] | UInt8[Tensor, "count names"]
-"""Class indices, or multi-hot rows; -1, or a row of zeros, where a sample is not labelled."""
+"""Class indices, or multi-hot rows; -1, or a row of zeros, where a sample is not labeled."""
 _BLOCK = 1024  # images that are resized at a time: as floats, they take four times the memory
 
 
 class ImageData(LightningDataModule):
-    """Labelled images held as uint8; batches reach the model as (images in [-1, 1], labels).
+    """Labeled images held as uint8; batches reach the model as (images in [-1, 1], labels).
 
-    A data set overrides `load`. It may return images of any size, grey or coloured: they are brought to
+    A data set overrides `load`. It may return images of any size, gray or colored: they are brought to
     `image_shape` once, and scaled on the device. Training never sees the test split; evaluation compares with it.
 
     Args:
@@ -69,7 +69,7 @@ class ImageData(LightningDataModule):
         """
         raise NotImplementedError
 
-    def labelled(self) -> tuple[Images, Labels]:
+    def labeled(self) -> tuple[Images, Labels]:
         """The training images whose labels are known, and these."""
         images, labels = self.load("train")
         known = (labels != 0).any(1) if labels.ndim == 2 else labels >= 0
@@ -88,10 +88,10 @@ class ImageData(LightningDataModule):
         return [str(number) for number in range(self.condition_dim)]
 
     @property
-    def conditions(self) -> Conditions:
+    def conditions(self) -> LabelVocabulary:
         """The vocabulary of the labels, once the data is set up."""
         assert self.train is not None
-        return Conditions.of_labels(self.condition_names(), self.train.labels)
+        return LabelVocabulary.of_labels(self.condition_names(), self.train.labels)
 
     def setup(self, stage: str | None = None) -> None:
         if self.train is not None:
@@ -145,7 +145,7 @@ def to_uint8(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
 
 
 def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
-    """Images of the asked channels and size: grey is repeated, colour averaged by luma (ITU-R 601).
+    """Images of the asked channels and size: gray is repeated, color averaged by luma (ITU-R 601).
 
     Those that fit already are not copied: they may be a file that is larger than the memory.
     """
@@ -164,7 +164,7 @@ def _fitted(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count 
     elif images.shape[1] != channels:
         raise UserError(
             f"data.image_shape={list(image_shape)}: images of {images.shape[1]} channels cannot have {channels}; "
-            f"expected {images.shape[1]}, or 1 for grey"
+            f"expected {images.shape[1]}, or 1 for gray"
         )
     if list(images.shape[2:]) != size:
         resized = interpolate(images.float(), size, mode="bicubic", antialias=True)

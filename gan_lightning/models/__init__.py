@@ -1,4 +1,4 @@
-"""LightningModules: what is optimised, and how."""
+"""LightningModules: what is optimized, and how."""
 
 from gan_lightning.models.auxiliary import ACGAN, InfoGAN
 from gan_lightning.models.began import BEGAN

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, gaussian_nll_loss
 
 from gan_lightning.errors import UserError
-from gan_lightning.losses import Terms
+from gan_lightning.losses.adversarial import Terms
 from gan_lightning.models.gan import GAN, widened
 from gan_lightning.models.step import Player
 
@@ -42,7 +42,7 @@ class ACGAN(TwoHeadedGAN):
     """Auxiliary-classifier GAN: Odena et al. 2017 (arXiv:1610.09585), eqs. 2 and 3. D does not see the class.
 
         L_S = E log P(S = real | x) + E log P(S = fake | G(z, c)),   L_C = E log P(C = c | x) + E log P(C = c | G(z, c))
-        D maximises L_C + L_S,  G maximises L_C - L_S  (here: the non-saturating form)
+        D maximizes L_C + L_S,  G maximizes L_C - L_S  (here: the non-saturating form)
 
     Samples without a class do not enter L_C.
 
@@ -71,7 +71,7 @@ class ACGAN(TwoHeadedGAN):
         fake_logits, fake_classes = self.both(fake, None)
         return {
             **self.verdict(real_logits, fake_logits),
-            **self.penalised(real, fake, None),
+            **self.penalized(real, fake, None),
             "class_real": self._class_loss(real_classes, condition),
             "class_fake": self._class_loss(fake_classes, condition),
         }
@@ -136,7 +136,7 @@ class InfoGAN(TwoHeadedGAN):
         fake_logits, said = self.both(fake, condition)
         return {
             **self.verdict(self.discriminate(real, condition), fake_logits),
-            **self.penalised(real, fake, condition),
+            **self.penalized(real, fake, condition),
             "info": self._information_loss(said, z),
         }
 

@@ -7,14 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_lightning.losses import Terms
+from gan_lightning.losses.adversarial import Terms
 from gan_lightning.models.gan import GAN
 
 
 class BEGAN(GAN):
     """Boundary-equilibrium GAN: Berthelot et al. 2017 (arXiv:1703.10717), section 3.4.
 
-        D minimises  L(x) - k L(G(z_D)),  G minimises  L(G(z_G)),  k <- k + rate (gamma L(x) - L(G(z_G)))
+        D minimizes  L(x) - k L(G(z_D)),  G minimizes  L(G(z_G)),  k <- k + rate (gamma L(x) - L(G(z_G)))
 
     L is what the autoencoder D fails to reconstruct; its logit is -L (`network=began`, or `autoencoder` for samples
     that are no images). The paper draws z from U(-1, 1), this from N(0, 1).

@@ -4,46 +4,46 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from gan_lightning import losses
-from gan_lightning.losses import Terms
+from gan_lightning.losses import adversarial
+from gan_lightning.losses.adversarial import Terms
 from gan_lightning.models.gan import GAN
 
 
 class MinimaxGAN(GAN):
     """The game itself: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1. G saturates where D is sure.
 
-    D maximises, G minimises  E_x log D(x) + E_z log(1 - D(G(z)))
+    D maximizes, G minimizes  E_x log D(x) + E_z log(1 - D(G(z)))
     """
 
     def generator_loss(self, fake_logits: Tensor) -> Terms:
-        return losses.saturating_generator(fake_logits)
+        return adversarial.saturating_generator(fake_logits)
 
 
 class LSGAN(GAN):
     """Least-squares GAN: Mao et al. 2017 (arXiv:1611.04076), eq. 9.
 
-    D minimises  1/2 E_x (D(x) - 1)^2 + 1/2 E_z D(G(z))^2
-    G minimises  1/2 E_z (D(G(z)) - 1)^2
+    D minimizes  1/2 E_x (D(x) - 1)^2 + 1/2 E_z D(G(z))^2
+    G minimizes  1/2 E_z (D(G(z)) - 1)^2
     """
 
     logits_have_a_sign = False
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
-        return losses.least_squares_discriminator(real_logits, fake_logits)
+        return adversarial.least_squares_discriminator(real_logits, fake_logits)
 
     def generator_loss(self, fake_logits: Tensor) -> Terms:
-        return losses.least_squares_generator(fake_logits)
+        return adversarial.least_squares_generator(fake_logits)
 
 
 class HingeGAN(GAN):
     """Geometric GAN: Lim & Ye 2017 (arXiv:1705.02894), section 4.
 
-    D minimises  E_x max(0, 1 - D(x)) + E_z max(0, 1 + D(G(z)))
-    G minimises  -E_z D(G(z))
+    D minimizes  E_x max(0, 1 - D(x)) + E_z max(0, 1 + D(G(z)))
+    G minimizes  -E_z D(G(z))
     """
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
-        return losses.hinge_discriminator(real_logits, fake_logits)
+        return adversarial.hinge_discriminator(real_logits, fake_logits)
 
     def generator_loss(self, fake_logits: Tensor) -> Terms:
-        return losses.critics_generator(fake_logits)
+        return adversarial.critics_generator(fake_logits)

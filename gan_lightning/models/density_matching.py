@@ -19,7 +19,7 @@ class DensityMatchingGAN(GAN):
     Latents stratify [-8, 8]: z_i = -8 + 16 i / (n - 1) + 0.01 U(0, 1). Before the first batch D is fitted to the
     true density p by least squares, on x uniform in [-5, 5], with the optimizer and schedule that it has in training:
 
-        D minimises  E_x (D(x) - p(x))^2
+        D minimizes  E_x (D(x) - p(x))^2
 
     Args:
         mean: of the data.

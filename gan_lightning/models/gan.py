@@ -9,29 +9,29 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gan_lightning import losses
-from gan_lightning.augmentations import AdaptiveAugment, DiffAugment
-from gan_lightning.losses import Terms
+from gan_lightning.losses import adversarial
+from gan_lightning.losses.adversarial import Terms
+from gan_lightning.losses.augmentation import AdaptiveAugment, DiffAugment
 from gan_lightning.models.step import AlternatingStep
 
 
 class GAN(AlternatingStep):
     """Non-saturating GAN: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1 and section 3.
 
-        D minimises  -E_x log D(x) - E_z log(1 - D(G(z)))  + penalties
-        G minimises  -E_z log D(G(z))
+        D minimizes  -E_x log D(x) - E_z log(1 - D(G(z)))  + penalties
+        G minimizes  -E_z log D(G(z))
 
     A variant overrides the losses: `discriminator_loss` and `generator_loss` where logits suffice,
     `discriminator_terms` and `generator_terms` where they do not; `prior` where latents differ, `turns` where the
     order does, `constrain` where weights are held. Further arguments as of `AlternatingStep`.
 
     Args:
-        penalties: by name, functions as in `gan_lightning.penalties`, added to D's loss.
+        penalties: by name, functions as in `gan_lightning.losses.penalties`, added to D's loss.
         penalty_every: batches between two uses of the penalties, which then count as many times: lazy
-            regularisation, Karras et al. 2020 (arXiv:1912.04958), appendix B.
-        regularisers: by name, modules as in `gan_lightning.regularisers`, added to D's loss.
+            regularization, Karras et al. 2020 (arXiv:1912.04958), appendix B.
+        regularizers: by name, modules as in `gan_lightning.losses.regularizers`, added to D's loss.
         augment: what D sees of real and of generated samples, in both players' losses, as in
-            `gan_lightning.augmentations`; None: the samples themselves. A penalty looks at D through it and takes the
+            `gan_lightning.losses.augmentation`; None: the samples themselves. A penalty looks at D through it and takes the
             gradient at the samples as they were, as the authors of DiffAugment and of ADA do with R1.
     """
 
@@ -43,14 +43,14 @@ class GAN(AlternatingStep):
         *arguments: Any,
         penalties: Mapping[str, Callable[..., Tensor]] | None = None,
         penalty_every: int = 1,
-        regularisers: Mapping[str, nn.Module] | None = None,
+        regularizers: Mapping[str, nn.Module] | None = None,
         augment: DiffAugment | None = None,
         **more: Any,
     ) -> None:
         super().__init__(*arguments, **more)
         self.penalties = dict(penalties or {})
         self.penalty_every = penalty_every
-        self.regularisers = nn.ModuleDict(regularisers or {})
+        self.regularizers = nn.ModuleDict(regularizers or {})
         self.augment = augment
         if isinstance(augment, AdaptiveAugment) and not self.logits_have_a_sign:
             raise ValueError(
@@ -60,11 +60,11 @@ class GAN(AlternatingStep):
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
         """D's loss as named scalar terms."""
-        return losses.nonsaturating_discriminator(real_logits, fake_logits)
+        return adversarial.nonsaturating_discriminator(real_logits, fake_logits)
 
     def generator_loss(self, fake_logits: Tensor) -> Terms:
         """G's loss as named scalar terms."""
-        return losses.nonsaturating_generator(fake_logits)
+        return adversarial.nonsaturating_generator(fake_logits)
 
     def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
         with torch.no_grad():
@@ -86,15 +86,15 @@ class GAN(AlternatingStep):
     def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
         """D's loss and its extras on a real and a fake batch under one condition."""
         verdict = self.verdict(self.discriminate(real, condition), self.discriminate(fake, condition))
-        return verdict | self.penalised(real, fake, condition)
+        return verdict | self.penalized(real, fake, condition)
 
     def verdict(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
-        """D's loss and what the regularisers add to it; keeps the logits for the scores."""
+        """D's loss and what the regularizers add to it; keeps the logits for the scores."""
         self.logits = {"real": real_logits, "fake": fake_logits}
-        regularisers = {name: module(real_logits, fake_logits) for name, module in self.regularisers.items()}
-        return self.discriminator_loss(real_logits, fake_logits) | regularisers
+        regularizers = {name: module(real_logits, fake_logits) for name, module in self.regularizers.items()}
+        return self.discriminator_loss(real_logits, fake_logits) | regularizers
 
-    def penalised(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
+    def penalized(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
         """What the penalties add to D's loss, where this batch is one of theirs."""
         if (self.batch_index + 1) % self.penalty_every:
             return {}
@@ -113,7 +113,7 @@ class GAN(AlternatingStep):
         return self.share(whole, count, "rows", purpose)
 
     def observe(self) -> None:
-        parts: list[Any] = [part for part in (self.augment, *self.regularisers.values()) if part is not None]
+        parts: list[Any] = [part for part in (self.augment, *self.regularizers.values()) if part is not None]
         for part in parts:
             part.observe(self.logits)
 

@@ -8,15 +8,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from gan_lightning.losses import Terms
+from gan_lightning.losses.adversarial import Terms
 from gan_lightning.models.gan import GAN
 
 
 class MatchingAwareGAN(GAN):
     """GAN-CLS: Reed et al. 2016 (arXiv:1605.05396), algorithm 1. Three parts, c~ being a wrong condition:
 
-        D minimises  -E log D(x, c) - [E log(1 - D(G(z, c), c)) + E log(1 - D(x, c~))] / 2
-        G minimises  -E log D(G(z, c), c)
+        D minimizes  -E log D(x, c) - [E log(1 - D(G(z, c), c)) + E log(1 - D(x, c~))] / 2
+        G minimizes  -E log D(G(z, c), c)
 
     A sample without a label (c = 0) is not dropped: D judges it, and a fake beside it, without a condition, and G is
     asked for a condition of another sample in its place.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from gan_lightning import losses
-from gan_lightning.distributed import mean_of_all
-from gan_lightning.losses import Terms
+from gan_lightning.distributed.collectives import all_reduce_mean
+from gan_lightning.losses import adversarial
+from gan_lightning.losses.adversarial import Terms
 from gan_lightning.models.gan import GAN
 
 
@@ -33,20 +33,22 @@ class ComparingGAN(GAN):
 class RelativisticAverageGAN(ComparingGAN):
     """RaSGAN: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2, with C the logits and s the sigmoid.
 
-    D minimises  -E_x log s(C(x) - E_z C(G(z))) - E_z log(1 - s(C(G(z)) - E_x C(x)))
-    G minimises  -E_z log s(C(G(z)) - E_x C(x)) - E_x log(1 - s(C(x) - E_z C(G(z))))
+    D minimizes  -E_x log s(C(x) - E_z C(G(z))) - E_z log(1 - s(C(G(z)) - E_x C(x)))
+    G minimizes  -E_z log s(C(G(z)) - E_x C(x)) - E_x log(1 - s(C(x) - E_z C(G(z))))
     """
 
     def compared(self, better: Tensor, worse: Tensor) -> Terms:
-        return losses.relativistic_average(better, worse, mean_of_all(better.mean()), mean_of_all(worse.mean()))
+        return adversarial.relativistic_average(
+            better, worse, all_reduce_mean(better.mean()), all_reduce_mean(worse.mean())
+        )
 
 
 class R3GAN(ComparingGAN):
     """R3GAN: Huang et al. 2024 (arXiv:2501.05441), eq. 2 with both penalties R1 and R2 (given as `penalties`).
 
-    D minimises  E log(1 + exp(C(G(z)) - C(x))) + R1 + R2
-    G minimises  E log(1 + exp(C(x) - C(G(z))))
+    D minimizes  E log(1 + exp(C(G(z)) - C(x))) + R1 + R2
+    G minimizes  E log(1 + exp(C(x) - C(G(z))))
     """
 
     def compared(self, better: Tensor, worse: Tensor) -> Terms:
-        return losses.relativistic_pairs(better, worse)
+        return adversarial.relativistic_pairs(better, worse)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from gan_lightning.errors import UserError
-from gan_lightning.losses import Terms
+from gan_lightning.losses.adversarial import Terms
 from gan_lightning.models.gan import GAN
 from gan_lightning.models.step import Player
 

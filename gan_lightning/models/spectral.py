@@ -12,7 +12,7 @@ from gan_lightning.models.classic import HingeGAN
 
 
 class SNGAN(HingeGAN):
-    """Spectrally normalised GAN: Miyato et al. 2018 (arXiv:1802.05957), eqs. 8 and 16, with the hinge loss.
+    """Spectrally normalized GAN: Miyato et al. 2018 (arXiv:1802.05957), eqs. 8 and 16, with the hinge loss.
 
         W_SN = W / sigma(W)  in every layer of D, sigma(W) being the largest singular value
 
@@ -21,10 +21,10 @@ class SNGAN(HingeGAN):
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, *arguments: Any, **more: Any) -> None:
-        super().__init__(generator, spectrally_normalised(discriminator), *arguments, **more)
+        super().__init__(generator, spectrally_normalized(discriminator), *arguments, **more)
 
 
-def spectrally_normalised(network: nn.Module) -> nn.Module:
+def spectrally_normalized(network: nn.Module) -> nn.Module:
     """The network itself, once every weight matrix and kernel in it is divided by its largest singular value.
 
     Raises:
@@ -34,7 +34,7 @@ def spectrally_normalised(network: nn.Module) -> nn.Module:
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not is_parametrized(layer):
             if not layer.weight.any():
                 raise ValueError(
-                    f"network.discriminator: {type(network).__name__} starts {name} at 0, which spectral normalisation "
+                    f"network.discriminator: {type(network).__name__} starts {name} at 0, which spectral normalization "
                     "cannot divide by; choose another network=, or a model without it"
                 )
             spectral_norm(layer)

@@ -12,10 +12,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning import rng
-from gan_lightning.distributed import average_
+from gan_lightning.distributed.collectives import all_reduce_mean_
 from gan_lightning.errors import UserError
-from gan_lightning.losses import Terms, total
-from gan_lightning.models.drawing import Drawing
+from gan_lightning.losses.adversarial import Terms, total
+from gan_lightning.models.sampling import Drawing
 
 Player = Literal["discriminator", "generator"]
 Batch = Sequence[Any]
@@ -25,7 +25,7 @@ Batch = Sequence[Any]
 class AlternatingStep(Drawing):
     """Every batch one discriminator update, every `n_critic` batches one generator update; batches are counted.
 
-    What is minimised comes from `discriminator_terms` and `generator_terms`; who moves when, from `turns`.
+    What is minimized comes from `discriminator_terms` and `generator_terms`; who moves when, from `turns`.
 
     Args:
         generator: maps latents (batch, latent_dim) and a condition to samples in [-1, 1]; knows its `latent_dim`.
@@ -73,11 +73,11 @@ class AlternatingStep(Drawing):
         self.logits: dict[str, Tensor] = {}
 
     def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        """Everything D minimises in one update."""
+        """Everything D minimizes in one update."""
         raise NotImplementedError
 
     def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        """Everything G minimises in one update."""
+        """Everything G minimizes in one update."""
         raise NotImplementedError
 
     def turns(self) -> list[tuple[Player, ...]]:
@@ -127,7 +127,9 @@ class AlternatingStep(Drawing):
         if self.trainer.world_size > 1:
             gradients = [p.grad for player in players for p in self._parameters_of[player] if p.grad is not None]
             # The terms too, so that all processes stop at the same batch.
-            average_([*gradients, *(t for terms in terms_of.values() for t in terms.values()), *self._statistics])
+            all_reduce_mean_(
+                [*gradients, *(t for terms in terms_of.values() for t in terms.values()), *self._statistics]
+            )
         for player, terms in terms_of.items():
             self._require_finite(player, terms)
         for player in players:
@@ -139,8 +141,8 @@ class AlternatingStep(Drawing):
         """Adds to the players' gradients; returns their terms."""
         terms_of: dict[Player, Terms] = {}
         for player in players:
-            minimised = self.discriminator_terms if player == "discriminator" else self.generator_terms
-            terms_of[player] = minimised(real, condition)
+            minimized = self.discriminator_terms if player == "discriminator" else self.generator_terms
+            terms_of[player] = minimized(real, condition)
             with torch.autocast(self.device.type, enabled=False):  # else it would round a float32 penalty's gradient
                 self.manual_backward(
                     total(terms_of[player]), inputs=self._parameters_of[player], retain_graph=player != players[-1]
@@ -230,20 +232,20 @@ class AlternatingStep(Drawing):
     # Reporting
 
     def report(self) -> dict[str, float | Tensor]:
-        """The figures of the batch just trained: losses, their terms, scores, learning rates, position.
+        """The metrics of the batch just trained: losses, their terms, scores, learning rates, position.
 
         All are means over all processes. A score is the mean of sigmoid(logit).
         """
         scores = {f"score/{kind}": logits.sigmoid().mean() for kind, logits in self.logits.items()}
         if self.trainer.world_size > 1:
-            average_(list(scores.values()))
-        figures: dict[str, float | Tensor] = dict(scores)
+            all_reduce_mean_(list(scores.values()))
+        metrics: dict[str, float | Tensor] = dict(scores)
         for (player, terms), optimizer in zip(self.terms.items(), self.trainer.optimizers, strict=False):
-            figures[f"loss/{player}"] = total(terms)
-            figures |= {f"terms/{player}_{name}": term for name, term in terms.items()}
-            figures[f"lr/{player}"] = optimizer.param_groups[0]["lr"]
+            metrics[f"loss/{player}"] = total(terms)
+            metrics |= {f"terms/{player}_{name}": term for name, term in terms.items()}
+            metrics[f"lr/{player}"] = optimizer.param_groups[0]["lr"]
         # Lightning takes the logger's x from "step"; its own count starts at 0.
-        return figures | {"step": float(self.global_step), "epoch": float(self.current_epoch)}
+        return metrics | {"step": float(self.global_step), "epoch": float(self.current_epoch)}
 
 
 def _do_nothing() -> None:

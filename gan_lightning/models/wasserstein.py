@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gan_lightning import losses
-from gan_lightning.losses import Terms
+from gan_lightning.losses import adversarial
+from gan_lightning.losses.adversarial import Terms
 from gan_lightning.models.gan import GAN
 from gan_lightning.models.step import Player
 
@@ -16,8 +16,8 @@ from gan_lightning.models.step import Player
 class WGAN(GAN):
     """Wasserstein GAN: Arjovsky et al. 2017 (arXiv:1701.07875), eq. 3 and algorithm 1.
 
-        f minimises  E_z f(G(z)) - E_x f(x)
-        G minimises  -E_z f(G(z))
+        f minimizes  E_z f(G(z)) - E_x f(x)
+        G minimizes  -E_z f(G(z))
 
     f has to be Lipschitz: by weights clipped to [-clip, clip], or by a penalty (WGAN-GP: Gulrajani et al. 2017,
     arXiv:1704.00028).
@@ -33,10 +33,10 @@ class WGAN(GAN):
         self.clip = clip
 
     def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
-        return losses.critic(real_logits, fake_logits)
+        return adversarial.critic(real_logits, fake_logits)
 
     def generator_loss(self, fake_logits: Tensor) -> Terms:
-        return losses.critics_generator(fake_logits)
+        return adversarial.critics_generator(fake_logits)
 
     @torch.no_grad()
     def constrain(self, player: Player) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gan_lightning.networks.conditioning import LabelPlane
+from gan_lightning.networks.conditioning import ChannelConcat
 
 
 class ReconstructingDiscriminator(nn.Module):
@@ -23,7 +23,7 @@ class ReconstructingDiscriminator(nn.Module):
         decoder: maps codes to samples.
     """
 
-    def __init__(self, plane: LabelPlane, encoder: nn.Module, decoder: nn.Module) -> None:
+    def __init__(self, plane: ChannelConcat, encoder: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
         self.plane = plane
         self.encoder = encoder
@@ -46,26 +46,30 @@ class AutoencoderDiscriminator(ReconstructingDiscriminator):
 
     Args:
         image_shape: (channels, height, width) of a sample.
-        hidden: widths of the encoder's layers; the decoder has them in reverse.
-        code: width between the two.
+        hidden_dims: widths of the encoder's layers; the decoder has them in reverse.
+        code_dim: width between the two.
         condition_dim: width of the condition, which enters as one more channel; 0: unconditional.
     """
 
     def __init__(
-        self, image_shape: Sequence[int], hidden: Sequence[int] = (256,), code: int = 64, condition_dim: int = 0
+        self,
+        image_shape: Sequence[int],
+        hidden_dims: Sequence[int] = (256,),
+        code_dim: int = 64,
+        condition_dim: int = 0,
     ) -> None:
-        plane = LabelPlane(image_shape, condition_dim)
-        encoder = [nn.Flatten(), *_stack([math.prod(plane.shape), *hidden, code])]
+        plane = ChannelConcat(image_shape, condition_dim)
+        encoder = [nn.Flatten(), *_stack([math.prod(plane.shape), *hidden_dims, code_dim])]
         decoder = [
-            *_stack([code, *reversed(hidden), math.prod(image_shape)]),
+            *_stack([code_dim, *reversed(hidden_dims), math.prod(image_shape)]),
             nn.Tanh(),
             nn.Unflatten(1, tuple(image_shape)),
         ]
         super().__init__(plane, nn.Sequential(*encoder), nn.Sequential(*decoder))
 
 
-def _stack(widths: Sequence[int]) -> list[nn.Module]:
+def _stack(dims: Sequence[int]) -> list[nn.Module]:
     layers: list[nn.Module] = []
-    for width_in, width_out in itertools.pairwise(widths):
-        layers += [nn.Linear(width_in, width_out), nn.ELU(inplace=True)]
+    for in_dim, out_dim in itertools.pairwise(dims):
+        layers += [nn.Linear(in_dim, out_dim), nn.ELU(inplace=True)]
     return layers[:-1]

@@ -1,7 +1,7 @@
 """How networks are told a condition: the parts that every family shares.
 
 A condition is a vector (batch, condition_dim), one-hot for a class, multi-hot for tags, zero where a sample is not
-labelled. Where condition_dim is 0 the parts change nothing and expect None.
+labeled. Where condition_dim is 0 the parts change nothing and expect None.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-Join = Literal["projection", "plane"]
+Join = Literal["projection", "concat"]
 """How a discriminator learns of the condition."""
 
 
@@ -24,17 +24,17 @@ class JoinLatent(nn.Module):
     Args:
         latent_dim: width of z.
         condition_dim: width of the condition; 0 adds nothing.
-        label_width: width of W condition + b; 0: the condition enters as it is.
+        label_embedding_dim: width of W condition + b; 0: the condition enters as it is.
 
     Attributes:
-        width: of what comes out.
+        out_dim: width of the output.
     """
 
-    def __init__(self, latent_dim: int, condition_dim: int, label_width: int = 0) -> None:
+    def __init__(self, latent_dim: int, condition_dim: int, label_embedding_dim: int = 0) -> None:
         super().__init__()
-        embedded = condition_dim > 0 and label_width > 0
-        self.embedding = nn.Linear(condition_dim, label_width) if embedded else nn.Identity()
-        self.width = latent_dim + (label_width if embedded else condition_dim)
+        embedded = condition_dim > 0 and label_embedding_dim > 0
+        self.embedding = nn.Linear(condition_dim, label_embedding_dim) if embedded else nn.Identity()
+        self.out_dim = latent_dim + (label_embedding_dim if embedded else condition_dim)
 
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None
@@ -42,7 +42,7 @@ class JoinLatent(nn.Module):
         return z if condition is None else torch.cat([z, self.embedding(condition)], 1)
 
 
-class LabelPlane(nn.Module):
+class ChannelConcat(nn.Module):
     """Adds one channel to an image, a linear map of the condition: conditioning by concatenation, at the input.
 
     Args:
@@ -124,17 +124,17 @@ class ConditionedDiscriminator(nn.Module):
     A family calls `wire` with its body, which maps (batch, *shape) to (batch, features).
 
     Attributes:
-        width: of the features.
+        feature_dim: width of the features.
     """
 
     def __init__(self, image_shape: Sequence[int], condition_dim: int, join: Join) -> None:
         super().__init__()
         self.projected = condition_dim if join == "projection" else 0
-        self.plane = LabelPlane(image_shape, condition_dim - self.projected)
+        self.plane = ChannelConcat(image_shape, condition_dim - self.projected)
 
     def wire(self, body: nn.Module, features: int) -> None:
         """Puts the parts in place."""
-        self.width = features
+        self.feature_dim = features
         self.body = body
         self.head = LogitHead(features, self.projected)
 

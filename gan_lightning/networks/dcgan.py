@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
-from gan_lightning.networks.sizes import count_halvings, doubled, shrunk
+from gan_lightning.networks.sizes import count_downsamples, doubled, shrunk
 
 
 class DCGANGenerator(nn.Module):
@@ -20,13 +20,13 @@ class DCGANGenerator(nn.Module):
     Args:
         latent_dim: width of z.
         image_shape: (channels, height, width); height and width are multiples of the strides' product.
-        widths: channels that enter each stage; the last stage gives the image. None: they follow from `width`.
-        strides: of the stages. None: 2, for each of `widths`, or else as often as the size can be halved.
-        kernel: their size.
-        width: channels that enter the last stage; those before it double towards the small maps, up to 8 * width.
+        channels: channels that enter each stage; the last stage gives the image. None: they follow from `base_channels`.
+        strides: of the stages. None: 2, for each of `channels`, or else as often as the size can be halved.
+        kernel_size: their size.
+        base_channels: channels that enter the last stage; those before it double towards the small maps, up to 8 * base_channels.
         negative_slope: of the LeakyReLU; 0 makes it a ReLU.
         condition_dim: width of the condition; 0: unconditional.
-        label_width: what the condition is embedded to before it joins z; 0: it is not.
+        label_embedding_dim: what the condition is embedded to before it joins z; 0: it is not.
 
     Raises:
         ValueError: the sizes do not fit.
@@ -36,35 +36,41 @@ class DCGANGenerator(nn.Module):
         self,
         latent_dim: int,
         image_shape: Sequence[int],
-        widths: Sequence[int] | None = None,
+        channels: Sequence[int] | None = None,
         strides: Sequence[int] | None = None,
-        kernel: int = 5,
-        width: int = 32,
+        kernel_size: int = 5,
+        base_channels: int = 32,
         negative_slope: float = 0.0,
         condition_dim: int = 0,
-        label_width: int = 0,
+        label_embedding_dim: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.join = JoinLatent(latent_dim, condition_dim, label_width)
-        strides = strides or [2] * (len(widths) if widths else count_halvings(image_shape))
-        widths = widths or doubled(width, len(strides))[::-1]
-        size = _smallest(image_shape, strides, widths, kernel)
+        self.join = JoinLatent(latent_dim, condition_dim, label_embedding_dim)
+        strides = strides or [2] * (len(channels) if channels else count_downsamples(image_shape))
+        channels = channels or doubled(base_channels, len(strides))[::-1]
+        size = _smallest(image_shape, strides, channels, kernel_size)
         layers: list[nn.Module] = [
-            nn.Linear(self.join.width, widths[0] * math.prod(size), bias=False),
-            nn.Unflatten(1, (widths[0], *size)),
+            nn.Linear(self.join.out_dim, channels[0] * math.prod(size), bias=False),
+            nn.Unflatten(1, (channels[0], *size)),
         ]
-        for width_in, width_out, stride in zip(widths, [*widths[1:], image_shape[0]], strides, strict=True):
-            padding = -(-(kernel - stride) // 2)  # with output_padding, the size is multiplied by stride exactly
+        for in_channels, out_channels, stride in zip(channels, [*channels[1:], image_shape[0]], strides, strict=True):
+            padding = -(-(kernel_size - stride) // 2)  # with output_padding, the size is multiplied by stride exactly
             layers += [
-                nn.BatchNorm2d(width_in),
+                nn.BatchNorm2d(in_channels),
                 nn.LeakyReLU(negative_slope, inplace=True),
                 nn.ConvTranspose2d(
-                    width_in, width_out, kernel, stride, padding, 2 * padding - kernel + stride, bias=False
+                    in_channels,
+                    out_channels,
+                    kernel_size,
+                    stride,
+                    padding,
+                    2 * padding - kernel_size + stride,
+                    bias=False,
                 ),
             ]
         self.layers = nn.Sequential(*layers, nn.Tanh())
-        self.apply(_initialise)
+        self.apply(_initialize)
 
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
@@ -77,12 +83,12 @@ class DCGANDiscriminator(ConditionedDiscriminator):
 
     Args:
         image_shape: (channels, height, width).
-        widths: channels that each convolution gives. None: they follow from `width`.
-        strides: of the convolutions. None: 2, for each of `widths`, or else as often as the size can be halved.
-        kernel: their size.
-        width: channels that the first convolution gives; they double towards the small maps, up to 8 * width.
+        channels: channels that each convolution gives. None: they follow from `base_channels`.
+        strides: of the convolutions. None: 2, for each of `channels`, or else as often as the size can be halved.
+        kernel_size: their size.
+        base_channels: channels that the first convolution gives; they double towards the small maps, up to 8 * base_channels.
         negative_slope: of the LeakyReLU.
-        batch_norm: whether all but the first are batch-normalised.
+        batch_norm: whether all but the first are batch-normalized.
         dropout: share of the activations that are dropped after each.
         condition_dim: width of the condition; 0: unconditional.
         join: how the condition enters.
@@ -94,10 +100,10 @@ class DCGANDiscriminator(ConditionedDiscriminator):
     def __init__(
         self,
         image_shape: Sequence[int],
-        widths: Sequence[int] | None = None,
+        channels: Sequence[int] | None = None,
         strides: Sequence[int] | None = None,
-        kernel: int = 5,
-        width: int = 32,
+        kernel_size: int = 5,
+        base_channels: int = 32,
         negative_slope: float = 0.2,
         batch_norm: bool = False,
         dropout: float = 0.0,
@@ -105,33 +111,37 @@ class DCGANDiscriminator(ConditionedDiscriminator):
         join: Join = "projection",
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
-        strides = strides or [2] * (len(widths) if widths else count_halvings(image_shape))
-        widths = widths or doubled(width, len(strides))
-        size = _smallest(image_shape, strides, widths, kernel)
+        strides = strides or [2] * (len(channels) if channels else count_downsamples(image_shape))
+        channels = channels or doubled(base_channels, len(strides))
+        size = _smallest(image_shape, strides, channels, kernel_size)
         layers: list[nn.Module] = []
-        for width_in, width_out, stride in zip([self.plane.shape[0], *widths[:-1]], widths, strides, strict=True):
-            layers.append(nn.Conv2d(width_in, width_out, kernel, stride, (kernel - 1) // 2))
+        for in_channels, out_channels, stride in zip(
+            [self.plane.shape[0], *channels[:-1]], channels, strides, strict=True
+        ):
+            layers.append(nn.Conv2d(in_channels, out_channels, kernel_size, stride, (kernel_size - 1) // 2))
             if batch_norm and len(layers) > 1:
-                layers.append(nn.BatchNorm2d(width_out))
+                layers.append(nn.BatchNorm2d(out_channels))
             layers.append(nn.LeakyReLU(negative_slope, inplace=True))
             if dropout:
                 layers.append(nn.Dropout(dropout))
-        self.wire(nn.Sequential(*layers, nn.Flatten()), widths[-1] * math.prod(size))
-        self.apply(_initialise)
+        self.wire(nn.Sequential(*layers, nn.Flatten()), channels[-1] * math.prod(size))
+        self.apply(_initialize)
 
 
 def _smallest(
-    image_shape: Sequence[int], strides: Sequence[int], widths: Sequence[int], kernel: int
+    image_shape: Sequence[int], strides: Sequence[int], channels: Sequence[int], kernel_size: int
 ) -> tuple[int, int]:
     """The size of the smallest feature map."""
-    if any((kernel - stride) % 2 and stride % 2 for stride in strides):
-        raise ValueError(f"network.*.kernel={kernel}: expected an odd one where a stride is odd, {list(strides)}")
-    if len(strides) != len(widths):
-        raise ValueError(f"network.*.strides={list(strides)}: expected one for each of widths={list(widths)}")
+    if any((kernel_size - stride) % 2 and stride % 2 for stride in strides):
+        raise ValueError(
+            f"network.*.kernel_size={kernel_size}: expected an odd one where a stride is odd, {list(strides)}"
+        )
+    if len(strides) != len(channels):
+        raise ValueError(f"network.*.strides={list(strides)}: expected one for each of channels={list(channels)}")
     return shrunk(image_shape, math.prod(strides), "network.*.strides", list(strides))
 
 
-def _initialise(layer: nn.Module) -> None:
+def _initialize(layer: nn.Module) -> None:
     """Weights N(0, 0.02), batch-norm scales N(1, 0.02), biases 0: section 4."""
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
         nn.init.normal_(layer.weight, 0.0, 0.02)

@@ -18,26 +18,26 @@ class FaceGenerator(nn.Module):
     Args:
         latent_dim: width of z.
         image_shape: (channels, height, width).
-        widths: channels of the map and after the two convolutions.
+        channels: channels of the map and after the two convolutions.
         condition_dim: width of the condition; 0: unconditional.
-        label_width: what the condition is embedded to before it joins z; 0: it is not.
+        label_embedding_dim: what the condition is embedded to before it joins z; 0: it is not.
     """
 
     def __init__(
         self,
         latent_dim: int,
         image_shape: Sequence[int],
-        widths: Sequence[int] = (15, 50, 25),
+        channels: Sequence[int] = (15, 50, 25),
         condition_dim: int = 0,
-        label_width: int = 0,
+        label_embedding_dim: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.join = JoinLatent(latent_dim, condition_dim, label_width)
+        self.join = JoinLatent(latent_dim, condition_dim, label_embedding_dim)
         height, width = size_of(image_shape)
-        first, second, third = widths
+        first, second, third = channels
         self.layers = nn.Sequential(
-            nn.Linear(self.join.width, first * 4 * height * width),
+            nn.Linear(self.join.out_dim, first * 4 * height * width),
             nn.Unflatten(1, (first, 2 * height, 2 * width)),
             *(nn.BatchNorm2d(first), nn.ReLU(inplace=True)),
             *(nn.Conv2d(first, second, 3, padding=1), nn.BatchNorm2d(second), nn.ReLU(inplace=True)),
@@ -56,27 +56,27 @@ class FaceDiscriminator(ConditionedDiscriminator):
 
     Args:
         image_shape: (channels, height, width).
-        widths: channels of the two convolutions.
-        hidden: width of the linear layer.
+        channels: channels of the two convolutions.
+        hidden_dim: width of the linear layer.
         condition_dim: width of the condition; 0: unconditional.
-        join: how the condition enters; the exercise's is "plane".
+        join: how the condition enters; the exercise's is "concat".
     """
 
     def __init__(
         self,
         image_shape: Sequence[int],
-        widths: Sequence[int] = (32, 64),
-        hidden: int = 1024,
+        channels: Sequence[int] = (32, 64),
+        hidden_dim: int = 1024,
         condition_dim: int = 0,
-        join: Join = "plane",
+        join: Join = "concat",
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
-        first, second = widths
+        first, second = channels
         size = [(length // 2 - 2) // 3 + 1 for length in image_shape[1:]]
         body = nn.Sequential(
             *(nn.Conv2d(self.plane.shape[0], first, 5, padding=2), nn.LeakyReLU(0.2, inplace=True), nn.AvgPool2d(2)),
             *(nn.Conv2d(first, second, 5, padding=2), nn.LeakyReLU(0.2, inplace=True), nn.AvgPool2d(2, stride=3)),
             nn.Flatten(),
-            *(nn.Linear(second * math.prod(size), hidden), nn.LeakyReLU(0.2, inplace=True)),
+            *(nn.Linear(second * math.prod(size), hidden_dim), nn.LeakyReLU(0.2, inplace=True)),
         )
-        self.wire(body, hidden)
+        self.wire(body, hidden_dim)

@@ -12,41 +12,41 @@ from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, 
 
 
 class MLPGenerator(nn.Module):
-    """[latent, condition] -> hidden[0] -> ... -> sample, LeakyReLU between, tanh at the end.
+    """[latent, condition] -> hidden_dims[0] -> ... -> sample, LeakyReLU between, tanh at the end.
 
     Args:
         latent_dim: width of z.
         image_shape: (channels, height, width) of a sample.
-        hidden: widths of the hidden layers.
-        batch_norm: whether every hidden layer but the first is batch-normalised.
+        hidden_dims: widths of the hidden layers.
+        batch_norm: whether every hidden layer but the first is batch-normalized.
         batch_norm_eps: added to the variance there.
         negative_slope: of the LeakyReLU; 0 makes it a ReLU.
         condition_dim: width of the condition; 0: unconditional.
-        label_width: what the condition is embedded to before it joins z; 0: it is not.
+        label_embedding_dim: what the condition is embedded to before it joins z; 0: it is not.
     """
 
     def __init__(
         self,
         latent_dim: int,
         image_shape: Sequence[int],
-        hidden: Sequence[int] = (256, 256),
+        hidden_dims: Sequence[int] = (256, 256),
         batch_norm: bool = True,
         batch_norm_eps: float = 1e-5,
         negative_slope: float = 0.2,
         condition_dim: int = 0,
-        label_width: int = 0,
+        label_embedding_dim: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.join = JoinLatent(latent_dim, condition_dim, label_width)
+        self.join = JoinLatent(latent_dim, condition_dim, label_embedding_dim)
         self.image_shape = tuple(image_shape)
         layers: list[nn.Module] = []
-        for index, (width_in, width_out) in enumerate(zip([self.join.width, *hidden], hidden, strict=False)):
-            layers.append(nn.Linear(width_in, width_out))
+        for index, (in_dim, out_dim) in enumerate(zip([self.join.out_dim, *hidden_dims], hidden_dims, strict=False)):
+            layers.append(nn.Linear(in_dim, out_dim))
             if batch_norm and index > 0:
-                layers.append(nn.BatchNorm1d(width_out, eps=batch_norm_eps))
+                layers.append(nn.BatchNorm1d(out_dim, eps=batch_norm_eps))
             layers.append(nn.LeakyReLU(negative_slope, inplace=True))
-        layers += [nn.Linear(hidden[-1], math.prod(self.image_shape)), nn.Tanh()]
+        layers += [nn.Linear(hidden_dims[-1], math.prod(self.image_shape)), nn.Tanh()]
         self.layers = nn.Sequential(*layers)
 
     def forward(
@@ -56,11 +56,11 @@ class MLPGenerator(nn.Module):
 
 
 class MLPDiscriminator(ConditionedDiscriminator):
-    """sample -> hidden[0] -> ... -> logit, LeakyReLU between.
+    """sample -> hidden_dims[0] -> ... -> logit, LeakyReLU between.
 
     Args:
         image_shape: (channels, height, width) of a sample.
-        hidden: widths of the hidden layers.
+        hidden_dims: widths of the hidden layers.
         negative_slope: of the LeakyReLU.
         condition_dim: width of the condition; 0: unconditional.
         join: how the condition enters.
@@ -69,13 +69,13 @@ class MLPDiscriminator(ConditionedDiscriminator):
     def __init__(
         self,
         image_shape: Sequence[int],
-        hidden: Sequence[int] = (256, 256),
+        hidden_dims: Sequence[int] = (256, 256),
         negative_slope: float = 0.2,
         condition_dim: int = 0,
         join: Join = "projection",
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         layers: list[nn.Module] = [nn.Flatten()]
-        for width_in, width_out in zip([math.prod(self.plane.shape), *hidden], hidden, strict=False):
-            layers += [nn.Linear(width_in, width_out), nn.LeakyReLU(negative_slope, inplace=True)]
-        self.wire(nn.Sequential(*layers), hidden[-1])
+        for in_dim, out_dim in zip([math.prod(self.plane.shape), *hidden_dims], hidden_dims, strict=False):
+            layers += [nn.Linear(in_dim, out_dim), nn.LeakyReLU(negative_slope, inplace=True)]
+        self.wire(nn.Sequential(*layers), hidden_dims[-1])

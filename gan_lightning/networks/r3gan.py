@@ -1,4 +1,4 @@
-"""Residual networks without normalisation: R3GAN, Huang et al. 2024 (arXiv:2501.05441), section 4 and appendix."""
+"""Residual networks without normalization: R3GAN, Huang et al. 2024 (arXiv:2501.05441), section 4 and appendix."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
-from gan_lightning.networks.sizes import count_halvings, doubled, shrunk
+from gan_lightning.networks.sizes import count_downsamples, doubled, shrunk
 
 SLOPE = 0.2
 """Of every LeakyReLU."""
@@ -21,11 +21,11 @@ SLOPE = 0.2
 class ResidualBlock(nn.Module):
     """x + W3 a(W2 a(W1 x + b1) + b2): 1x1 to more channels, 3x3 in groups, 1x1 back; a is LeakyReLU.
 
-    Fix-up initialisation (Zhang et al. 2019, arXiv:1901.09321): W3 starts at 0, so that the block is the identity;
+    Fix-up initialization (Zhang et al. 2019, arXiv:1901.09321): W3 starts at 0, so that the block is the identity;
     W1 and W2, drawn to keep the variance, are scaled by L^(-1/4), where L counts the blocks of the network.
 
     Args:
-        width: channels that enter and leave.
+        base_channels: channels that enter and leave.
         expansion: the inner channels are so many times more.
         group_width: inner channels of a group; where there are fewer, they form one group.
         total: L.
@@ -34,19 +34,19 @@ class ResidualBlock(nn.Module):
         ValueError: the inner channels do not make whole groups.
     """
 
-    def __init__(self, width: int, expansion: int, group_width: int, total: int) -> None:
+    def __init__(self, base_channels: int, expansion: int, group_width: int, total: int) -> None:
         super().__init__()
-        inner = width * expansion
+        inner = base_channels * expansion
         if inner > group_width and inner % group_width:
             raise ValueError(
-                f"network.*.group_width={group_width}: {width} channels times expansion={expansion} make no whole "
-                f"groups; expected a divisor of {inner}. Change network.*.group_width or network.*.width"
+                f"network.*.group_width={group_width}: {base_channels} channels times expansion={expansion} make no whole "
+                f"groups; expected a divisor of {inner}. Change network.*.group_width or network.*.base_channels"
             )
         gain = nn.init.calculate_gain("leaky_relu", SLOPE) * total**-0.25
         self.layers = nn.Sequential(
-            *(_conv(width, inner, 1, gain=gain, bias=True), nn.LeakyReLU(SLOPE)),
+            *(_conv(base_channels, inner, 1, gain=gain, bias=True), nn.LeakyReLU(SLOPE)),
             _conv(inner, inner, 3, groups=max(1, inner // group_width), gain=gain, bias=True),
-            *(nn.LeakyReLU(SLOPE), _conv(inner, width, 1, gain=0.0)),
+            *(nn.LeakyReLU(SLOPE), _conv(inner, base_channels, 1, gain=0.0)),
         )
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
@@ -83,13 +83,13 @@ class R3GANGenerator(nn.Module):
     Args:
         latent_dim: width of z.
         image_shape: (channels, height, width).
-        width: channels of the last stage; those before it double towards the small maps, up to 8 * width.
-        widths: channels of each stage, instead; the image is 2 ** (len(widths) - 1) times the first map.
+        base_channels: channels of the last stage; those before it double towards the small maps, up to 8 * base_channels.
+        channels: channels of each stage, instead; the image is 2 ** (len(channels) - 1) times the first map.
         blocks: residual blocks of a stage.
         expansion: how many times more channels the inside of a block has.
         group_width: channels of a group of the 3x3 convolutions.
         condition_dim: width of the condition; 0: unconditional.
-        label_width: what the condition is embedded to before it joins z; 0: it is not.
+        label_embedding_dim: what the condition is embedded to before it joins z; 0: it is not.
 
     Raises:
         ValueError: the sizes do not fit.
@@ -99,29 +99,29 @@ class R3GANGenerator(nn.Module):
         self,
         latent_dim: int,
         image_shape: Sequence[int],
-        width: int = 32,
-        widths: Sequence[int] | None = None,
+        base_channels: int = 32,
+        channels: Sequence[int] | None = None,
         blocks: int = 2,
         expansion: int = 2,
         group_width: int = 16,
         condition_dim: int = 0,
-        label_width: int = 64,
+        label_embedding_dim: int = 64,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.join = JoinLatent(latent_dim, condition_dim, label_width)
-        widths = widths or doubled(width, count_halvings(image_shape) + 1)[::-1]
-        size = shrunk(image_shape, 2 ** (len(widths) - 1), "network.generator.widths", list(widths))
-        self.basis = nn.Parameter(torch.randn(widths[0], *size))
-        self.modulation = nn.Linear(self.join.width, widths[0], bias=False)
-        _initialise(self.modulation)
+        self.join = JoinLatent(latent_dim, condition_dim, label_embedding_dim)
+        channels = channels or doubled(base_channels, count_downsamples(image_shape) + 1)[::-1]
+        size = shrunk(image_shape, 2 ** (len(channels) - 1), "network.generator.channels", list(channels))
+        self.basis = nn.Parameter(torch.randn(channels[0], *size))
+        self.modulation = nn.Linear(self.join.out_dim, channels[0], bias=False)
+        _initialize(self.modulation)
         stages = [
-            [ResidualBlock(w, expansion, group_width, len(widths) * blocks) for _ in range(blocks)] for w in widths
+            [ResidualBlock(w, expansion, group_width, len(channels) * blocks) for _ in range(blocks)] for w in channels
         ]
         layers: list[nn.Module] = [*stages[0]]
-        for (width_in, width_out), stage in zip(itertools.pairwise(widths), stages[1:], strict=True):
-            layers += [*_change(width_in, width_out), Resample(up=True), *stage]
-        self.layers = nn.Sequential(*layers, _conv(widths[-1], image_shape[0], 1), nn.Tanh())
+        for (in_channels, out_channels), stage in zip(itertools.pairwise(channels), stages[1:], strict=True):
+            layers += [*_change(in_channels, out_channels), Resample(up=True), *stage]
+        self.layers = nn.Sequential(*layers, _conv(channels[-1], image_shape[0], 1), nn.Tanh())
 
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
@@ -134,8 +134,8 @@ class R3GANDiscriminator(ConditionedDiscriminator):
 
     Args:
         image_shape: (channels, height, width).
-        width: channels of the first stage; those after it double towards the small maps, up to 8 * width.
-        widths: channels of each stage, instead; the size halves between them.
+        base_channels: channels of the first stage; those after it double towards the small maps, up to 8 * base_channels.
+        channels: channels of each stage, instead; the size halves between them.
         blocks: residual blocks of a stage.
         expansion: how many times more channels the inside of a block has.
         group_width: channels of a group of the 3x3 convolutions.
@@ -149,8 +149,8 @@ class R3GANDiscriminator(ConditionedDiscriminator):
     def __init__(
         self,
         image_shape: Sequence[int],
-        width: int = 32,
-        widths: Sequence[int] | None = None,
+        base_channels: int = 32,
+        channels: Sequence[int] | None = None,
         blocks: int = 2,
         expansion: int = 2,
         group_width: int = 16,
@@ -158,36 +158,36 @@ class R3GANDiscriminator(ConditionedDiscriminator):
         join: Join = "projection",
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
-        widths = widths or doubled(width, count_halvings(image_shape) + 1)
-        size = shrunk(image_shape, 2 ** (len(widths) - 1), "network.discriminator.widths", list(widths))
+        channels = channels or doubled(base_channels, count_downsamples(image_shape) + 1)
+        size = shrunk(image_shape, 2 ** (len(channels) - 1), "network.discriminator.channels", list(channels))
         stages = [
-            [ResidualBlock(w, expansion, group_width, len(widths) * blocks) for _ in range(blocks)] for w in widths
+            [ResidualBlock(w, expansion, group_width, len(channels) * blocks) for _ in range(blocks)] for w in channels
         ]
-        layers: list[nn.Module] = [_conv(self.plane.shape[0], widths[0], 1), *stages[0]]
-        for (width_in, width_out), stage in zip(itertools.pairwise(widths), stages[1:], strict=True):
-            layers += [Resample(up=False), *_change(width_in, width_out), *stage]
-        basis = nn.Conv2d(widths[-1], widths[-1], size, groups=widths[-1], bias=False)
-        _initialise(basis)
-        self.wire(nn.Sequential(*layers, basis, nn.Flatten()), widths[-1])
-        _initialise(self.head.linear)
+        layers: list[nn.Module] = [_conv(self.plane.shape[0], channels[0], 1), *stages[0]]
+        for (in_channels, out_channels), stage in zip(itertools.pairwise(channels), stages[1:], strict=True):
+            layers += [Resample(up=False), *_change(in_channels, out_channels), *stage]
+        basis = nn.Conv2d(channels[-1], channels[-1], size, groups=channels[-1], bias=False)
+        _initialize(basis)
+        self.wire(nn.Sequential(*layers, basis, nn.Flatten()), channels[-1])
+        _initialize(self.head.linear)
         if self.head.projection is not None:  # an embedding: a class picks one of its columns, of norm 1
-            nn.init.normal_(self.head.projection.weight, 0.0, 1 / math.sqrt(widths[-1]))
+            nn.init.normal_(self.head.projection.weight, 0.0, 1 / math.sqrt(channels[-1]))
 
 
-def _change(width_in: int, width_out: int) -> Iterator[nn.Conv2d]:
-    if width_in != width_out:
-        yield _conv(width_in, width_out, 1)
+def _change(in_channels: int, out_channels: int) -> Iterator[nn.Conv2d]:
+    if in_channels != out_channels:
+        yield _conv(in_channels, out_channels, 1)
 
 
 def _conv(
-    width_in: int, width_out: int, kernel: int, groups: int = 1, gain: float = 1.0, bias: bool = False
+    in_channels: int, out_channels: int, kernel_size: int, groups: int = 1, gain: float = 1.0, bias: bool = False
 ) -> nn.Conv2d:
-    layer = nn.Conv2d(width_in, width_out, kernel, padding=kernel // 2, groups=groups, bias=bias)
-    _initialise(layer, gain)
+    layer = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups, bias=bias)
+    _initialize(layer, gain)
     return layer
 
 
-def _initialise(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
+def _initialize(layer: nn.Conv2d | nn.Linear, gain: float = 1.0) -> None:
     """Weights N(0, gain^2 / fan in), which keeps the variance where gain is the nonlinearity's; biases 0."""
     nn.init.normal_(layer.weight, 0.0, gain / math.sqrt(layer.weight[0].numel()))
     if layer.bias is not None:

@@ -12,26 +12,26 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionalBatchNorm, ConditionedDiscriminator, Join
-from gan_lightning.networks.sizes import count_halvings, doubled, shrunk
+from gan_lightning.networks.sizes import count_downsamples, doubled, shrunk
 
 
 class GeneratorBlock(nn.Module):
     """norm -> ReLU -> double the size -> 3x3 -> norm -> ReLU -> 3x3, added to 1x1 -> double the size.
 
     Args:
-        width_in: channels that enter.
-        width_out: channels that leave.
+        in_channels: channels that enter.
+        out_channels: channels that leave.
         condition_dim: width of the condition that the norms are told; 0: none.
     """
 
-    def __init__(self, width_in: int, width_out: int, condition_dim: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, condition_dim: int) -> None:
         super().__init__()
-        self.first_norm = ConditionalBatchNorm(width_in, condition_dim)
-        self.first = nn.Sequential(nn.ReLU(), nn.Upsample(scale_factor=2), _conv(width_in, width_out))
-        self.second_norm = ConditionalBatchNorm(width_out, condition_dim)
-        self.second = nn.Sequential(nn.ReLU(), _conv(width_out, width_out))
+        self.first_norm = ConditionalBatchNorm(in_channels, condition_dim)
+        self.first = nn.Sequential(nn.ReLU(), nn.Upsample(scale_factor=2), _conv(in_channels, out_channels))
+        self.second_norm = ConditionalBatchNorm(out_channels, condition_dim)
+        self.second = nn.Sequential(nn.ReLU(), _conv(out_channels, out_channels))
         # The paper doubles first. Copies of a pixel are mapped alike: a quarter of the work gives the same.
-        self.shortcut = nn.Sequential(_conv(width_in, width_out, kernel=1), nn.Upsample(scale_factor=2))
+        self.shortcut = nn.Sequential(_conv(in_channels, out_channels, kernel_size=1), nn.Upsample(scale_factor=2))
 
     def forward(
         self, x: Float[Tensor, "batch in height width"], condition: Float[Tensor, "batch condition"] | None
@@ -46,8 +46,8 @@ class ResNetGenerator(nn.Module):
     Args:
         latent_dim: width of z.
         image_shape: (channels, height, width).
-        width: channels of the last block; those before it double towards the small maps, up to 8 * width.
-        widths: channels of each block, instead; the image is 2 ** len(widths) times the first map.
+        base_channels: channels of the last block; those before it double towards the small maps, up to 8 * base_channels.
+        channels: channels of each block, instead; the image is 2 ** len(channels) times the first map.
         condition_dim: width of the condition; 0: unconditional.
 
     Raises:
@@ -58,23 +58,25 @@ class ResNetGenerator(nn.Module):
         self,
         latent_dim: int,
         image_shape: Sequence[int],
-        width: int = 32,
-        widths: Sequence[int] | None = None,
+        base_channels: int = 32,
+        channels: Sequence[int] | None = None,
         condition_dim: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        widths = widths or doubled(width, count_halvings(image_shape))[::-1]
-        size = shrunk(image_shape, 2 ** len(widths), "network.generator.widths", list(widths))
+        channels = channels or doubled(base_channels, count_downsamples(image_shape))[::-1]
+        size = shrunk(image_shape, 2 ** len(channels), "network.generator.channels", list(channels))
         self.first = nn.Sequential(
-            nn.Linear(latent_dim, widths[0] * math.prod(size)), nn.Unflatten(1, (widths[0], *size))
+            nn.Linear(latent_dim, channels[0] * math.prod(size)), nn.Unflatten(1, (channels[0], *size))
         )
         self.blocks = nn.ModuleList(
-            GeneratorBlock(width_in, width_out, condition_dim)
-            for width_in, width_out in zip([widths[0], *widths[:-1]], widths, strict=True)
+            GeneratorBlock(in_channels, out_channels, condition_dim)
+            for in_channels, out_channels in zip([channels[0], *channels[:-1]], channels, strict=True)
         )
-        self.last = nn.Sequential(nn.BatchNorm2d(widths[-1]), nn.ReLU(), _conv(widths[-1], image_shape[0]), nn.Tanh())
-        _initialise(self.first, self.last)
+        self.last = nn.Sequential(
+            nn.BatchNorm2d(channels[-1]), nn.ReLU(), _conv(channels[-1], image_shape[0]), nn.Tanh()
+        )
+        _initialize(self.first, self.last)
 
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
@@ -89,20 +91,20 @@ class DiscriminatorBlock(nn.Module):
     """ReLU -> 3x3 -> ReLU -> 3x3 -> halve the size, added to halve the size -> 1x1.
 
     Args:
-        width_in: channels that enter.
-        width_out: channels that leave.
+        in_channels: channels that enter.
+        out_channels: channels that leave.
         halve: whether it halves; where it does not and the channels stay, the shortcut is the identity.
         first: whether the image enters, which no ReLU shall cut.
     """
 
-    def __init__(self, width_in: int, width_out: int, halve: bool, first: bool = False) -> None:
+    def __init__(self, in_channels: int, out_channels: int, halve: bool, first: bool = False) -> None:
         super().__init__()
-        inner = width_out if first else width_in
+        inner = out_channels if first else in_channels
         pool = [nn.AvgPool2d(2)] if halve else []
-        residual = [_conv(width_in, inner), nn.ReLU(), _conv(inner, width_out), *pool]
+        residual = [_conv(in_channels, inner), nn.ReLU(), _conv(inner, out_channels), *pool]
         self.residual = nn.Sequential(*([] if first else [nn.ReLU()]), *residual)
-        mapped = halve or width_in != width_out
-        self.shortcut = nn.Sequential(*pool, *([_conv(width_in, width_out, kernel=1)] if mapped else []))
+        mapped = halve or in_channels != out_channels
+        self.shortcut = nn.Sequential(*pool, *([_conv(in_channels, out_channels, kernel_size=1)] if mapped else []))
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out ..."]:
         return self.residual(x) + self.shortcut(x)
@@ -120,9 +122,9 @@ class ResNetDiscriminator(ConditionedDiscriminator):
 
     Args:
         image_shape: (channels, height, width).
-        width: channels of the first block; those after it double towards the small maps, up to 8 * width.
-        widths: channels of each block, instead. None: one for every halving, and one more of the last width.
-        halvings: how many blocks, the first ones, halve the size. None: as many as the size allows.
+        base_channels: channels of the first block; those after it double towards the small maps, up to 8 * base_channels.
+        channels: channels of each block, instead. None: one for every halving, and one more of the last width.
+        num_downsamples: how many blocks, the first ones, halve the size. None: as many as the size allows.
         condition_dim: width of the condition; 0: unconditional.
         join: how the condition enters.
 
@@ -133,37 +135,42 @@ class ResNetDiscriminator(ConditionedDiscriminator):
     def __init__(
         self,
         image_shape: Sequence[int],
-        width: int = 32,
-        widths: Sequence[int] | None = None,
-        halvings: int | None = None,
+        base_channels: int = 32,
+        channels: Sequence[int] | None = None,
+        num_downsamples: int | None = None,
         condition_dim: int = 0,
         join: Join = "projection",
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
-        halvings = count_halvings(image_shape) if halvings is None else halvings
-        shrunk(image_shape, 2**halvings, "network.discriminator.halvings", halvings)
-        widths = widths or [*doubled(width, halvings), doubled(width, max(halvings, 1))[-1]]
-        if len(widths) < halvings:
+        num_downsamples = count_downsamples(image_shape) if num_downsamples is None else num_downsamples
+        shrunk(image_shape, 2**num_downsamples, "network.discriminator.num_downsamples", num_downsamples)
+        channels = channels or [
+            *doubled(base_channels, num_downsamples),
+            doubled(base_channels, max(num_downsamples, 1))[-1],
+        ]
+        if len(channels) < num_downsamples:
             raise ValueError(
-                f"network.discriminator.widths={list(widths)}: expected one for each of {halvings} halvings"
+                f"network.discriminator.channels={list(channels)}: expected one for each of {num_downsamples} num_downsamples"
             )
         blocks = [
-            DiscriminatorBlock(width_in, width_out, halve=index < halvings, first=index == 0)
-            for index, (width_in, width_out) in enumerate(zip([self.plane.shape[0], *widths[:-1]], widths, strict=True))
+            DiscriminatorBlock(in_channels, out_channels, halve=index < num_downsamples, first=index == 0)
+            for index, (in_channels, out_channels) in enumerate(
+                zip([self.plane.shape[0], *channels[:-1]], channels, strict=True)
+            )
         ]
-        self.wire(nn.Sequential(*blocks, nn.ReLU(), SumPooling()), widths[-1])
-        _initialise(self.head)
+        self.wire(nn.Sequential(*blocks, nn.ReLU(), SumPooling()), channels[-1])
+        _initialize(self.head)
 
 
-def _conv(width_in: int, width_out: int, kernel: int = 3) -> nn.Conv2d:
+def _conv(in_channels: int, out_channels: int, kernel_size: int = 3) -> nn.Conv2d:
     """A convolution that keeps the size; Glorot uniform, those of the residual branch with gain sqrt(2)."""
-    layer = nn.Conv2d(width_in, width_out, kernel, padding=kernel // 2)
-    nn.init.xavier_uniform_(layer.weight, gain=math.sqrt(2) if kernel > 1 else 1.0)
+    layer = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2)
+    nn.init.xavier_uniform_(layer.weight, gain=math.sqrt(2) if kernel_size > 1 else 1.0)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return layer
 
 
-def _initialise(*parts: nn.Module) -> None:
+def _initialize(*parts: nn.Module) -> None:
     """The first and last layers, which are no residual branch: Glorot uniform."""
     for part in parts:
         for layer in part.modules():

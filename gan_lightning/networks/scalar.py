@@ -12,16 +12,16 @@ class ScalarGenerator(nn.Module):
     """z -> Linear 4 -> softplus -> Linear 1; nothing bounds its samples.
 
     Args:
-        width: of the hidden layer.
+        hidden_dim: of the hidden layer.
         std: of the normal distribution that the weights start from.
     """
 
     latent_dim = 1
 
-    def __init__(self, width: int = 4, std: float = 1.0) -> None:
+    def __init__(self, hidden_dim: int = 4, std: float = 1.0) -> None:
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(1, width), nn.Softplus(), nn.Linear(width, 1))
-        _initialise(self, std)
+        self.layers = nn.Sequential(nn.Linear(1, hidden_dim), nn.Softplus(), nn.Linear(hidden_dim, 1))
+        _initialize(self, std)
 
     def forward(self, z: Float[Tensor, "batch 1"], condition: None = None) -> Float[Tensor, "batch 1"]:
         return self.layers(z)
@@ -31,25 +31,31 @@ class ScalarDiscriminator(nn.Module):
     """x -> three tanh layers -> logit; minibatch discrimination may take the third layer's place.
 
     Args:
-        width: of the layers.
+        hidden_dim: of the layers.
         minibatch: whether it does.
         std: of the normal distribution that the weights of the linear layers start from.
     """
 
-    def __init__(self, width: int = 8, minibatch: bool = False, std: float = 1.0) -> None:
+    def __init__(self, hidden_dim: int = 8, minibatch: bool = False, std: float = 1.0) -> None:
         super().__init__()
-        third = MinibatchDiscrimination(width) if minibatch else nn.Sequential(nn.Linear(width, width), nn.Tanh())
-        features = width + third.kernels if isinstance(third, MinibatchDiscrimination) else width
-        self.layers = nn.Sequential(
-            *(nn.Linear(1, width), nn.Tanh(), nn.Linear(width, width), nn.Tanh()), third, nn.Linear(features, 1)
+        third = (
+            MinibatchDiscrimination(hidden_dim)
+            if minibatch
+            else nn.Sequential(nn.Linear(hidden_dim, hidden_dim), nn.Tanh())
         )
-        _initialise(self, std)
+        features = hidden_dim + third.kernels if isinstance(third, MinibatchDiscrimination) else hidden_dim
+        self.layers = nn.Sequential(
+            *(nn.Linear(1, hidden_dim), nn.Tanh(), nn.Linear(hidden_dim, hidden_dim), nn.Tanh()),
+            third,
+            nn.Linear(features, 1),
+        )
+        _initialize(self, std)
 
     def forward(self, x: Float[Tensor, "batch 1"], condition: None = None) -> Float[Tensor, " batch"]:
         return self.layers(x).squeeze(1)
 
 
-def _initialise(network: nn.Module, std: float) -> None:
+def _initialize(network: nn.Module, std: float) -> None:
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.normal_(layer.weight, std=std)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def count_halvings(image_shape: Sequence[int]) -> int:
+def count_downsamples(image_shape: Sequence[int]) -> int:
     """How often an image is halved: while its height and width are even and above 7 (28 -> 7, 32 -> 4, 48 -> 6).
 
     Raises:
@@ -38,9 +38,9 @@ def shrunk(image_shape: Sequence[int], factor: int, key: str, value: object) -> 
     return height // factor, width // factor
 
 
-def doubled(width: int, count: int) -> list[int]:
-    """Channels of `count` maps from the largest to the smallest: they double as the size halves, up to 8 * width."""
-    return [width * min(2**halvings, 8) for halvings in range(count)]
+def doubled(base_channels: int, count: int) -> list[int]:
+    """Channels of `count` maps from the largest to the smallest: they double as the size halves, up to 8 * base_channels."""
+    return [base_channels * min(2**num_downsamples, 8) for num_downsamples in range(count)]
 
 
 def size_of(image_shape: Sequence[int]) -> tuple[int, int]:

@@ -7,33 +7,34 @@ from lightning import Trainer
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from gan_lightning import checkpoint, rng
+from gan_lightning import rng
 from gan_lightning.callbacks import SurfacePlot
 from gan_lightning.data import Gaussians2D
 from gan_lightning.models import GAN
+from gan_lightning.training import checkpoint
 from tests.conftest import training_differences
 
 SMALL = (
-    *("experiment=gaussians_grid", "trainer=cpu", "callbacks.progress=null", "callbacks.film=null"),
-    *("network.generator.hidden=[8]", "network.discriminator.hidden=[8]", "network.generator.latent_dim=4"),
+    *("experiment=gaussians_grid", "trainer=cpu", "callbacks.progress=null", "callbacks.video=null"),
+    *("network.generator.hidden_dims=[8]", "network.discriminator.hidden_dims=[8]", "network.generator.latent_dim=4"),
     *("data.batch_size=64", "callbacks.samples.num=500", "callbacks.samples.every_n_steps=4", "trainer.max_steps=10"),
 )
 
 
-def test_pictures_and_figures(train):
+def test_pictures_and_metrics(train):
     run = train("run", *SMALL, "objective=metric/high_quality", "callbacks.checkpoints.monitor=metric/modes")
     assert run.code == 0, run.output
     events = EventAccumulator(str(run.folder / "tensorboard")).Reload()
-    figures = {name: {e.step: e.value for e in events.Scalars(f"metric/{name}")} for name in SurfacePlot.FIGURES}
-    assert [list(values) for values in figures.values()] == [[4, 8, 10]] * 2
+    metrics = {name: {e.step: e.value for e in events.Scalars(f"metric/{name}")} for name in SurfacePlot.METRICS}
+    assert [list(values) for values in metrics.values()] == [[4, 8, 10]] * 2
     model = checkpoint.load_model(checkpoint.locate(str(run.folder)))
     samples = torch.cat(list(model.samples(500, rng.mix("grid", 0))))
     data = Gaussians2D(layout="grid")
     final = run.summary["final"]
-    assert final["metric/modes"] == figures["modes"][10] == data.modes_covered(samples)
-    assert final["metric/high_quality"] == pytest.approx(figures["high_quality"][10]) == data.high_quality(samples)
+    assert final["metric/modes"] == metrics["modes"][10] == data.modes_covered(samples)
+    assert final["metric/high_quality"] == pytest.approx(metrics["high_quality"][10]) == data.high_quality(samples)
     assert run.summary["objective"] == final["metric/high_quality"]
-    assert run.summary["best"]["figure"] == "metric/modes"
+    assert run.summary["best"]["metric"] == "metric/modes"
     pictures = sorted(path.name for path in (run.folder / "samples").glob("*.png"))
     assert pictures == ["real.png", *(f"step_{step:08d}.png" for step in (0, 4, 8, 10))]
 
@@ -84,7 +85,7 @@ def test_two_processes_find_the_same(train_apart):
             ("objective=metric/high_quality", "callbacks.samples=null"),
             "objective=metric/high_quality: nothing computes it; add experiment=gaussians_ring",
         ),
-        (("data.reach=1.5",), "data.reach=1.5: expected a number above 0, below 1"),
+        (("data.extent=1.5",), "data.extent=1.5: expected a number above 0, below 1"),
         (("data.layout=line",), "data.layout='line': expected"),
         (("data.std=-1",), "data.std=-1: expected a number above 0, or null"),
     ],

@@ -5,8 +5,8 @@ import torch
 from sklearn.datasets import load_digits
 
 from gan_lightning.data import MNIST, Digits, StackedMNIST
-from gan_lightning.data.batches import BatchSampler
 from gan_lightning.data.images import fit_to, to_uint8, to_unit_range
+from gan_lightning.data.sampler import BatchSampler
 from gan_lightning.errors import UserError
 
 
@@ -94,12 +94,12 @@ def test_scaling_is_undone_exactly():
 
 
 def test_images_are_fitted_to_the_asked_shape():
-    grey = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
-    colour = fit_to(grey, [3, 8, 8])
-    assert torch.equal(colour[:, 0], grey[:, 0])
-    assert torch.equal(colour[:, 2], grey[:, 0])
-    assert torch.equal(fit_to(colour, [1, 8, 8]), grey)
-    assert fit_to(grey, [1, 20, 12]).shape == (2, 1, 20, 12)
+    gray = torch.randint(0, 256, (2, 1, 8, 8), dtype=torch.uint8)
+    color = fit_to(gray, [3, 8, 8])
+    assert torch.equal(color[:, 0], gray[:, 0])
+    assert torch.equal(color[:, 2], gray[:, 0])
+    assert torch.equal(fit_to(color, [1, 8, 8]), gray)
+    assert fit_to(gray, [1, 20, 12]).shape == (2, 1, 20, 12)
     flat = torch.full((1, 1, 8, 8), 77, dtype=torch.uint8)
     assert torch.equal(fit_to(flat, [1, 28, 28]), torch.full((1, 1, 28, 28), 77, dtype=torch.uint8))
 

@@ -40,9 +40,9 @@ def test_two_processes_measure_what_one_does(train, train_apart, num):
     alone = train("alone", *RUN, *more)
     together = train_apart("together", *RUN, *more, "trainer.devices=2")
     assert together.code == 0, together.output
-    figures = {name: value for name, value in alone.summary["final"].items() if name.startswith("metric/")}
-    assert len(figures) == 10
-    for name, value in figures.items():
+    metrics = {name: value for name, value in alone.summary["final"].items() if name.startswith("metric/")}
+    assert len(metrics) == 10
+    for name, value in metrics.items():
         assert together.summary["final"][name] == pytest.approx(value, rel=1e-4), name
     assert together.summary["best"]["step"] == alone.summary["best"]["step"] == 5
     assert (together.folder / "checkpoints" / "best.ckpt").exists()

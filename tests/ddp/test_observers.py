@@ -5,8 +5,8 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from gan_lightning.augmentations import AdaptiveAugment
-from gan_lightning.regularisers import LeCam
+from gan_lightning.losses.augmentation import AdaptiveAugment
+from gan_lightning.losses.regularizers import LeCam
 from tests.conftest import TINY
 from tests.ddp.test_ddp import RUN, largest_difference
 
@@ -14,7 +14,7 @@ LOGITS = ([1.0] * 10, [1.0] * 5 + [-3.0] * 5)  # the first process's real ones, 
 
 
 def observed(logits):
-    augment = AdaptiveAugment(images_to_one=100, every_n_batches=1, target=-0.5)
+    augment = AdaptiveAugment(ada_images=100, every_n_batches=1, target=-0.5)
     lecam = LeCam(weight=1.0)
     for module in (augment, lecam):
         module.observe(logits)
@@ -41,17 +41,17 @@ def test_two_processes_know_what_one_would(tmp_path):
 
 
 def test_lecam_and_micro_batches_in_two_processes_are_those_of_one(train, train_apart):
-    more = ("regulariser=lecam", "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
+    more = ("regularizer=lecam", "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
     alone = train("alone", *RUN, *more)
     together = train_apart("together", *RUN, *more, "trainer.devices=2", "model.accumulate=4")
     assert together.code == 0, together.output
     assert largest_difference(alone, together) < 1e-5
-    assert largest_difference(alone, train("without", *RUN, *more[1:], "regulariser=lecam", "seed=1")) > 1e-3
+    assert largest_difference(alone, train("without", *RUN, *more[1:], "regularizer=lecam", "seed=1")) > 1e-3
 
 
 def test_augmentation_adapts_alike_in_all_processes(train_apart):
     dump = "+callbacks.dump={_target_: helpers.Dump, path: '${run_dir}/state'}"
-    adaptive = ("augment=adaptive", "model.augment.images_to_one=640", "model.augment.target=-0.9")
+    adaptive = ("augment=adaptive", "model.augment.ada_images=640", "model.augment.target=-0.9")
     outcome = train_apart("run", *TINY, *adaptive, "trainer.max_steps=9", dump, "trainer.devices=2")
     assert outcome.code == 0, outcome.output
     first, second = (torch.load(outcome.folder / f"state.{rank}", weights_only=True) for rank in (0, 1))

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from gan_lightning.files import RunFolder, atomic
+from gan_lightning.files import atomic
+from gan_lightning.training.run_folder import RunFolder
 from tests.conftest import PROJECT, TINY, WITHOUT_MLP, environment, training_differences
 
 RUN = (*TINY, "trainer.max_steps=60")

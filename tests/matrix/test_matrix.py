@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from gan_lightning.generate import main as generate
+from gan_lightning.cli.generate import main as generate
 from tests.conftest import PROJECT
 
 CONDITIONAL = ("cgan", "acgan", "projection", "matching_aware")
@@ -18,16 +18,16 @@ VARIANTS = (
     *("relativistic", "r3gan", "infogan", "began", *CONDITIONAL),
 )
 WIDTHS = {
-    "mlp": ("network.generator.hidden=[8,8]", "network.discriminator.hidden=[8]"),
-    "dcgan": ("network.generator.width=2", "network.discriminator.width=2"),
-    "resnet": ("network.generator.width=2", "network.discriminator.width=4"),
+    "mlp": ("network.generator.hidden_dims=[8,8]", "network.discriminator.hidden_dims=[8]"),
+    "dcgan": ("network.generator.base_channels=2", "network.discriminator.base_channels=2"),
+    "resnet": ("network.generator.base_channels=2", "network.discriminator.base_channels=4"),
     "r3gan": tuple(
         f"network.{player}.{name}=2" for player in ("generator", "discriminator") for name in ("width", "group_width")
     ),
 }
 AXES = (VARIANTS, tuple(WIDTHS), (28, 32, 48, 64), (1, 3), (False, True))
 STUCK = ("wgan", "r3gan")
-"""Without normalisation, weights below 0.01 leave G a gradient whose square is 0 in 32 bits."""
+"""Without normalization, weights below 0.01 leave G a gradient whose square is 0 in 32 bits."""
 WHOLE = list(itertools.product(*AXES))
 UNMOVED = ("head.linear.bias",)
 """A loss that compares logits has no slope in a number that is added to all of them."""

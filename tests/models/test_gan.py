@@ -8,8 +8,9 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from gan_lightning import penalties, rng
+from gan_lightning import rng
 from gan_lightning.data import Digits
+from gan_lightning.losses import penalties
 from gan_lightning.models import GAN
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator
 
@@ -80,8 +81,8 @@ def plain_loop(max_steps, n_critic, clip=None, r1_weight=0.0):
 @pytest.mark.parametrize("n_critic", [1, 3])
 @pytest.mark.parametrize(("clip", "r1_weight"), [(None, 0.0), (0.1, 0.0), (None, 2.0)])
 def test_the_step_is_the_textbooks(n_critic, clip, r1_weight):
-    regularisers = {"r1": partial(penalties.r1, weight=r1_weight)} if r1_weight else {}
-    model = GAN(*networks(), SGD, n_critic=n_critic, gradient_clip_norm=clip, penalties=regularisers, seed=5)
+    regularizers = {"r1": partial(penalties.r1, weight=r1_weight)} if r1_weight else {}
+    model = GAN(*networks(), SGD, n_critic=n_critic, gradient_clip_norm=clip, penalties=regularizers, seed=5)
     fit(model)
     for network, expected in zip(
         (model.generator, model.discriminator), plain_loop(12, n_critic, clip, r1_weight), strict=True

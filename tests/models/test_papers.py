@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy, one_hot, softplus
 
-from gan_lightning import models, penalties, rng
+from gan_lightning import models, rng
+from gan_lightning.losses import penalties
 from gan_lightning.networks import AutoencoderDiscriminator, MLPDiscriminator, MLPGenerator
 
 SHAPE, COUNT, LATENT = [1, 4, 4], 8, 16
@@ -58,14 +59,14 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_both_players_minimise_what_the_paper_says(name):
+def test_both_players_minimize_what_the_paper_says(name):
     model = probe(getattr(models, name))
     for player, formula in zip(("discriminator", "generator"), LOSSES[name], strict=True):
         found = sum(terms(model, player).values())
         assert found == pytest.approx(formula(*logits(model, player)).item(), rel=1e-5), player
 
 
-def test_sngan_is_the_hinge_loss_on_normalised_weights():
+def test_sngan_is_the_hinge_loss_on_normalized_weights():
     model = probe(models.SNGAN).eval()  # eval: the power method rests
     r, f = logits(model, "discriminator")
     found = sum(terms(model, "discriminator").values())

@@ -1,4 +1,4 @@
-"""Spectral normalisation of any discriminator."""
+"""Spectral normalization of any discriminator."""
 
 import copy
 import io
@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from gan_lightning.models import SNGAN
-from gan_lightning.models.spectral import spectrally_normalised
+from gan_lightning.models.spectral import spectrally_normalized
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator, ResNetDiscriminator
 
 
 def bare_network() -> nn.Module:
-    return ResNetDiscriminator([3, 16, 16], width=3, condition_dim=4)
+    return ResNetDiscriminator([3, 16, 16], base_channels=3, condition_dim=4)
 
 
 def weights(discriminator: nn.Module) -> list[np.ndarray]:
@@ -28,7 +28,7 @@ def largest(discriminator: nn.Module) -> list[float]:
 
 def test_every_weight_has_a_largest_singular_value_of_one():
     torch.manual_seed(0)
-    discriminator = spectrally_normalised(bare_network())
+    discriminator = spectrally_normalized(bare_network())
     with torch.no_grad():
         for parameter in discriminator.parameters():
             parameter.normal_()
@@ -43,7 +43,7 @@ def test_every_weight_has_a_largest_singular_value_of_one():
 
 
 def test_the_power_iteration_rests_in_eval_mode():
-    discriminator = spectrally_normalised(ResNetDiscriminator([1, 16, 16], width=3))
+    discriminator = spectrally_normalized(ResNetDiscriminator([1, 16, 16], base_channels=3))
     image = torch.randn(2, 1, 16, 16)
 
     def moved() -> list[str]:
@@ -58,7 +58,9 @@ def test_the_power_iteration_rests_in_eval_mode():
 
 
 def test_a_checkpoint_restores_the_power_iteration():
-    one, other = (spectrally_normalised(ResNetDiscriminator([1, 16, 16], width=3, condition_dim=2)) for _ in range(2))
+    one, other = (
+        spectrally_normalized(ResNetDiscriminator([1, 16, 16], base_channels=3, condition_dim=2)) for _ in range(2)
+    )
     file = io.BytesIO()
     torch.save(one.state_dict(), file)
     file.seek(0)
@@ -72,13 +74,13 @@ def test_a_checkpoint_restores_the_power_iteration():
 
 
 def test_in_half_precision():
-    discriminator = spectrally_normalised(ResNetDiscriminator([1, 16, 16], width=3))
+    discriminator = spectrally_normalized(ResNetDiscriminator([1, 16, 16], base_channels=3))
     with torch.autocast("cpu", torch.bfloat16):
         discriminator(torch.randn(2, 1, 16, 16)).float().sum().backward()
     assert {value.dtype for value in discriminator.state_dict().values()} == {torch.float32}
 
 
-def test_sngan_normalises_whatever_discriminator_it_is_given():
+def test_sngan_normalizes_whatever_discriminator_it_is_given():
     model = SNGAN(MLPGenerator(4, [1, 8, 8], [8]), MLPDiscriminator([1, 8, 8], [8]))
     assert {name for name, _ in model.discriminator.named_buffers()} >= {"body.1.parametrizations.weight.0._u"}
     assert not list(model.generator.named_buffers()) or "parametrizations" not in str(

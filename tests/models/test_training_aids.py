@@ -7,12 +7,13 @@ import pytest
 import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from gan_lightning import penalties, rng
-from gan_lightning.augmentations import AdaptiveAugment, DiffAugment
+from gan_lightning import rng
 from gan_lightning.data import Digits
 from gan_lightning.errors import UserError
+from gan_lightning.losses import penalties
+from gan_lightning.losses.augmentation import AdaptiveAugment, DiffAugment
+from gan_lightning.losses.regularizers import LeCam
 from gan_lightning.models import GAN, MatchingAwareGAN, SimultaneousGAN
-from gan_lightning.regularisers import LeCam
 from tests.models.test_gan import SGD, SHAPE, fit, networks, z
 from tests.models.test_variants import conditional_networks, stream
 
@@ -121,7 +122,7 @@ def plain_loop(max_steps, augment=None, lecam_weight=0.0):
     ("more", "plain"),
     [
         ({"augment": DiffAugment()}, {"augment": DiffAugment()}),
-        ({"regularisers": {"lecam": LeCam(weight=0.3)}}, {"lecam_weight": 0.3}),
+        ({"regularizers": {"lecam": LeCam(weight=0.3)}}, {"lecam_weight": 0.3}),
     ],
     ids=["diffaugment", "lecam"],
 )
@@ -136,7 +137,7 @@ def test_the_step_with_an_aid_is_the_textbooks(more, plain):
 
 
 def test_the_step_adapts_the_augmentation_to_the_signs_of_real_logits():
-    augment = AdaptiveAugment(images_to_one=320, every_n_batches=2, target=0.0)
+    augment = AdaptiveAugment(ada_images=320, every_n_batches=2, target=0.0)
     model = GAN(*networks(), SGD, augment=augment, seed=5)
     signs, shares = [], []
     model.on_train_batch_end = lambda *_: (
@@ -156,7 +157,7 @@ def test_the_step_adapts_the_augmentation_to_the_signs_of_real_logits():
 
 
 def in_parts(kind, accumulate, **more):
-    extras = {"penalties": {"r1": partial(penalties.r1, weight=0.5)}, "regularisers": {"lecam": LeCam(weight=0.1)}}
+    extras = {"penalties": {"r1": partial(penalties.r1, weight=0.5)}, "regularizers": {"lecam": LeCam(weight=0.1)}}
     model = built(kind, accumulate=accumulate, **(extras | more))
     fit(model, max_steps=6)
     return model

@@ -10,9 +10,9 @@ from scipy.stats import norm
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from gan_lightning import rng
-from gan_lightning.conditions import Conditions
 from gan_lightning.data import Digits, Gaussian1D
 from gan_lightning.errors import UserError
+from gan_lightning.labels import LabelVocabulary
 from gan_lightning.models import GAN, DensityMatchingGAN, MatchingAwareGAN, SimultaneousGAN
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator, ScalarDiscriminator, ScalarGenerator
 from tests.models.test_gan import SGD, SHAPE, networks, trainer
@@ -73,14 +73,14 @@ def test_a_conditional_model_takes_its_vocabulary_from_the_data_and_tells_both_n
 
 def test_conditions_of_samples_occur_as_in_the_data():
     model = GAN(*conditional_networks(), conditional=True)
-    model.conditions = Conditions.of_labels("ab", torch.tensor([[1, 0]] * 90 + [[0, 1]] * 10))
+    model.conditions = LabelVocabulary.of_labels("ab", torch.tensor([[1, 0]] * 90 + [[0, 1]] * 10))
     drawn = model.sample_conditions(5000, seed=1)
     assert drawn[:, 1].mean().item() == pytest.approx(0.1, abs=0.02)
     assert torch.equal(model.sample_conditions(70, seed=1), drawn[:70])
 
 
 class MatchingProbe(MatchingAwareGAN):
-    """Hands out what it would minimise, without training."""
+    """Hands out what it would minimize, without training."""
 
     device = torch.device("cpu")
     trainer = type("Alone", (), {"world_size": 1})
@@ -90,10 +90,10 @@ class MatchingProbe(MatchingAwareGAN):
 @pytest.mark.parametrize("mismatch", ["real", "fake"])
 def test_matching_aware_is_reeds_algorithm(mismatch):
     model = MatchingProbe(*conditional_networks(), mismatch=mismatch, conditional=True, seed=3)
-    model.conditions = Conditions.of_labels("0123456789", torch.eye(10))
+    model.conditions = LabelVocabulary.of_labels("0123456789", torch.eye(10))
     generator, discriminator = model.generator, model.discriminator
     real, condition = torch.randn(16, *SHAPE), torch.eye(10)[torch.arange(16) % 10]
-    condition[12:] = 0  # not labelled
+    condition[12:] = 0  # not labeled
 
     def others(purpose):
         generator = rng.generator("conditions", purpose, 3, 0)
@@ -187,7 +187,7 @@ def test_players_that_step_together_refuse_a_scale_that_changes_between_them():
 
 def test_a_checkpoint_with_other_labels_is_refused():
     model = GAN(*conditional_networks(), conditional=True)
-    model.conditions = Conditions.of_labels("ab", torch.eye(2))
+    model.conditions = LabelVocabulary.of_labels("ab", torch.eye(2))
     model.on_load_checkpoint({"conditions": {"names": ["a", "b"]}})
     with pytest.raises(UserError, match=r"data\.root: its labels are .*'a', 'b'.*; expected .*'b', 'a'"):
         model.on_load_checkpoint({"conditions": {"names": ["b", "a"]}})

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from gan_lightning import generate
+from gan_lightning.cli import generate
 from gan_lightning.networks import (
     BEGANDiscriminator,
     BEGANGenerator,
@@ -20,14 +20,14 @@ from gan_lightning.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from gan_lightning.networks.sizes import count_halvings, doubled
+from gan_lightning.networks.sizes import count_downsamples, doubled
 from tests.conftest import training_differences
 
 FAMILIES: dict[str, tuple[Any, Any, dict]] = {
-    "dcgan": (DCGANGenerator, DCGANDiscriminator, {"width": 2, "kernel": 4}),
-    "resnet": (ResNetGenerator, ResNetDiscriminator, {"width": 2}),
-    "r3gan": (R3GANGenerator, R3GANDiscriminator, {"width": 2, "blocks": 1, "group_width": 2}),
-    "began": (BEGANGenerator, BEGANDiscriminator, {"width": 2}),
+    "dcgan": (DCGANGenerator, DCGANDiscriminator, {"base_channels": 2, "kernel_size": 4}),
+    "resnet": (ResNetGenerator, ResNetDiscriminator, {"base_channels": 2}),
+    "r3gan": (R3GANGenerator, R3GANDiscriminator, {"base_channels": 2, "blocks": 1, "group_width": 2}),
+    "began": (BEGANGenerator, BEGANDiscriminator, {"base_channels": 2}),
 }
 
 
@@ -70,7 +70,7 @@ def test_256(family):
 
 
 def test_how_often_a_size_is_halved():
-    smallest = {size: size >> count_halvings([1, size, size]) for size in (16, 28, 32, 40, 48, 64, 96, 128, 256)}
+    smallest = {size: size >> count_downsamples([1, size, size]) for size in (16, 28, 32, 40, 48, 64, 96, 128, 256)}
     assert smallest == {16: 4, 28: 7, 32: 4, 40: 5, 48: 6, 64: 4, 96: 6, 128: 4, 256: 4}
     assert doubled(32, 6) == [32, 64, 128, 256, 256, 256]
 
@@ -92,7 +92,7 @@ def test_data_without_a_size_are_named(family):
             network()
 
 
-@pytest.mark.parametrize("join", ["projection", "plane"])
+@pytest.mark.parametrize("join", ["projection", "concat"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gradients_reach_every_parameter(family, join):
     torch.manual_seed(0)
@@ -106,7 +106,7 @@ def test_gradients_reach_every_parameter(family, join):
             assert still == []
 
 
-@pytest.mark.parametrize("join", ["projection", "plane"])
+@pytest.mark.parametrize("join", ["projection", "concat"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_condition_changes_image_and_logit(family, join):
     torch.manual_seed(0)
@@ -134,7 +134,7 @@ TINY = ("data.batch_size=8", "network.generator.latent_dim=8")
 @pytest.mark.parametrize("conditional", ["false", "true"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_trains_two_steps(train, family, conditional):
-    widths = ("network.generator.width=4", "network.discriminator.width=4")
+    widths = ("network.generator.base_channels=4", "network.discriminator.base_channels=4")
     outcome = train("run", f"network={family}", *widths, *QUICK, *TINY, f"model.conditional={conditional}")
     assert outcome.code == 0, outcome.output
     assert outcome.summary["step"] == 2
@@ -145,7 +145,13 @@ def test_each_trains_two_steps(train, family, conditional):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_goes_on_exactly(train, family):
-    options = (f"network={family}", "network.generator.width=4", "network.discriminator.width=4", *QUICK, *TINY)
+    options = (
+        f"network={family}",
+        "network.generator.base_channels=4",
+        "network.discriminator.base_channels=4",
+        *QUICK,
+        *TINY,
+    )
     whole = train("whole", *options, "trainer.max_steps=4")
     first = train("first", *options)
     resumed = train("first", f"resume={first.folder}", "trainer.max_steps=4")

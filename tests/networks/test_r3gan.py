@@ -1,4 +1,4 @@
-"""R3GAN's networks: weights counted by hand, initialisation, interpolation, basis."""
+"""R3GAN's networks: weights counted by hand, initialization, interpolation, basis."""
 
 import math
 
@@ -22,21 +22,21 @@ def block(width: int, group: int) -> int:
 
 
 def test_by_hand():
-    options = {"width": 8, "blocks": 2, "group_width": 8}
+    options = {"base_channels": 8, "blocks": 2, "group_width": 8}
     generator = R3GANGenerator(10, [1, 28, 28], **options)
     stages = sum(2 * block(width, 8) for width in (32, 16, 8))
     changes = 32 * 16 + 16 * 8
     assert count(generator) == 32 * 7 * 7 + 10 * 32 + stages + changes + 8
     discriminator = R3GANDiscriminator([1, 28, 28], **options)
     assert count(discriminator) == 8 + stages + changes + 32 * 7 * 7 + 33
-    told = R3GANGenerator(10, [1, 28, 28], **options, condition_dim=3, label_width=5)
+    told = R3GANGenerator(10, [1, 28, 28], **options, condition_dim=3, label_embedding_dim=5)
     assert count(told) - count(generator) == (3 + 1) * 5 + 5 * 32
     told = R3GANDiscriminator([1, 28, 28], **options, condition_dim=3)
     assert count(told) - count(discriminator) == 3 * 32
 
 
 def test_every_block_starts_as_the_identity():
-    network = R3GANDiscriminator([1, 16, 16], width=4)
+    network = R3GANDiscriminator([1, 16, 16], base_channels=4)
     blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
     assert len(blocks) == 3 * 2
     for one in blocks:
@@ -66,7 +66,7 @@ def test_resampling_is_bilinear():
 
 
 def test_the_generator_starts_from_a_map_that_z_scales():
-    generator = R3GANGenerator(5, [1, 16, 16], width=4, blocks=1)
+    generator = R3GANGenerator(5, [1, 16, 16], base_channels=4, blocks=1)
     z = torch.randn(2, 5)
     scales = z @ generator.modulation.weight.T
     maps = torch.stack([torch.stack([c * s for c, s in zip(generator.basis, row, strict=True)]) for row in scales])
@@ -74,7 +74,7 @@ def test_the_generator_starts_from_a_map_that_z_scales():
 
 
 def test_the_discriminator_ends_with_an_inner_product_of_each_channel():
-    discriminator = R3GANDiscriminator([1, 16, 16], width=2, blocks=1)
+    discriminator = R3GANDiscriminator([1, 16, 16], base_channels=2, blocks=1)
     image = torch.randn(2, 1, 16, 16)
     features, basis = discriminator.body[:-2](image), discriminator.body[-2].weight
     assert features.shape == (2, 8, 4, 4)
@@ -85,13 +85,16 @@ def test_the_discriminator_ends_with_an_inner_product_of_each_channel():
 
 def test_settings_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r"group_width=16: 12 channels times expansion=2.*expected a divisor of 24"):
-        R3GANGenerator(5, [1, 16, 16], width=12)
-    with pytest.raises(ValueError, match=r"widths=\[8, 8, 8, 8\] cannot make an image of 28x28: expected multiples"):
-        R3GANDiscriminator([1, 28, 28], widths=[8, 8, 8, 8])
+        R3GANGenerator(5, [1, 16, 16], base_channels=12)
+    with pytest.raises(ValueError, match=r"channels=\[8, 8, 8, 8\] cannot make an image of 28x28: expected multiples"):
+        R3GANDiscriminator([1, 28, 28], channels=[8, 8, 8, 8])
 
 
 def test_in_half_precision():
-    generator, discriminator = R3GANGenerator(3, [1, 16, 16], width=4), R3GANDiscriminator([1, 16, 16], width=4)
+    generator, discriminator = (
+        R3GANGenerator(3, [1, 16, 16], base_channels=4),
+        R3GANDiscriminator([1, 16, 16], base_channels=4),
+    )
     with torch.autocast("cpu", torch.bfloat16):
         logits = discriminator(generator(torch.randn(2, 3)))
     logits.float().sum().backward()

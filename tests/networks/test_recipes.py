@@ -72,7 +72,7 @@ def test_recipe_5_by_hand():
 @pytest.mark.parametrize(("shape", "strides"), [([1, 28, 28], [1, 2, 2]), ([3, 64, 32], [2, 2, 2])])
 def test_dcgan_makes_the_size_that_it_is_asked_for(kernel, shape, strides):
     if kernel == 4:
-        strides = [stride for stride in strides if stride > 1]  # an even kernel has no centre for stride 1
+        strides = [stride for stride in strides if stride > 1]  # an even kernel has no center for stride 1
     widths = [4] * len(strides)
     images = DCGANGenerator(5, shape, widths, strides, kernel)(torch.randn(2, 5))
     assert images.shape == (2, *shape)
@@ -82,7 +82,7 @@ def test_dcgan_makes_the_size_that_it_is_asked_for(kernel, shape, strides):
 
 
 def test_labels_may_be_embedded_before_they_join():
-    generator = MLPGenerator(4, [1, 2, 2], [6], batch_norm=False, condition_dim=3, label_width=5)
+    generator = MLPGenerator(4, [1, 2, 2], [6], batch_norm=False, condition_dim=3, label_embedding_dim=5)
     assert count(generator) == (3 + 1) * 5 + (4 + 5 + 1) * 6 + (6 + 1) * 4
     z, condition = torch.randn(2, 4), torch.eye(3)[:2]
     joined = torch.cat([z, generator.join.embedding(condition)], 1)
@@ -90,11 +90,11 @@ def test_labels_may_be_embedded_before_they_join():
 
 
 def test_dcgan_refuses_a_size_that_its_strides_cannot_make():
-    with pytest.raises(ValueError, match="kernel=4: expected an odd one where a stride is odd"):
-        DCGANGenerator(5, [1, 28, 28], strides=[1, 2, 2], kernel=4)
+    with pytest.raises(ValueError, match="kernel_size=4: expected an odd one where a stride is odd"):
+        DCGANGenerator(5, [1, 28, 28], strides=[1, 2, 2], kernel_size=4)
     with pytest.raises(ValueError, match=r"30x28: expected multiples of 4.*data.image_shape"):
         DCGANGenerator(5, [1, 30, 28], strides=[1, 2, 2])
-    with pytest.raises(ValueError, match=r"strides=\[2\]: expected one for each of widths=\[4, 4\]"):
+    with pytest.raises(ValueError, match=r"strides=\[2\]: expected one for each of channels=\[4, 4\]"):
         DCGANDiscriminator([1, 28, 28], [4, 4], [2])
 
 
@@ -115,8 +115,8 @@ def test_minibatch_discrimination_against_a_loop():
 
 CONDITIONED = {
     "mlp-projection": MLPDiscriminator([3, 8, 8], [7], condition_dim=5),
-    "mlp-plane": MLPDiscriminator([3, 8, 8], [7], condition_dim=5, join="plane"),
-    "dcgan-plane": DCGANDiscriminator([3, 8, 8], [4, 4], condition_dim=5, join="plane"),
+    "mlp-plane": MLPDiscriminator([3, 8, 8], [7], condition_dim=5, join="concat"),
+    "dcgan-plane": DCGANDiscriminator([3, 8, 8], [4, 4], condition_dim=5, join="concat"),
     "faces": FaceDiscriminator([3, 16, 16], [2, 2], 6, condition_dim=5),
 }
 

@@ -19,10 +19,10 @@ def conv(width_in: int, width_out: int, kernel: int = 3) -> int:
 
 
 def test_the_papers_networks_for_32x32_by_hand():
-    generator = ResNetGenerator(128, [3, 32, 32], widths=[256, 256, 256])
+    generator = ResNetGenerator(128, [3, 32, 32], channels=[256, 256, 256])
     block = 2 * 512 + 2 * conv(256, 256) + conv(256, 256, 1)
     assert count(generator) == 129 * 4 * 4 * 256 + 3 * block + 512 + conv(256, 3) == 4_276_739
-    discriminator = ResNetDiscriminator([3, 32, 32], widths=[128] * 4, halvings=2)
+    discriminator = ResNetDiscriminator([3, 32, 32], channels=[128] * 4, num_downsamples=2)
     first = conv(3, 128) + conv(128, 128) + conv(3, 128, 1)
     down = 2 * conv(128, 128) + conv(128, 128, 1)
     assert count(discriminator) == first + down + 2 * 2 * conv(128, 128) + 129 == 1_053_825
@@ -30,12 +30,14 @@ def test_the_papers_networks_for_32x32_by_hand():
 
 
 def test_widths_that_do_not_fit_are_named():
-    with pytest.raises(ValueError, match=r"widths=\[4, 4, 4\] cannot make an image of 28x28: expected multiples of 8"):
-        ResNetGenerator(3, [1, 28, 28], widths=[4, 4, 4])
-    with pytest.raises(ValueError, match=r"halvings=3 cannot make an image of 28x28: expected multiples of 8"):
-        ResNetDiscriminator([1, 28, 28], halvings=3)
-    with pytest.raises(ValueError, match=r"widths=\[4\]: expected one for each of 2 halvings"):
-        ResNetDiscriminator([1, 28, 28], widths=[4])
+    with pytest.raises(
+        ValueError, match=r"channels=\[4, 4, 4\] cannot make an image of 28x28: expected multiples of 8"
+    ):
+        ResNetGenerator(3, [1, 28, 28], channels=[4, 4, 4])
+    with pytest.raises(ValueError, match=r"num_downsamples=3 cannot make an image of 28x28: expected multiples of 8"):
+        ResNetDiscriminator([1, 28, 28], num_downsamples=3)
+    with pytest.raises(ValueError, match=r"channels=\[4\]: expected one for each of 2 num_downsamples"):
+        ResNetDiscriminator([1, 28, 28], channels=[4])
 
 
 def test_a_generator_block_computes_what_the_paper_draws():
@@ -69,7 +71,10 @@ def test_a_block_that_changes_nothing_has_the_identity_beside_it():
 
 
 def test_in_half_precision():
-    generator, discriminator = ResNetGenerator(3, [1, 16, 16], width=3), ResNetDiscriminator([1, 16, 16], width=3)
+    generator, discriminator = (
+        ResNetGenerator(3, [1, 16, 16], base_channels=3),
+        ResNetDiscriminator([1, 16, 16], base_channels=3),
+    )
     with torch.autocast("cpu", torch.bfloat16):
         logits = discriminator(generator(torch.randn(2, 3)))
     logits.float().sum().backward()

@@ -125,7 +125,7 @@ def test_what_makes_it_another_run_cannot_change(train, change):
 
 def test_a_checkpoint_of_another_network_is_refused(train):
     first = train("first", *TINY, "trainer.max_steps=2")
-    other = train("other", *TINY, "network.generator.hidden=[16,24]", "trainer.max_steps=2")
+    other = train("other", *TINY, "network.generator.hidden_dims=[16,24]", "trainer.max_steps=2")
     (first.folder / "checkpoints" / "last.ckpt").write_bytes((other.folder / "checkpoints" / "last.ckpt").read_bytes())
     refused = train("first", f"resume={first.folder}", "trainer.max_steps=4")
     assert refused.code == 1
@@ -189,7 +189,7 @@ def test_the_figures_of_earlier_sessions_are_kept(train):
 
 
 def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
-    small = ("network.generator.widths=[8,8,8]", "network.discriminator.widths=[8,8]", "data.batch_size=16")
+    small = ("network.generator.channels=[8,8,8]", "network.discriminator.channels=[8,8]", "data.batch_size=16")
     recipe = ("experiment=dcgan_mnist", f"data.root={mnist_root}", *small, "trainer=cpu", "callbacks.samples=null")
     whole = train("whole", *recipe, "trainer.max_steps=6")
     first = train("first", *recipe, "trainer.max_steps=3")
@@ -200,10 +200,10 @@ def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
 
 
 @pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=adaptive"])
-def test_augmentation_and_regulariser_go_on_exactly(train, aid):
+def test_augmentation_and_regularizer_go_on_exactly(train, aid):
     """Cut between two moves of the share, which comes every four batches."""
-    moving = ("model.augment.images_to_one=640", "model.augment.target=-0.9") if aid == "augment=adaptive" else ()
-    options = (*TINY, aid, *moving, "regulariser=lecam", "model.accumulate=2")
+    moving = ("model.augment.ada_images=640", "model.augment.target=-0.9") if aid == "augment=adaptive" else ()
+    options = (*TINY, aid, *moving, "regularizer=lecam", "model.accumulate=2")
     whole = train("whole", *options, "trainer.max_steps=14")
     first = train("first", *options, "trainer.max_steps=6")
     resumed = train("first", f"resume={first.folder}", "trainer.max_steps=14")
@@ -211,8 +211,8 @@ def test_augmentation_and_regulariser_go_on_exactly(train, aid):
     assert training_differences(resumed, whole) == []
     state = whole.checkpoint["state_dict"]
     assert state["augment.share"].item() == pytest.approx(0.6 if moving else 1.0)
-    assert state["regularisers.lecam.anchors"].abs().min() > 0
-    for index, left_out in enumerate((aid, "regulariser=lecam")):
+    assert state["regularizers.lecam.anchors"].abs().min() > 0
+    for index, left_out in enumerate((aid, "regularizer=lecam")):
         kept = [option for option in options if option != left_out and not (left_out == aid and option in moving)]
         without = train(f"without_{index}", *kept, "trainer.max_steps=14").checkpoint["state_dict"]
         assert not all(torch.equal(weight, state[name]) for name, weight in without.items() if "weight" in name)

@@ -1,0 +1,31 @@
+"""The time lapse of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+
+from gan_lightning.visualization import video
+
+
+class Video(Callback):
+    """At the end joins the pictures of `samples/` to `samples/video.gif` and `samples/video.mp4`.
+
+    Args:
+        folder: the run folder.
+        fps: pictures per second.
+        thin: whether to leave out more and more pictures as the film goes on.
+    """
+
+    def __init__(self, folder: str, fps: int = 10, thin: bool = False) -> None:
+        self.samples = Path(folder, "samples")
+        self.fps = fps
+        self.thin = thin
+
+    @rank_zero_only
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if any(self.samples.glob("step_*.png")):
+            pictures = video.pictures_of(self.samples)
+            video.write(video.thinned(pictures) if self.thin else pictures, self.samples / "video", self.fps)

@@ -1,0 +1,56 @@
+"""The film of a run, or one picture of it: `gan-timelapse RUN`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from gan_lightning.errors import UserError
+from gan_lightning.training.run_folder import RunFolder
+from gan_lightning.visualization import video
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; exits with code 1 and one message on a user's mistake."""
+    options = _parser().parse_args(arguments)
+    samples = RunFolder(options.run).samples
+    try:
+        if options.epoch is not None:
+            _show(video.picture_of_epoch(samples, options.epoch))
+            return
+        pictures = video.pictures_of(samples)
+        chosen = video.thinned(pictures) if options.thin else pictures
+        written = video.write(chosen, Path(options.out) if options.out else samples / "video", options.fps)
+    except (UserError, OSError) as error:
+        sys.exit(f"error: {error}")
+    print(f"{len(chosen)} pictures in {written[0]} and {written[1]}")
+
+
+def _show(path: Path) -> None:
+    print(path)
+    if sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
+        with Image.open(path) as picture:
+            picture.show()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gan-timelapse", description="Joins the pictures that a run has drawn to a GIF and an MP4."
+    )
+    parser.add_argument("run", help="a run folder")
+    parser.add_argument("--thin", action="store_true", help="leave out more and more pictures as the film goes on")
+    parser.add_argument(
+        "--fps", type=int, choices=range(1, 61), default=10, metavar="N", help="pictures per second, 1 to 60 (10)"
+    )
+    parser.add_argument("--out", help="where to, without suffix (default: samples/film in the run folder)")
+    parser.add_argument("--epoch", type=int, help="instead, show the picture of this epoch; 0: before training")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""Values that a YAML file cannot compute: `${name:arguments}`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from gan_lightning.errors import UserError
+
+
+def register_resolvers() -> None:
+    """Makes the functions below available to the YAML files as `${name:arguments}`."""
+    OmegaConf.register_new_resolver("unless_steps", _unless_steps, replace=True)
+    OmegaConf.register_new_resolver("when", _when, replace=True)
+    OmegaConf.register_new_resolver("count_tags", _count_tags, replace=True)
+    OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
+    OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
+    OmegaConf.register_new_resolver("if_new", _if_new, replace=True)
+    OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
+    OmegaConf.register_new_resolver("direction", _direction, replace=True)
+
+
+def _unless_steps(max_steps: int, epochs: int) -> int:
+    """The default number of epochs, which gives way to a given number of steps."""
+    return epochs if max_steps == -1 else -1
+
+
+def _when(flag: bool, value: Any) -> Any:
+    """`value` where `flag` holds, else 0."""
+    return value if flag else 0
+
+
+def _count_tags(root: str, nouns: Sequence[str]) -> int:
+    """How many tags the table of a folder of pictures has."""
+    from gan_lightning.data.io.tags import tag_names
+
+    return len(tag_names(root, nouns))
+
+
+def _count_classes(root: str) -> int:
+    """How many class folders a folder of pictures has."""
+    from gan_lightning.data.io.folders import class_names
+
+    return len(class_names(root))
+
+
+def _if_new(resume: str | None, value: Any) -> Any:
+    """`value` in a new run, None in a resumed one."""
+    return value if resume is None else None
+
+
+def _run_dir(resume: str | None, name: str) -> str:
+    """The folder of the run: the resumed one, or a new one below logs/."""
+    if resume is not None:
+        folder = run_folder(resume)
+        if not folder.is_dir():
+            raise UserError(f"resume={resume}: there is no such folder. Expected the folder of a run")
+        return str(folder)
+    # Processes that a cluster starts by themselves agree on the job's number, but not on the time.
+    job = [os.environ[v] for v in ("SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RUN_ID") if v in os.environ]
+    return f"logs/{name}/{'_'.join(job) if job not in ([], ['none']) else time.strftime('%Y-%m-%d_%H-%M-%S')}"
+
+
+def _direction(objective: str) -> str:
+    """Whether the objective is better small or large, in Optuna's words."""
+    from gan_lightning.evaluation.metrics import METRICS
+
+    return "maximize" if METRICS.get(objective.removeprefix("metric/")) == "max" else "minimize"
+
+
+def _job_folder(typed: str, number: int | str) -> str:
+    """A job's folder in its sweep's: what distinguishes it, in short ("lr=0.001,seed=1"), so that it is found again."""
+    name = re.sub(r"(^|,)[+~]*[\w./@]*[./@](\w+)=", r"\1\2=", typed).replace("/", "_") or str(number)
+    if len(os.fsencode(name)) <= 120:
+        return name
+    return f"{os.fsencode(name)[:100].decode(errors='ignore')}_{hashlib.sha256(typed.encode()).hexdigest()[:12]}"
+
+
+def run_folder(place: str | Path) -> Path:
+    """The folder of a run that is named by itself or by one of its checkpoints."""
+    path = Path(place)
+    return path.parent.parent if path.suffix == ".ckpt" else path

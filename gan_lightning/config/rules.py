@@ -1,0 +1,244 @@
+"""What the values of a configuration may be, alone and beside each other."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from gan_lightning.config.targets import locate, suggestion
+
+Config = dict[str, Any]
+"""A resolved configuration: dicts, lists, strings, numbers, booleans and None."""
+Holds = Callable[[Any], bool]
+Rule = tuple[Holds, str]
+
+
+def _number(low: float, high: float = math.inf, *, open_low: bool = False) -> Holds:
+    def holds(value: Any) -> bool:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return (low < value if open_low else low <= value) and value < high
+
+    return holds
+
+
+def _whole(low: int, high: float = math.inf) -> Holds:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value < high
+
+
+def _optional(rule: Holds) -> Holds:
+    return lambda value: value is None or rule(value)
+
+
+def _all(rule: Holds, *lengths: int) -> Holds:
+    return lambda value: (
+        isinstance(value, list) and (len(value) in lengths if lengths else value != []) and all(map(rule, value))
+    )
+
+
+def _devices(value: Any) -> bool:
+    return value in ("auto", -1) or _whole(1)(value) or _all(_whole(0))(value)
+
+
+_EVERY: Rule = (_optional(_whole(1)), "a whole number from 1, or null")
+_WHOLE: Rule = (_whole(1), "a whole number from 1")
+_LIMIT: Rule = (_optional(_whole(-1)), "a whole number, or -1 for no limit")
+_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+_SHARE: Rule = (_number(0, 1), "a number from 0 to below 1")
+RULES: dict[str, Rule] = {
+    "accumulate": _WHOLE,
+    "batch_size": _WHOLE,
+    "betas": (_all(_number(0, 1), 2), "two numbers from 0 to below 1"),
+    "blocks": _WHOLE,
+    "condition_dim": (_whole(0), "a whole number from 0"),
+    "decay": _SHARE,
+    "devices": (_devices, "a number of devices from 1, a list of their indices, or auto"),
+    "dropout": _SHARE,
+    "eps": (_number(0), "a number from 0"),
+    "every_n_batches": _WHOLE,
+    "every_n_epochs": _EVERY,
+    "every_n_steps": _EVERY,
+    "expansion": _WHOLE,
+    "gradient_clip_norm": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
+    "group_width": _WHOLE,
+    "num_downsamples": (_optional(_whole(0)), "a whole number from 0, or null"),
+    "hidden_dim": _WHOLE,
+    "hidden_dims": (lambda value: _whole(1)(value) or _all(_whole(1))(value), "whole numbers from 1"),
+    "image_shape": (_all(_whole(1), 1, 3), "[channels, height, width], or [dimensions], each from 1"),
+    "ada_images": _WHOLE,
+    "keep_every_n_epochs": _EVERY,
+    "keep_every_n_steps": _EVERY,
+    "kernel_size": _WHOLE,
+    "latent_dim": _WHOLE,
+    "limit": (_optional(_whole(1)), "a whole number from 1, or null for all"),
+    "log_every_n_steps": _WHOLE,
+    "lr": (_number(0, open_low=True), "a number above 0"),
+    "max_epochs": _LIMIT,
+    "max_steps": (_whole(-1), "a whole number, or -1 for no limit"),
+    "n_critic": _WHOLE,
+    "num": _WHOLE,
+    "num_nodes": _WHOLE,
+    "num_workers": (_whole(0), "a whole number from 0"),
+    "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
+    "extent": (_number(0, 1, open_low=True), "a number above 0, below 1"),
+    "seed": (_whole(0, 2**32), "a whole number from 0 to 4294967295"),
+    "p": (lambda value: _number(0)(value) and value <= 1, "a number from 0 to 1"),
+    "std": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
+    "strides": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
+    "target": (lambda value: _number(-1, 1, open_low=True)(value), "a number between -1 and 1"),
+    "test_fraction": _SHARE,
+    "weight": (_number(0), "a number from 0"),
+    "base_channels": _WHOLE,
+    "channels": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
+}
+"""What a value may be, by the last part of its key; in classes of other packages anything goes."""
+
+
+def value_problem(key: str, value: Any) -> str | None:
+    """What is wrong with one value, by its key's last part."""
+    name = key.rpartition(".")[2]
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"{key}={value!r}: expected a finite number"
+    if name in RULES and not isinstance(value, dict):
+        holds, expected = RULES[name]
+        if not holds(value):
+            return f"{key}={value!r}: expected {expected}"
+    return None
+
+
+# Values beside each other
+
+
+def structure_problems(config: Config) -> Iterator[str]:
+    """Sections that are missing, or that are no sections."""
+    for section in ("data", "model", "trainer", "callbacks", "logger"):
+        node = config.get(section)
+        if not isinstance(node, dict):
+            yield f"{section}={node!r}: expected the options of a group, {section}=..."
+        elif section in ("callbacks", "logger"):
+            for name, part in node.items():
+                if part is not None and not (isinstance(part, dict) and "_target_" in part):
+                    yield f"{section}.{name}={part!r}: expected options with a _target_, or null"
+        elif "_target_" not in node:
+            yield f"{section}._target_: expected the name of a class"
+
+
+def cross_problems(config: Config) -> Iterator[str]:
+    """Values that are right alone and wrong together."""
+    yield from _trainer_problems(config["trainer"])
+    yield from _batch_problems(
+        config["trainer"], config["data"].get("batch_size"), config["model"].get("accumulate", 1)
+    )
+    yield from _optimizer_problems(config["model"])
+    yield from _figure_problems(config)
+    yield from _augment_problems(config["model"].get("augment"), config["data"].get("image_shape"))
+    for player in ("generator", "discriminator"):
+        yield from _network_problems(player, config["model"].get(player) or {}, config["data"])
+    yield from _condition_problems(config["model"], config["data"])
+
+
+def _network_problems(player: str, network: Config, data: Config) -> Iterator[str]:
+    """Networks that make or take other samples than the data's."""
+    shape, name = data.get("image_shape"), str(network.get("_target_")).removeprefix("gan_lightning.networks.")
+    if "image_shape" in network and network["image_shape"] != shape:
+        yield f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape={shape}"
+    if name.startswith("Scalar") and shape != [1]:
+        yield f"network.{player}: {name} is for numbers, data.image_shape={shape}; choose another network="
+    if data.get("_target_") == "gan_lightning.data.Gaussian1D" and name.endswith("Generator") and "Scalar" not in name:
+        yield f"network.{player}: {name} ends in tanh, and the data lies beyond [-1, 1]; use network=scalar"
+
+
+def _condition_problems(model: Config, data: Config) -> Iterator[str]:
+    """LabelVocabulary that a network waits for in vain, or does not expect."""
+    if model.get("conditional") and not data.get("condition_dim"):
+        yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
+        return
+    for player in ("generator", "discriminator"):
+        width = (model.get(player) or {}).get("condition_dim")
+        if width and not model.get("conditional"):
+            yield f"network.{player}.condition_dim={width}: it would never be told; set model.conditional=true"
+        if player == "generator" and width == 0 and model.get("conditional"):
+            yield f"network.{player}.condition_dim=0: expected data.condition_dim={data['condition_dim']}"
+
+
+def _figure_problems(config: Config) -> Iterator[str]:
+    """Metrics of quality that nobody computes."""
+    from gan_lightning.evaluation.metrics import METRICS
+
+    plot = (config["callbacks"].get("samples") or {}).get("_target_") == "gan_lightning.callbacks.SurfacePlot"
+    known = [f"metric/{metric}" for metric in METRICS]
+    monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
+    for key, name in (("objective", config.get("objective")), ("callbacks.checkpoints.monitor", monitor)):
+        if not isinstance(name, str) or (plot and name in ("metric/modes", "metric/high_quality")):
+            continue
+        if name in METRICS:
+            yield f"{key}={name}: there is no such metric; did you mean metric/{name}?"
+        elif name in known and not config["callbacks"].get("evaluation"):
+            yield f"{key}={name}: nothing computes it; add metrics=classifier"
+        elif name == "metric/high_quality":
+            yield f"{key}={name}: nothing computes it; add experiment=gaussians_ring"
+        elif name.startswith("metric/") and name not in known and suggestion(name, known):
+            yield f"{key}={name}: there is no such metric{suggestion(name, known)}"
+
+
+def _trainer_problems(trainer: Config) -> Iterator[str]:
+    for name, off, instead in (
+        ("gradient_clip_val", 0, "model.gradient_clip_norm"),
+        ("accumulate_grad_batches", 1, "model.accumulate"),
+    ):
+        if trainer.get(name) not in (None, off):
+            yield f"trainer.{name}={trainer[name]!r}: does not work with alternating optimizers; use {instead}"
+    for name in ("enable_progress_bar", "enable_checkpointing", "plugins", "callbacks", "logger"):
+        if name in trainer:
+            yield f"trainer.{name}: is set by the callbacks and logger groups; leave it out"
+    if trainer.get("strategy", "auto") != "auto":
+        yield f"trainer.strategy={trainer['strategy']!r}: expected auto, which chooses by the number of devices"
+    if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
+        yield "trainer.sync_batchnorm=True: torch has it on GPUs only; set it to false, or trainer.accelerator=gpu"
+
+
+def _augment_problems(augment: Any, shape: Any) -> Iterator[str]:
+    """Augmentations of images, for samples that are none; what a package of the user's augments is its own affair."""
+    ours = isinstance(augment, dict) and str(augment.get("_target_")).startswith("gan_lightning.")
+    if not ours or not isinstance(shape, list):
+        return
+    if len(shape) == 1:
+        yield f"model.augment: data.image_shape={shape}: it needs images; choose augment=null, or other data"
+    elif "quarter_turns" in (augment.get("policy") or ()) and shape[-1] != shape[-2]:
+        yield f"model.augment.policy: quarter_turns need square images; data.image_shape={shape}"
+
+
+def _batch_problems(trainer: Config, batch_size: Any, parts: Any) -> Iterator[str]:
+    devices, nodes = trainer.get("devices", 1), trainer.get("num_nodes", 1)
+    per_node = len(devices) if isinstance(devices, list) else devices
+    if not all(isinstance(n, int) and n > 0 for n in (per_node, nodes, batch_size, parts)):
+        return
+    if batch_size % (per_node * nodes):
+        yield (
+            f"data.batch_size={batch_size}: expected a multiple of the number of processes, "
+            f"{per_node * nodes} (trainer.devices times trainer.num_nodes), which share each batch"
+        )
+    elif batch_size // (per_node * nodes) % parts:
+        yield (
+            f"model.accumulate={parts}: expected a divisor of a process's part of the batch, "
+            f"{batch_size // (per_node * nodes)}; change it, or data.batch_size"
+        )
+
+
+def _optimizer_problems(model: Config) -> Iterator[str]:
+    """Schedules that cannot be followed, and arguments of one side that the optimizer does not have."""
+    if str((model.get("scheduler") or {}).get("_target_")).endswith("ReduceLROnPlateau"):
+        yield "model.scheduler: ReduceLROnPlateau waits for a metric, schedules here go by batches; choose another"
+    optimizer = model.get("optimizer")
+    if not isinstance(optimizer, dict):
+        return
+    try:
+        known = list(inspect.signature(locate(optimizer["_target_"], "model")).parameters)
+    except (LookupError, PermissionError, AttributeError):  # reported where it stands
+        return
+    for side in ("generator_optimizer", "discriminator_optimizer"):
+        for name in model.get(side) or {}:
+            if name not in known:
+                yield f"model.{side}.{name}: {optimizer['_target_']} has no such argument{suggestion(name, known)}"

@@ -1,0 +1,167 @@
+"""What a configuration may call: the allowlist of `_target_`, how its arguments are judged, and the call itself."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import inspect
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_type_hints
+
+from beartype import BeartypeConf
+from beartype.door import is_bearable
+
+TRUST_VARIABLE = "GAN_LIGHTNING_TRUST"
+_LAYERS = {"torch.nn", "torch.optim", "torch.optim.lr_scheduler"}
+_CALLABLE = {
+    "data": {"gan_lightning.data"},
+    "network": {"gan_lightning.networks"} | _LAYERS,
+    "model": {
+        *("gan_lightning.models", "gan_lightning.networks", "gan_lightning.losses"),
+    }
+    | _LAYERS,
+    "callbacks": {"gan_lightning.callbacks", "gan_lightning.evaluation", "lightning.pytorch.callbacks"},
+    "logger": {"lightning.pytorch.loggers"},
+    "trainer": {"lightning", "lightning.pytorch", "lightning.pytorch.profilers"},
+}
+"""Sections of a configuration, and the modules whose classes they may name."""
+
+_INSTANTIATION_KEYS = {"_target_", "_partial_"}
+
+
+def locate(target: str, section: str) -> Callable[..., Any]:
+    """The class or function that `target` names in a section.
+
+    Raises:
+        PermissionError: it is outside the allowlist; nothing of it was imported.
+        LookupError: it is inside, but there is no such class or function.
+    """
+    module_name, _, name = target.rpartition(".")
+    root = module_name.partition(".")[0]
+    trusted = {package for package in os.environ.get(TRUST_VARIABLE, "").split(",") if package}
+    if root not in trusted and module_name not in _CALLABLE.get(section, set()):
+        raise PermissionError(
+            f"{target} is not a class that a configuration may name here. To use your own package, set the "
+            f"environment variable {TRUST_VARIABLE}={root or 'my_package'}"
+        )
+    try:
+        found = getattr(importlib.import_module(module_name), name)
+    except (ImportError, AttributeError) as error:
+        raise LookupError(f"{target}: {error}{_suggest_name(module_name, name)}") from error
+    # A module also holds what it imported: only what its own package defines counts.
+    home = str(getattr(found, "__module__", "")).partition(".")[0]
+    own_function = inspect.isfunction(found) and (
+        root in trusted or name in getattr(sys.modules[module_name], "__all__", ())
+    )
+    if home != root or not (inspect.isclass(found) or own_function):
+        raise PermissionError(f"{target} is not a class or function of {root}")
+    return found
+
+
+def instantiate(node: Any, section: str, **extra: Any) -> Any:
+    """What a nest of containers describes: every dict with a `_target_` becomes the result of calling it.
+
+    Innermost first. `extra` arguments go to the outermost, instead of its own of the same name. Plain on purpose:
+    strings stay strings, whatever they hold.
+    """
+    if isinstance(node, list):
+        return [instantiate(child, section) for child in node]
+    if not isinstance(node, dict):
+        return node
+    arguments = {name: instantiate(child, section) for name, child in node.items() if name not in _INSTANTIATION_KEYS}
+    if "_target_" not in node:
+        return arguments
+    called = locate(node["_target_"], section)
+    if node.get("_partial_"):
+        return functools.partial(called, **(arguments | extra))
+    return called(**(arguments | extra))
+
+
+def _suggest_name(module_name: str, name: str) -> str:
+    try:
+        candidates = dir(importlib.import_module(module_name))
+    except ImportError:
+        return ""
+    return suggestion(name, candidates)
+
+
+def suggestion(word: str, candidates: Iterator[str] | list[str]) -> str:
+    """`; did you mean ...?`, or nothing."""
+    close = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the arguments that `node` gives to its `_target_`: names first, then types."""
+    if not isinstance(node["_target_"], str):
+        yield f"{key}._target_={node['_target_']!r}: expected the name of a class"
+        return
+    try:
+        called = locate(node["_target_"], key.partition(".")[0])
+    except (PermissionError, LookupError) as error:
+        yield f"{key}._target_: {error}"
+        return
+    arguments = {name: value for name, value in node.items() if name not in _INSTANTIATION_KEYS}
+    parameters, hints = _parameters(called)
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name, value in arguments.items():
+        if name not in parameters:
+            if not open_ended:
+                yield f"{key}.{name}: {node['_target_']} has no such argument{suggestion(name, list(parameters))}"
+        elif not _holds_targets(value) and not _fits(value, hints.get(name, Any)):
+            yield f"{key}.{name}={value!r}: expected {_spell(hints[name])}"
+    for name, parameter in parameters.items():
+        given_later = node.get("_partial_") and parameter.kind is not parameter.KEYWORD_ONLY
+        optional = parameter.default is not parameter.empty or _passes_on(parameter) or given_later
+        if not optional and name not in arguments:
+            yield f"{key}.{name}: {node['_target_']} needs this argument"
+
+
+def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
+    """Parameters and their types; where a class passes on all the rest (*, **), together with those of its bases."""
+    layers = [called]
+    if inspect.isclass(called):
+        layers = [vars(base)["__init__"] for base in called.__mro__ if "__init__" in vars(base)]
+    parameters: dict[str, inspect.Parameter] = {}
+    hints: dict[str, Any] = {}
+    for layer in layers:
+        own = dict(inspect.signature(layer).parameters)
+        own.pop("self", None)
+        parameters = own | {name: kind for name, kind in parameters.items() if not _passes_on(kind)}
+        hints = _hints(layer) | hints
+        if sum(map(_passes_on, own.values())) < 2:
+            break
+    return parameters, hints
+
+
+def _passes_on(parameter: inspect.Parameter) -> bool:
+    return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+
+
+def _hints(called: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(called)
+    except (NameError, TypeError):
+        return {}  # some libraries import their annotations for type checkers alone
+
+
+def _holds_targets(value: Any) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return (isinstance(value, dict) and "_target_" in value) or any(map(_holds_targets, children))
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if isinstance(value, bool) and hint in (int, float, int | None, float | None):
+        return False
+    rules = BeartypeConf(is_pep484_tower=True)  # an int may stand for a float
+    # YAML has no tuples: a list may stand for one.
+    return is_bearable(value, hint, conf=rules) or (
+        isinstance(value, list) and is_bearable(tuple(value), hint, conf=rules)
+    )
+
+
+def _spell(hint: Any) -> str:
+    return hint.__name__ if inspect.isclass(hint) else str(hint).replace("typing.", "").replace("collections.abc.", "")

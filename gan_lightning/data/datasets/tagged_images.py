@@ -1,0 +1,95 @@
+"""A folder of pictures that a table describes in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from tqdm.auto import tqdm
+
+from gan_lightning import rng
+from gan_lightning.data.images import ImageData, Images, Labels, Split
+from gan_lightning.data.io.decoding import read_picture
+from gan_lightning.data.io.folders import none_aside
+from gan_lightning.data.io.tags import count, listing, read_tags, tag_names
+from gan_lightning.errors import UserError
+
+
+class TaggedImages(ImageData):
+    """The pictures of a folder, tagged by the texts in its tags.csv.
+
+    The table has the columns file,tags; a text such as "1girl, blue hair, very long hair" gives the tags "blue hair"
+    and "long hair". Pictures without a row, or without a tag in their text, are not labeled.
+
+    Pictures are cropped to the proportions of `image_shape`. Further arguments as of `ImageData`.
+
+    Args:
+        root: the folder.
+        nouns: what makes a tag together with the word before it.
+        unlabeled: whether pictures without a tag are kept or left out.
+        test_fraction: the part of the pictures that is put aside for evaluation.
+
+    Raises:
+        UserError: at setup, if the table or pictures are missing or wrong; it lists every bad row, or picture.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        root: str,
+        nouns: list[str] | tuple[str, ...] = ("hair", "eyes"),
+        unlabeled: Literal["keep", "drop"] = "keep",
+        test_fraction: float = 0.0,
+        **more: Any,
+    ) -> None:
+        super().__init__(*arguments, **more)
+        self.root = root
+        self.nouns = nouns
+        self.unlabeled = unlabeled
+        self.test_fraction = test_fraction
+
+    def condition_names(self) -> Sequence[str]:
+        return tag_names(self.root, self.nouns)
+
+    def load(self, split: Split) -> tuple[Images, Labels]:
+        tags = read_tags(self.root, self.nouns)
+        if self.unlabeled == "drop":
+            tags = {file: found for file, found in tags.items() if found}
+        tags = self._of_split(tags, split)
+        names = self.condition_names()
+        labels = torch.tensor([[name in found for name in names] for found in tags.values()], dtype=torch.uint8)
+        return read_pictures(self.root, list(tags), self.image_shape[1:]), labels
+
+    def _of_split(self, tags: dict[str, list[str]], split: Split) -> dict[str, list[str]]:
+        """The rows of one split: its own name decides on a picture, so that others may come and go."""
+        aside = {file for file in tags if rng.mix("test", file) / 2**63 < self.test_fraction}
+        if split == "test" and not aside:
+            raise none_aside(self.root, self.test_fraction)
+        return {file: found for file, found in tags.items() if (file in aside) == (split == "test")}
+
+
+def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Images:
+    """RGB pictures at (height, width), decoded in parallel: Pillow lets other threads run meanwhile."""
+    images = torch.empty(len(files), 3, *size, dtype=torch.uint8)
+    pixels = images.numpy()
+
+    def read(index: int) -> str:
+        try:
+            pixels[index] = read_picture(Path(root, files[index]), (3, *size))
+        except Exception as error:  # decoders of broken files raise all sorts
+            return f"{files[index]}: {error}"
+        return ""
+
+    with ThreadPoolExecutor() as pool:
+        results = pool.map(read, range(len(files)))
+        bar = tqdm(results, total=len(files), desc="reading pictures", leave=False, delay=1)
+        problems = [problem for problem in bar if problem]
+    if problems:
+        title = (
+            f"{Path(root).absolute()} has {count(problems, 'picture')} that cannot be decoded; replace or remove them"
+        )
+        raise UserError(listing(title, problems))
+    return images

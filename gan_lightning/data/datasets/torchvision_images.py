@@ -1,0 +1,108 @@
+"""Data sets that torchvision knows how to fetch and to read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from filelock import FileLock
+from torchvision import datasets
+
+from gan_lightning.data.images import ImageData, Images, Labels, Split
+from gan_lightning.errors import UserError
+from gan_lightning.files import socket_timeout
+
+
+class TorchvisionImages(ImageData):
+    """A data set of torchvision's, read by torchvision's code; downloaded on first use.
+
+    A data set names torchvision's class and says what its files are; one whose class is not opened by `train=`, or
+    holds no arrays of pixels, overrides `open` or `load`. Further arguments as of `ImageData`.
+
+    Args:
+        root: the folder that holds, or shall hold, `folder`.
+        download: whether to fetch what is missing.
+
+    Raises:
+        UserError: the files are missing and cannot be had.
+    """
+
+    source: ClassVar[type[Any]]
+    """torchvision's class."""
+    folder: ClassVar[str]
+    """Where in `root` its files are."""
+    files: ClassVar[str]
+    """What they are, in words."""
+    names: ClassVar[Sequence[str] | None] = None
+    """Of the classes; None: their numbers."""
+    remedy: ClassVar[str] = "connect to the network once"
+    """How else they can be had."""
+    DOWNLOAD_TIMEOUT = 10.0  # seconds without an answer; torchvision itself waits for ever
+
+    def __init__(self, *arguments: Any, root: str = "data", download: bool = True, **more: Any) -> None:
+        super().__init__(*arguments, **more)
+        self.root = root
+        self.download = download
+
+    def condition_names(self) -> Sequence[str]:
+        return super().condition_names() if self.names is None else self.names
+
+    def open(self, split: Split, download: bool = False) -> Any:
+        """The data set as torchvision has it; raises a RuntimeError where files are missing."""
+        return self.source(self.root, train=split == "train", download=download)
+
+    def load(self, split: Split) -> tuple[Images, Labels]:
+        opened = self.open(split)
+        images, labels = torch.as_tensor(opened.data), torch.as_tensor(opened.targets)
+        return images.unsqueeze(1) if images.ndim == 3 else images.permute(0, 3, 1, 2), labels
+
+    def prepare_data(self) -> None:
+        try:
+            self.open("train")
+        except RuntimeError:
+            self._fetch()
+
+    def _fetch(self) -> None:
+        name, problem = self.source.__name__, "data.download is false"
+        if self.download:
+            try:
+                Path(self.root).mkdir(parents=True, exist_ok=True)
+                lock = FileLock(Path(self.root, f".{name}.lock"))  # several processes may want it at once
+                with lock, socket_timeout(self.DOWNLOAD_TIMEOUT):
+                    self.open("train", download=True)
+                return
+            except (OSError, RuntimeError) as error:
+                problem = f"the download failed ({error})".replace("\n", " ")
+        raise UserError(
+            f"{name} is not in {Path(self.root, self.folder).absolute()}, and {problem}. Set data.root to a folder "
+            f"that holds {self.files}, or {self.remedy}, or train on data=digits, which needs no files"
+        )
+
+
+class FashionMNIST(TorchvisionImages):
+    """60,000 articles of clothing and 10,000 to test, gray 28x28: Xiao et al. 2017 (arXiv:1708.07747)."""
+
+    source = datasets.FashionMNIST
+    folder = "FashionMNIST/raw"
+    files = "FashionMNIST/raw/train-images-idx3-ubyte and its three companions"
+    names = datasets.FashionMNIST.classes
+
+
+class KMNIST(TorchvisionImages):
+    """60,000 cursive hiragana and 10,000 to test, gray 28x28: Clanuwat et al. 2018 (arXiv:1812.01718)."""
+
+    source = datasets.KMNIST
+    folder = "KMNIST/raw"
+    files = "KMNIST/raw/train-images-idx3-ubyte and its three companions"
+    names = datasets.KMNIST.classes
+
+
+class CIFAR10(TorchvisionImages):
+    """50,000 photographs of ten kinds of things and 10,000 to test, color 32x32: Krizhevsky 2009."""
+
+    source = datasets.CIFAR10
+    folder = "cifar-10-batches-py"
+    files = "cifar-10-batches-py/, unpacked from cifar-10-python.tar.gz"
+    names = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")

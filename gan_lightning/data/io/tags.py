@@ -1,0 +1,125 @@
+"""A folder's tags.csv: which tags its pictures have. Needs the standard library alone."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator, Sequence, Sized
+from pathlib import Path, PurePath
+
+from gan_lightning.errors import UserError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+_HEADER = ["file", "tags"]
+
+
+def tag_names(root: str, nouns: Sequence[str]) -> list[str]:
+    """The vocabulary: every tag in `root`/tags.csv, sorted.
+
+    Rows that are wrong are passed over here, since this serves configurations, whose errors have one line;
+    `read_tags` reports them all.
+
+    Raises:
+        UserError: there is no such file, or it is no table with the columns file,tags.
+    """
+    found: set[str] = set()
+    for _, row in _rows(Path(root, "tags.csv")):
+        found.update(find_tags(row[1], nouns) if len(row) == 2 else ())
+    return sorted(found)
+
+
+def read_tags(root: str, nouns: Sequence[str]) -> dict[str, list[str]]:
+    """The tags of every picture in `root` and the folders below, by its path from there, sorted.
+
+    A picture without a row has none, nor has one whose text has none of `nouns` with an adjective.
+
+    Raises:
+        UserError: no pictures or no tags were found, or rows are wrong, all of which are listed.
+    """
+    table = Path(root, "tags.csv")
+    rows = list(_rows(table))
+    tags: dict[str, list[str]] = {name: [] for name in _pictures(root)}
+    if not tags:
+        raise UserError(f"{Path(root).absolute()} has no pictures: expected files that end in {', '.join(SUFFIXES)}")
+    first: dict[str, int] = {}
+    problems = []
+    for number, row in rows:
+        problem = _problem(row, tags, first)
+        if problem:
+            problems.append(f"row {number}: {problem}")
+        else:
+            name = _normal(row[0])
+            first[name] = number
+            tags[name] = find_tags(row[1], nouns)
+    if problems:
+        raise UserError(listing(f"{table.absolute()} has {count(problems, 'bad row')}", problems))
+    if not any(tags.values()):
+        raise UserError(
+            f"{table.absolute()}: none of its texts has a word before one of data.nouns={list(nouns)}, as in "
+            f"'blue {nouns[0] if nouns else 'hair'}'. Set data.nouns to the nouns that it uses"
+        )
+    return tags
+
+
+def find_tags(text: str, nouns: Sequence[str]) -> list[str]:
+    """The words directly before `nouns`, with the noun, in lower case: "very long Hair" has "long hair"."""
+    if not nouns:
+        return []
+    alternatives = "|".join(re.escape(noun.lower()) for noun in nouns)
+    return [" ".join(match) for match in re.findall(rf"([\w-]+)\s+({alternatives})(?![\w-])", text.lower())]
+
+
+def count(problems: Sized, kind: str) -> str:
+    return f"{len(problems)} {kind}{'s' * (len(problems) != 1)}"
+
+
+def listing(title: str, problems: Sequence[str], most: int = 8) -> str:
+    """A message with one problem a line; of very many, the first ones."""
+    more = len(problems) - most
+    return "\n  ".join([f"{title}:", *problems[:most], *([f"and {more} more"] if more > 0 else [])])
+
+
+def _normal(name: str) -> str:
+    return PurePath(name.strip()).as_posix()
+
+
+def _pictures(root: str) -> list[str]:
+    paths = (path for path in Path(root).rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return sorted(path.relative_to(root).as_posix() for path in paths)
+
+
+def _problem(row: Sequence[str], pictures: dict[str, list[str]], first: dict[str, int]) -> str:
+    """What is wrong with a row, and what to do; "" if nothing is."""
+    if len(row) != 2:
+        hint = "put tags with commas between double quotes" if len(row) > 2 else "write file,tags"
+        return f"{count(row, 'column')}, expected 2: {hint}"
+    name, text = _normal(row[0]), row[1].strip()
+    if not row[0].strip():
+        return f"no file name, with the tags {text!r}: fill it in, or remove the row"
+    if name not in pictures:
+        return f"{row[0]!r} is no picture ({', '.join(SUFFIXES)}) in the folder: correct the name, or remove the row"
+    if name in first:
+        return f"{row[0]!r} has row {first[name]} already: keep one of the two"
+    if not text:
+        return f"{row[0]!r} has no tags: fill them in, or remove the row, and the picture counts as unlabeled"
+    return ""
+
+
+def _rows(table: Path) -> Iterator[tuple[int, list[str]]]:
+    """The rows below the header, with their numbers in the file, where the header is row 1; without empty ones."""
+    try:
+        with table.open(encoding="utf-8-sig", newline="") as file:
+            rows = enumerate(csv.reader(file, strict=True), start=1)
+            header = next(rows, (1, []))[1]
+            if [cell.strip().lower() for cell in header] != _HEADER:
+                raise UserError(
+                    f"{table.absolute()}: its first row is {','.join(header)!r}, expected the header 'file,tags'"
+                )
+            yield from ((number, row) for number, row in rows if row)
+    except OSError as error:
+        raise UserError(
+            f"{table.absolute()} cannot be read ({error.strerror}): set data.root to a folder of pictures that has "
+            "a tags.csv with the columns file,tags"
+        ) from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise UserError(f"{table.absolute()} is no CSV file in UTF-8 ({error}): save it as one") from error

@@ -1,0 +1,77 @@
+"""Data without end: samples that are drawn when they are due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from jaxtyping import Float
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import Dataset, Sampler
+
+from gan_lightning import rng
+from gan_lightning.data.sampler import ResumableLoader, require_even_shares
+
+
+class DueBatches(Sampler[int]):
+    """The numbers of an epoch's batches, counted over the run, from the one that is due."""
+
+    def __init__(self, batches: int, position: Callable[[], int]) -> None:
+        self.batches = batches
+        self.position = position
+
+    def __len__(self) -> int:
+        return self.batches
+
+    def __iter__(self) -> Iterator[int]:
+        first = self.position()
+        yield from range(first, first + self.batches)
+
+
+class SyntheticBatches(Dataset[tuple[Tensor, None]]):
+    """`draw(k)` as batch k, without a condition."""
+
+    def __init__(self, draw: Callable[[int], Tensor]) -> None:
+        self.draw = draw
+
+    def __getitem__(self, batch: int) -> tuple[Tensor, None]:
+        return self.draw(batch), None
+
+
+class SyntheticData(LightningDataModule):
+    """Unlabeled samples of a known distribution; batch k is a function of (seed, k).
+
+    A distribution overrides `draw`.
+
+    Args:
+        image_shape: the shape of a sample: (dimensions,).
+        batch_size: samples per step, over all processes together.
+        batches_per_epoch: what is called an epoch.
+        seed: keys the draws.
+    """
+
+    def __init__(
+        self, image_shape: Sequence[int], batch_size: int = 64, batches_per_epoch: int = 1000, seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.image_shape = tuple(image_shape)
+        self.batch_size = batch_size
+        self.batches_per_epoch = batches_per_epoch
+        self.seed = seed
+
+    def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "count dimensions"]:
+        """`count` samples."""
+        raise NotImplementedError
+
+    def train_dataloader(self) -> ResumableLoader:
+        trainer = self.trainer
+        world_size, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        require_even_shares(self.batch_size, world_size)
+
+        def share(batch: int) -> Tensor:
+            whole = self.draw(self.batch_size, rng.generator("data", self.seed, batch))
+            return whole.tensor_split(world_size)[rank]
+
+        due = DueBatches(self.batches_per_epoch, lambda: trainer.global_step if trainer else 0)
+        return ResumableLoader(SyntheticBatches(share), sampler=due, batch_size=None)

@@ -1,0 +1,40 @@
+"""One-dimensional normal data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from gan_lightning.data.synthetic.base import SyntheticData
+
+
+class Gaussian1D(SyntheticData):
+    """N(mean, std), each batch in ascending order.
+
+    Args:
+        image_shape: (1,).
+        mean: of the distribution.
+        std: of the distribution.
+        batch_size: samples per step, over all processes together.
+        batches_per_epoch: what is called an epoch.
+        seed: keys the draws.
+    """
+
+    def __init__(
+        self,
+        image_shape: Sequence[int] = (1,),
+        mean: float = 4.0,
+        std: float = 0.5,
+        batch_size: int = 12,
+        batches_per_epoch: int = 100,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(image_shape, batch_size, batches_per_epoch, seed)
+        self.mean, self.std = mean, std
+
+    def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:
+        samples = torch.randn(count, generator=generator) * self.std + self.mean
+        return samples.sort().values.unsqueeze(1)

@@ -1,0 +1,43 @@
+"""Means and sums over all processes, by torch alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.distributed as dist
+import torch.distributed.nn
+from torch import Tensor
+
+
+@torch.no_grad()
+def all_reduce_mean_(tensors: Sequence[Tensor]) -> None:
+    """Replaces every tensor by its mean over all processes, in one all-reduce."""
+    flat = torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
+    dist.all_reduce(flat)
+    flat /= dist.get_world_size()
+    means = flat.split([tensor.numel() for tensor in tensors])
+    for tensor, mean in zip(tensors, means, strict=True):
+        tensor.copy_(mean.view_as(tensor))
+
+
+def all_reduce_sum_(tensor: Tensor) -> Tensor:
+    """The tensor, having become its sum over all processes, of which there may be but one."""
+    if dist.is_available() and dist.is_initialized():
+        dist.all_reduce(tensor)
+    return tensor
+
+
+def all_reduce_mean(mean: Tensor) -> Tensor:
+    """The mean over all processes of their means, with a gradient into every one of them."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return mean
+    return dist.nn.functional.all_reduce(mean) / dist.get_world_size()
+
+
+def gather_to_rank_zero(own: Any) -> list[Any]:
+    """What every process holds, in order of their ranks, for the first one; nothing for the others."""
+    parts: list[Any] | None = [None] * dist.get_world_size() if dist.get_rank() == 0 else None
+    dist.gather_object(own, parts)
+    return parts or []

@@ -1,0 +1,72 @@
+"""Features of a small classifier of the data set's own labels, whose classes also count the modes."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from gan_lightning.data.images import ImageData, fit_to
+from gan_lightning.errors import UserError
+from gan_lightning.evaluation.classifier_network import ByChannel, ConvClassifier, WithoutClasses
+from gan_lightning.evaluation.features import Extractor, digest_of
+from gan_lightning.files import atomic, cache_folder, file_lock
+
+WEIGHTS = Path(__file__).parent / "weights"
+
+
+class Classifier(Extractor):
+    """A classifier of the data's own labels.
+
+    For digits and MNIST it is bundled. For other labeled data it is trained on first use, at 32 pixels or less, and
+    kept in the cache under a hash of images, labels and code.
+    """
+
+    name = "classifier"
+    LARGEST = 32
+    IMAGES_SEEN = 150_000
+
+    def load(self, data: ImageData) -> tuple[nn.Module, tuple[int, ...]]:
+        if data.classifier is not None:
+            network = read(WEIGHTS / f"{data.classifier}.safetensors")
+            if data.stacked:
+                return ByChannel(network).eval(), (data.image_shape[0], 28, 28)
+            return network, (network.channels, 28, 28)
+        channels, *size = data.image_shape
+        input_shape = (channels, *(min(side, self.LARGEST) for side in size))
+        return self._own(data, input_shape), input_shape
+
+    def _own(self, data: ImageData, input_shape: tuple[int, ...]) -> nn.Module:
+        """The classifier of data that none is bundled for, from the cache or trained now."""
+        images, labels = data.labeled()
+        if len(labels) == 0:
+            raise UserError(
+                f"{type(data).__name__} has no labels to train a classifier on. Choose another extractor: inception, "
+                "or random"
+            )
+        images = fit_to(images, input_shape)
+        code = "".join(inspect.getsource(module) for module in (networks, training))
+        key = digest_of(images, labels, f"{data.condition_dim} {self.IMAGES_SEEN} {code}".encode())
+        path = cache_folder() / f"classifier_{key}.safetensors"
+        with file_lock(path):
+            if not path.exists():
+                title = f"training a classifier of {type(data).__name__}"
+                write(training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN), path)
+        network = read(path)
+        return WithoutClasses(network).eval() if labels.ndim == 2 else network
+
+
+def read(path: Path) -> ConvClassifier:
+    """A classifier from its file, which also tells its channels and classes; in eval mode."""
+    weights = load_file(path)
+    network = ConvClassifier(weights["features.0.weight"].shape[1], len(weights["head.bias"]))
+    network.load_state_dict(weights)
+    return network.eval().requires_grad_(False)
+
+
+def write(network: ConvClassifier, path: Path, **facts: str) -> None:
+    """Writes a classifier, with facts about it in the file's header."""
+    with atomic(path) as partial:
+        save_file(network.state_dict(), partial, metadata=facts)

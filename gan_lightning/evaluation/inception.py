@@ -1,0 +1,101 @@
+"""Features of the Inception network that published metrics are computed on."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from gan_lightning.data.images import ImageData
+from gan_lightning.errors import UserError
+from gan_lightning.evaluation.features import Extractor
+from gan_lightning.files import atomic, file_lock, socket_timeout
+
+UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
+Layer = Literal["64", "192", "768", "2048"]
+
+
+class Inception(Extractor):
+    """Inception-v3 of 2015, as torch-fidelity carries it over from TensorFlow: what "FID" means in papers.
+
+    Images keep their size, gray ones become color; the network itself resizes them to 299 x 299 as TensorFlow did.
+
+    Args:
+        weights: a file of weights; None: torch-fidelity's, downloaded once.
+        layer: whose means are the features; published metrics use 2048.
+
+    Raises:
+        UserError: when it is made, if torch-fidelity or the weights are missing and cannot be had.
+    """
+
+    name = "inception"
+    BATCH = 50
+
+    def __init__(self, weights: str | None = None, layer: Layer = "2048") -> None:
+        super().__init__()
+        self.layer = layer
+        self.name = "inception" if layer == "2048" else f"inception, layer {layer}"
+        self.weights = self._found(weights)
+
+    def load(self, data: ImageData) -> tuple[nn.Module, tuple[int, ...]]:
+        try:
+            return _Network(self.weights, self.layer), (3, *data.image_shape[1:])
+        except RuntimeError as error:
+            raise UserError(f"{self.weights} holds weights of another network: {error}"[:500]) from error
+
+    @property
+    def resize(self) -> str:
+        return "to 299 x 299, bilinear as in TensorFlow 1"
+
+    def _found(self, weights: str | None) -> Path:
+        """The file of weights, readable without running code."""
+        try:
+            from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
+        except ImportError as error:
+            raise UserError("metrics=inception needs torch-fidelity: pip install 'gan_lightning[inception]'") from error
+        path = (
+            Path(weights) if weights else Path(torch.hub.get_dir(), "checkpoints", os.path.basename(URL_INCEPTION_V3))
+        )
+        if not path.is_file() and weights is None:
+            _download(URL_INCEPTION_V3, path)
+        try:
+            torch.load(path, map_location="meta", weights_only=True)
+        except UNREADABLE as error:
+            raise UserError(
+                f"callbacks.evaluation.extractor.weights={weights}: {path.absolute()} is missing, or no weights. "
+                f"Expected those of {URL_INCEPTION_V3}"
+            ) from error
+        return path
+
+
+def _download(url: str, path: Path) -> None:
+    with file_lock(path):
+        if path.is_file():
+            return
+        try:
+            with atomic(path) as partial, socket_timeout(10):
+                torch.hub.download_url_to_file(url, str(partial))
+                torch.load(partial, map_location="meta", weights_only=True)  # is it whole?
+        except UNREADABLE as error:
+            raise UserError(
+                f"metrics=inception: its weights are not in {path}, and the download failed ({error}). Fetch {url} "
+                "where there is a network, then put it there or set callbacks.evaluation.extractor.weights=FILE "
+                "(gan_lightning.cli.evaluate: --weights FILE). Or choose metrics=classifier, which needs no network"
+            ) from error
+
+
+class _Network(nn.Module):
+    def __init__(self, weights: Path, layer: Layer) -> None:
+        super().__init__()
+        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
+
+        outputs = [layer, "logits_unbiased"] if layer == "2048" else [layer]
+        self.inception = FeatureExtractorInceptionV3("inception-v3-compat", outputs, str(weights))
+
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
+        outputs = self.inception(images)
+        return outputs[0], outputs[1] if len(outputs) == 2 else None

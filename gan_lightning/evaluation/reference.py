@@ -1,0 +1,112 @@
+"""The real side of an evaluation: features of a split, computed once and cached, and the real-data baseline."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, get_args
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from gan_lightning import rng
+from gan_lightning.data.images import ImageData, Images, Split, fit_to
+from gan_lightning.errors import NoSuchSplit, UserError
+from gan_lightning.evaluation.features import Extractor, Features, digest_of, join
+from gan_lightning.evaluation.manifold import radii
+from gan_lightning.evaluation.metrics import among_neighbors, metrics
+from gan_lightning.files import atomic, cache_folder, file_lock, write_json
+
+
+class Reference:
+    """What generated images are compared with.
+
+    Args:
+        extractor: maps images to features.
+        data: the data set.
+        split: the part of it to compare with.
+        device: where the extractor works.
+    """
+
+    def __init__(self, extractor: Extractor, data: Any, split: Split, device: torch.device | str = "cpu") -> None:
+        if not isinstance(data, ImageData):
+            raise UserError(f"{type(data).__name__} has no images to evaluate; leave metrics out")
+        extractor.prepare(data)
+        extractor.to(device)
+        self.extractor = extractor
+        self.data = data
+        self.split: Split = split
+        images = data.split(split)[0]
+        self.images_digest = digest_of(images)
+        self.features = cached(extractor, images, self.images_digest, f"features of {len(images):,} real images")
+
+    @property
+    def protocol(self) -> dict[str, Any]:
+        """What decides on the metrics, but for the generated images."""
+        return {
+            "extractor": self.extractor.name,
+            "extractor_hash": self.extractor.digest,
+            "resize": self.extractor.resize,
+            "data": type(self.data).__name__,
+            "image_shape": list(self.data.image_shape),
+            "split": self.split,
+            "real_images": len(self.features),
+            "real_hash": self.images_digest,
+        }
+
+    @property
+    def classifies(self) -> bool:
+        """Whether there are metrics of classes."""
+        return self.features.logits is not None
+
+    def metrics(self, generated: Features, seed: int) -> dict[str, float]:
+        """Every metric of generated images; `seed` keys what the metrics draw."""
+        return metrics(self.features, generated, seed, self._radii)
+
+    @cached_property
+    def _radii(self) -> list[Tensor]:
+        return radii(among_neighbors(self.features), 3, 5)
+
+    def baseline(self, num: int, repeats: int) -> dict[str, Any] | None:
+        """The `metrics` that real images of the other split get in the place of generated ones; None without one.
+
+        Repeat by repeat, of `num` images drawn anew; of all, once, where there are no more. `images` tells how many,
+        `hash` which they were drawn from. Cached.
+        """
+        (other,) = set(get_args(Split)) - {self.split}
+        try:
+            images = fit_to(self.data.load(other)[0], self.data.image_shape)  # all, whatever training is limited to
+        except NoSuchSplit:
+            return None
+        digest = digest_of(images)
+        facts = f"{self.extractor.digest} {self.images_digest} {digest} {num} {repeats}"
+        path = cache_folder() / f"baseline_{digest_of(facts.encode())}.json"
+        with file_lock(path):
+            if not path.exists():
+                found = []
+                draws = repeats if num < len(images) else 1
+                for repeat in tqdm(range(draws), desc=f"{other} against {self.split}", leave=False, disable=None):
+                    rows = rng.permutation(len(images), "floor", repeat)[:num]
+                    found.append(self.metrics(self.extractor(images[rows]), repeat))
+                write_json({"metrics": found, "images": min(num, len(images)), "hash": digest}, path)
+        return json.loads(path.read_text())
+
+
+def cached(extractor: Extractor, images: Images, images_digest: str, title: str) -> Features:
+    """Features of images, from the cache where they are in it."""
+    path = cache_folder() / f"features_{digest_of(f'{extractor.digest} {images_digest}'.encode())}.safetensors"
+    with file_lock(path):
+        if not path.exists():
+            batches = tqdm(images.split(extractor.BATCH), desc=title, leave=False, disable=None, delay=1)
+            _write(join(extractor(batch) for batch in batches), path)
+    stored = load_file(path)
+    return Features(stored["vectors"], stored.get("logits"))
+
+
+def _write(features: Features, path: Path) -> None:
+    tensors = {name: tensor for name, tensor in vars(features).items() if tensor is not None}
+    with atomic(path) as partial:
+        save_file(tensors, partial)

@@ -1,0 +1,121 @@
+"""Evaluation reports of evaluation: written, read, and compared only where their protocols are the same."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gan_lightning.errors import UserError
+from gan_lightning.evaluation.metrics import METRICS
+
+NAME = "evaluation.json"
+ARROWS = {"min": "↓", "max": "↑"}
+EvaluationReport = dict[str, Any]
+
+
+def summarized(
+    repeats: Sequence[dict[str, float]], baseline: Sequence[dict[str, float | None]]
+) -> dict[str, dict[str, Any]]:
+    """Every metric with its mean and standard deviation over repeats, and over those of the baseline."""
+    return {
+        name: {
+            **_mean_and_deviation([found[name] for found in repeats], "value", "std"),
+            **_mean_and_deviation([found[name] for found in baseline], "baseline", "baseline_std"),
+            "better": METRICS[name],
+        }
+        for name in repeats[0]
+    }
+
+
+def _mean_and_deviation(values: Sequence[float | None], mean: str, deviation: str) -> dict[str, float | None]:
+    finite = [value for value in values if value is not None and math.isfinite(value)]
+    whole = bool(values) and len(finite) == len(values)
+    return {
+        mean: statistics.mean(finite) if whole else None,
+        deviation: statistics.stdev(finite) if whole and len(values) > 1 else None,
+    }
+
+
+def path_of(place: str | Path) -> Path:
+    """Where the evaluation report of a run folder (that is, its last checkpoint), or of a checkpoint, belongs."""
+    path = Path(place)
+    if path.suffix == ".json":
+        return path
+    if path.suffix != ".ckpt":
+        return path / NAME
+    folder = path.parent.parent if path.parent.name == "checkpoints" else path.parent
+    return folder / (NAME if path.stem == "last" else f"evaluation_{path.stem}.json")
+
+
+def read(place: str | Path) -> EvaluationReport:
+    """The evaluation report of a run folder, of a checkpoint, or of a path.
+
+    Raises:
+        UserError: there is none, or the file is something else.
+    """
+    path = path_of(place)
+    try:
+        report = json.loads(path.read_text())
+        if {"metrics", "protocol"} <= report.keys():
+            return report
+    except FileNotFoundError as error:
+        raise UserError(f"there is no evaluation report at {path}. Make it: gan-evaluate {place}") from error
+    except (OSError, ValueError, AttributeError):
+        pass
+    raise UserError(f"{path} is not an evaluation report of gan_lightning.cli.evaluate")
+
+
+def comparison(places: Sequence[str]) -> str:
+    """A table of evaluation reports, a column each, beside their baseline.
+
+    Raises:
+        UserError: their protocols differ; it says in what.
+    """
+    reports = [read(place) for place in places]
+    _require_same_protocol(places, reports)
+    first = reports[0]["metrics"]
+    columns = [["", *(f"{name} {ARROWS[metric['better']]}" for name, metric in first.items()), "step", "weights"]]
+    for title, found in zip(_titles(places), reports, strict=True):
+        metrics = [_spelled(found["metrics"][name], "value", "std") for name in first]
+        columns.append([title, *metrics, f"{found['checkpoint']['step']:,}", found["weights"]])
+    baseline = reports[0]["baseline"]
+    title = f"real data, {baseline['images']:,} images" if baseline else "real data: none"
+    columns.append([title, *(_spelled(metric, "baseline", "baseline_std") for metric in first.values()), "", ""])
+    widths = [max(map(len, column)) for column in columns]
+    rows = zip(*columns, strict=True)
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+
+
+def _titles(places: Sequence[str]) -> list[str]:
+    """The places without the folders that all have in common."""
+    paths = [os.path.abspath(place).removesuffix(f"{os.sep}{NAME}") for place in places]
+    common = os.path.commonpath([os.path.dirname(path) for path in paths])
+    return [os.path.relpath(path, common) for path in paths]
+
+
+def _require_same_protocol(places: Sequence[str], reports: Sequence[EvaluationReport]) -> None:
+    protocols = [report["protocol"] for report in reports]
+    keys = dict.fromkeys(key for protocol in protocols for key in protocol)
+    differences = [
+        f"{key}: "
+        + ", ".join(f"{protocol.get(key)!r} in {place}" for protocol, place in zip(protocols, places, strict=True))
+        for key in keys
+        if any(protocol.get(key) != protocols[0].get(key) for protocol in protocols)
+    ]
+    if differences:
+        raise UserError(
+            "these evaluation reports cannot be compared, for their protocols differ:"
+            + "".join(f"\n  {difference}" for difference in differences)
+            + "\nEvaluate again with the same options"
+        )
+
+
+def _spelled(metric: dict[str, Any], value: str, deviation: str) -> str:
+    if metric[value] is None:
+        return "-"
+    return f"{metric[value]:.4g}" + (f" ± {metric[deviation]:.2g}" if metric[deviation] is not None else "")

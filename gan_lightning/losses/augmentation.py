@@ -1,0 +1,241 @@
+"""Augmentations of what the discriminator sees: differentiable, and for every sample a draw of its own.
+
+The functions take images (batch, channels, height, width) in [-1, 1] and one number a sample; the modules draw those
+numbers from torch's default generators, which the step seeds by (seed, batch, process).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from gan_lightning.distributed.collectives import all_reduce_sum_
+
+Images = Float[Tensor, "batch channels height width"]
+Name = Literal["color", "translation", "cutout", "flip", "quarter_turns"]
+
+
+def brightness(images: Images, shift: Float[Tensor, " batch"]) -> Images:
+    """Shifted by a number. Nothing is clamped: from there no gradient would reach G."""
+    return images + _per_sample(shift)
+
+
+def saturation(images: Images, factor: Float[Tensor, " batch"]) -> Images:
+    """Distances from each pixel's mean over its channels, times a factor: 0 is gray, and gray images stay."""
+    return _stretch(images, factor, images.mean(1, keepdim=True))
+
+
+def contrast(images: Images, factor: Float[Tensor, " batch"]) -> Images:
+    """Distances from the image's mean, times a factor."""
+    return _stretch(images, factor, images.mean((1, 2, 3), keepdim=True))
+
+
+def translation(images: Images, down: Int[Tensor, " batch"], right: Int[Tensor, " batch"]) -> Images:
+    """Moved by whole pixels; what comes in is 0, the middle of the range."""
+    height, width = images.shape[2:]
+    # Not grid_sample: on GPUs its gradient is not deterministic.
+    rows = (torch.arange(height, device=images.device) - down.unsqueeze(1)).clamp(-1, height) + 1
+    columns = (torch.arange(width, device=images.device) - right.unsqueeze(1)).clamp(-1, width) + 1
+    samples = torch.arange(len(images), device=images.device)
+    bordered = pad(images, (1, 1, 1, 1)).permute(0, 2, 3, 1)
+    moved = bordered[samples[:, None, None], rows[:, :, None], columns[:, None, :]]
+    return moved.permute(0, 3, 1, 2)
+
+
+def cutout(images: Images, top: Int[Tensor, " batch"], left: Int[Tensor, " batch"], height: int, width: int) -> Images:
+    """A rectangle of 0 from row `top` and column `left`, which may begin outside the image."""
+    rows = torch.arange(images.shape[2], device=images.device) - top.unsqueeze(1)
+    columns = torch.arange(images.shape[3], device=images.device) - left.unsqueeze(1)
+    inside_rows, inside_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
+    inside = inside_rows[:, :, None] & inside_columns[:, None, :]
+    return images.masked_fill(inside.unsqueeze(1), 0)
+
+
+def quarter_turns(images: Images, turns: Int[Tensor, " batch"]) -> Images:
+    """Turned by 90 degrees counter-clockwise, so many times, 0 to 3.
+
+    Raises:
+        ValueError: the images are not square.
+    """
+    height, width = images.shape[2:]
+    if height != width:
+        raise ValueError(
+            f"model.augment.policy: quarter turns need square images, got {height}x{width}; leave out quarter_turns, "
+            "or change data.image_shape"
+        )
+    turned = torch.stack([images.rot90(times, (2, 3)) for times in range(4)])
+    return turned[turns, torch.arange(len(images), device=images.device)]
+
+
+def _stretch(images: Tensor, factor: Tensor, center: Tensor) -> Tensor:
+    return (images - center) * _per_sample(factor) + center
+
+
+def _per_sample(values: Tensor) -> Tensor:
+    return values.view(-1, 1, 1, 1)
+
+
+# With drawn numbers
+
+
+def _uniform(images: Tensor, low: float, high: float) -> Tensor:
+    return torch.rand(len(images), dtype=images.dtype, device=images.device) * (high - low) + low
+
+
+def _whole(images: Tensor, low: int, high: int) -> Tensor:
+    return torch.randint(low, high + 1, (len(images),), device=images.device)
+
+
+def _random_brightness(images: Tensor) -> Tensor:
+    return brightness(images, _uniform(images, -0.5, 0.5))
+
+
+def _random_saturation(images: Tensor) -> Tensor:
+    return images if images.shape[1] == 1 else saturation(images, _uniform(images, 0.0, 2.0))
+
+
+def _random_contrast(images: Tensor) -> Tensor:
+    return contrast(images, _uniform(images, 0.5, 1.5))
+
+
+def _random_translation(images: Tensor) -> Tensor:
+    limits = [_nearest(side / 8) for side in images.shape[2:]]
+    down, right = (_whole(images, -limit, limit) for limit in limits)
+    return translation(images, down, right)
+
+
+def _random_cutout(images: Tensor) -> Tensor:
+    # Its center lies anywhere in the image, so that a part of it may lie outside.
+    sides = [_nearest(side / 2) for side in images.shape[2:]]
+    top, left = (
+        _whole(images, -(side // 2), whole - side % 2 - side // 2)
+        for side, whole in zip(sides, images.shape[2:], strict=True)
+    )
+    return cutout(images, top, left, *sides)
+
+
+def _random_flip(images: Tensor) -> Tensor:
+    return torch.where(_per_sample(_whole(images, 0, 1)).bool(), images.flip(3), images)
+
+
+def _random_quarter_turns(images: Tensor) -> Tensor:
+    return quarter_turns(images, _whole(images, 0, 3))
+
+
+def _nearest(value: float) -> int:
+    return int(value + 0.5)  # of two that are equally near, the larger; Python's round takes the even one
+
+
+TRANSFORMS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
+    "color": (_random_brightness, _random_saturation, _random_contrast),
+    "translation": (_random_translation,),
+    "cutout": (_random_cutout,),
+    "flip": (_random_flip,),
+    "quarter_turns": (_random_quarter_turns,),
+}
+"""What a policy may name. The last two turn one digit into another, or into none: no default names them."""
+
+
+class DiffAugment(nn.Module):
+    """DiffAugment: Zhao et al. 2020 (arXiv:2006.10738), eqs. 1-3. D sees T(x) and T(G(z)), in both players' losses.
+
+    - color: brightness shifted by U(-0.5, 0.5), saturation times U(0, 2) where there are colors, contrast times
+      U(0.5, 1.5);
+    - translation: by whole pixels, up to an eighth of each side, zeros coming in;
+    - cutout: a rectangle of half the height and half the width becomes 0;
+    - flip: left and right change places for half of the samples;
+    - quarter_turns: 0 to 3 of them.
+
+    Args:
+        policy: what is done, in this order.
+        share: the probability with which each of these meets a sample; in the paper 1.
+
+    Raises:
+        ValueError: the policy names what there is not.
+    """
+
+    share: Tensor
+
+    def __init__(self, policy: Sequence[Name] = ("color", "translation", "cutout"), share: float = 1.0) -> None:
+        super().__init__()
+        unknown = [name for name in policy if name not in TRANSFORMS]
+        if unknown:
+            raise ValueError(f"model.augment.policy={unknown}: expected some of {', '.join(TRANSFORMS)}")
+        self.policy = tuple(policy)
+        self.register_buffer("share", torch.tensor(float(share)))
+
+    def forward(self, images: Images) -> Images:
+        """The images, augmented; their range may grow beyond [-1, 1].
+
+        Raises:
+            ValueError: these are no images.
+        """
+        if images.ndim != 4:
+            raise ValueError(
+                f"model.augment: it is for images (batch, channels, height, width), got {tuple(images.shape)}; "
+                "choose augment=null, or other data"
+            )
+        for name in self.policy:
+            for transform in TRANSFORMS[name]:
+                met = torch.rand(len(images), device=images.device) < self.share
+                images = torch.where(_per_sample(met), transform(images), images)
+        return images
+
+    def observe(self, logits: Mapping[str, Tensor]) -> None:
+        """Is told D's logits of a batch after the batch; makes nothing of them."""
+
+
+class AdaptiveAugment(DiffAugment):
+    """ADA: Karras et al. 2020 (arXiv:2006.06676), section 3, with the transforms of DiffAugment.
+
+        r = E sign(D(x)),  over the real samples of some batches            (eq. 1, r_t)
+        share <- share + sign(r - target) * images / ada_images,  within [0, 1]
+
+    where `images` counts those samples. A D that overfits is surer of the real samples, so r grows, and with it the
+    share of augmented samples. It starts at 0. Of no use to a critic (WGAN), the sign of whose output says nothing.
+
+    Args:
+        policy: as of `DiffAugment`; each transform meets a sample with probability `share`.
+        target: of r, in (-1, 1).
+        ada_images: real images in which the share would go from 0 to 1.
+        every_n_batches: batches between two of its moves.
+    """
+
+    signs: Tensor
+    images: Tensor
+    batches: Tensor
+
+    def __init__(
+        self,
+        policy: Sequence[Name] = ("color", "translation", "cutout"),
+        target: float = 0.6,
+        ada_images: int = 500_000,
+        every_n_batches: int = 4,
+    ) -> None:
+        super().__init__(policy, share=0.0)
+        self.target = target
+        self.ada_images = ada_images
+        self.every_n_batches = every_n_batches
+        self.register_buffer("signs", torch.tensor(0.0))
+        self.register_buffer("images", torch.tensor(0.0))
+        self.register_buffer("batches", torch.tensor(0))
+
+    @torch.no_grad()
+    def observe(self, logits: Mapping[str, Tensor]) -> None:
+        """Counts a batch's `logits["real"]`, of all processes, and moves the share when it is time."""
+        real = logits["real"]
+        signs, images = all_reduce_sum_(torch.stack([real.sign(), torch.ones_like(real)]).sum(1, dtype=torch.float32))
+        self.signs += signs
+        self.images += images
+        self.batches += 1
+        # Without asking the device whether it is time, for which the step would have to wait.
+        due = self.batches % self.every_n_batches == 0
+        move = (self.signs / self.images - self.target).sign() * self.images / self.ada_images
+        self.share.copy_((self.share + due * move).clamp(0, 1))
+        self.signs *= ~due
+        self.images *= ~due

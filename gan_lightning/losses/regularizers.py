@@ -1,0 +1,56 @@
+"""Regularizers of the discriminator's logits that remember earlier batches.
+
+Each is a module `regularizer(real_logits, fake_logits)` whose value is added to D's loss. After the batch it is told
+the logits of the whole batch by `observe`; what it remembers lies in buffers, so that a checkpoint holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from gan_lightning.distributed.collectives import all_reduce_sum_
+
+
+class LeCam(nn.Module):
+    """LeCam regularizer: Tseng et al. 2021 (arXiv:2104.03310), eqs. 5-7.
+
+        weight * (E_x (D(x) - a_F)^2 + E_z (D(G(z)) - a_R)^2)
+
+    (The authors' code leaves out what lies beyond the anchor on the far side, D(x) < a_F and D(G(z)) > a_R; the paper
+    does not.) Here a_R and a_F are moving averages of D's mean logits of real and fake samples in the batches before,
+    a <- d a + (1 - d) mean. Early on d is smaller, min(decay, n / (n + 1)) after n batches, a plain mean; in the very
+    first batch both are 0.
+
+    Args:
+        weight: the paper's lambda.
+        decay: the paper's gamma, in [0, 1).
+    """
+
+    anchors: Tensor
+    batches: Tensor
+
+    def __init__(self, weight: float, decay: float = 0.99) -> None:
+        super().__init__()
+        self.weight = weight
+        self.decay = decay
+        self.register_buffer("anchors", torch.zeros(2))
+        self.register_buffer("batches", torch.tensor(0.0))
+
+    def forward(self, real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
+        """The summand of D's loss, in float32 whatever the precision of the step."""
+        real_anchor, fake_anchor = self.anchors
+        real, fake = real_logits.float() - fake_anchor, fake_logits.float() - real_anchor
+        return self.weight * (real.square().mean() + fake.square().mean())
+
+    @torch.no_grad()
+    def observe(self, logits: Mapping[str, Tensor]) -> None:
+        """Takes the mean logits of a batch, over all processes, into the averages."""
+        real, fake = logits["real"], logits["fake"]
+        totals = all_reduce_sum_(torch.stack([real, fake, torch.ones_like(real)]).sum(1, dtype=torch.float32))
+        decay = (self.batches / (self.batches + 1)).clamp(max=self.decay)
+        self.anchors.lerp_(totals[:2] / totals[2], 1 - decay)
+        self.batches += 1

@@ -1,1 +1,0 @@
-"""What came of many runs: collected, grouped over seeds, written as a table and as a page."""

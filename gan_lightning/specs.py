@@ -1,0 +1,77 @@
+"""Objects that remember how they were made, so that a checkpoint can say by itself what rebuilds them.
+
+A spec is a nest of plain containers, as a configuration has it: `{"_target_": "gan_lightning.networks.MLPGenerator",
+"latent_dim": 64, ...}`. `gan_lightning.config.targets.instantiate` makes the object again.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+Spec = dict[str, Any]
+UNKNOWN = "_unknown_"
+"""The key, in place of `_target_`, of a part that did not remember how it was made."""
+
+
+class Described:
+    """A base of networks, losses and models: `spec` has the arguments that an instance was made with."""
+
+    spec: Spec
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        made = super().__new__(cls)
+        arguments = inspect.signature(cls).bind_partial(*args, **kwargs).arguments
+        kinds = {name: parameter.kind for name, parameter in inspect.signature(cls).parameters.items()}
+        spec: Spec = {"_target_": public_name(cls)}
+        for name, value in arguments.items():
+            if kinds[name] is inspect.Parameter.VAR_KEYWORD:
+                spec |= {key: spec_of(given) for key, given in value.items()}
+            else:
+                spec[name] = spec_of(value)
+        object.__setattr__(made, "spec", spec)  # before __init__, which of a torch module would refuse to be late
+        return made
+
+
+def spec_of(value: Any) -> Any:
+    """`value` in plain containers; what cannot be described becomes `{UNKNOWN: its class}`."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): spec_of(child) for name, child in value.items()}
+    if hasattr(value, "spec") and not inspect.isclass(value):
+        return value.spec
+    if isinstance(value, functools.partial) and not value.args:
+        return {"_target_": public_name(value.func), "_partial_": True} | spec_of(value.keywords)
+    if inspect.isclass(value) or inspect.isfunction(value):
+        return {"_target_": public_name(value), "_partial_": True}
+    if isinstance(value, Sequence):
+        return [spec_of(child) for child in value]
+    return {UNKNOWN: public_name(type(value))}
+
+
+def unknown_parts(spec: Any, path: str = "") -> list[str]:
+    """The parts of a spec that cannot be made again, as `generator (my_package.Net)`."""
+    if isinstance(spec, dict):
+        if UNKNOWN in spec:
+            return [f"{path} ({spec[UNKNOWN]})"]
+        return [part for name, child in spec.items() for part in unknown_parts(child, f"{path}.{name}".lstrip("."))]
+    if isinstance(spec, list):
+        return [part for index, child in enumerate(spec) for part in unknown_parts(child, f"{path}.{index}")]
+    return []
+
+
+def public_name(made: Callable[..., Any]) -> str:
+    """The dotted name by which a configuration names a class or function: that of the package that exports it."""
+    parts, name = made.__module__.split("."), made.__qualname__
+    for length in range(2, len(parts)):
+        package = ".".join(parts[:length])
+        if getattr(importlib.import_module(package), name, None) is made:
+            return f"{package}.{name}"
+    return f"{made.__module__}.{name}"

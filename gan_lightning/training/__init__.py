@@ -1,0 +1,1 @@
+"""One run: its experiment, its trainer, its folder, its checkpoints."""

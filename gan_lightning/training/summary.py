@@ -1,0 +1,106 @@
+"""What a run leaves to read: `config.yaml`, `summary.json`, and the last words in the terminal."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from datetime import timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
+
+from gan_lightning.callbacks import Checkpoints, Record
+from gan_lightning.config.check import Config
+from gan_lightning.files import atomic
+from gan_lightning.training.run_folder import RunFolder
+
+PACKAGES = ("gan_lightning", "torch", "torchvision", "lightning", "hydra-core", "numpy")
+
+
+class Summary(Callback):
+    """The account of one run, in its folder."""
+
+    def __init__(self, config: Config, folder: RunFolder, record: Record) -> None:
+        self.config = config
+        self.folder = folder
+        self.record = record
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self.trainer = trainer
+
+    @rank_zero_only
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Not before: a session that cannot start leaves the folder as it was."""
+        with atomic(self.folder.config) as path:
+            path.write_text(yaml.safe_dump(self.config, sort_keys=False))
+        self.write("running")
+
+    @rank_zero_only
+    def write(self, status: str, **more: Any) -> None:
+        """Writes `summary.json`; `status` is running, finished, pruned, interrupted or failed."""
+        self.folder.write_summary({"status": status} | self._metrics() | more)
+
+    def _metrics(self) -> dict[str, Any]:
+        step, seconds = self.trainer.global_step, self.record.seconds
+        images = step * self.config["data"]["batch_size"]
+        return {
+            "step": step,
+            "images_seen": images,
+            "seconds": round(seconds, 3),
+            "images_per_second": round(images / seconds, 1) if seconds else None,
+            "final": self.record.metrics,
+            "best": next((c.best for c in self.trainer.checkpoint_callbacks if isinstance(c, Checkpoints)), None),
+            "objective": None,
+            "seed": self.config["seed"],
+            "processes": self.trainer.world_size,
+            "device": str(self.trainer.strategy.root_device.type),
+            "git_commit": _git_commit(),
+            "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
+        }
+
+    def closing_words(self, interrupted: bool) -> str:
+        """Time, speed and losses, and the commands that come next."""
+        metrics = self._metrics()
+        folder = os.path.relpath(self.folder.path)
+        losses = ", ".join(
+            f"{player} loss {metrics['final'][f'loss/{player}']:.3f}"
+            for player in ("discriminator", "generator")
+            if f"loss/{player}" in metrics["final"]
+        )
+        further = "" if interrupted else f" trainer.max_steps={2 * metrics['step']}"
+        return "\n".join(
+            [
+                f"{'stopped' if interrupted else 'finished'} after {metrics['step']:,} batches in "
+                f"{timedelta(seconds=round(metrics['seconds']))}: "
+                f"{metrics['images_per_second'] or 0:,.0f} images/s, {losses}",
+                *self._quality(metrics),
+                f"  look      {folder}/samples/, or: tensorboard --logdir {folder}",
+                f"  generate  gan-generate {folder} --num 64 --out grid.png",
+                f"  evaluate  gan-evaluate {folder}",
+                f"  resume    python train.py resume={folder}{further}",
+            ]
+        )
+
+    def _quality(self, metrics: dict[str, Any]) -> list[str]:
+        """A line on the metrics of quality, where there are any."""
+        found = [f"{name.removeprefix('metric/')} {v:.4g}" for name, v in metrics["final"].items() if "metric/" in name]
+        best = metrics["best"]
+        note = f"; best.ckpt: {best['metric']} {best['value']:.4g} at batch {best['step']:,}" if best else ""
+        return [f"  quality   {', '.join(found)}{note}"] if found else []
+
+
+def _git_commit() -> str | None:
+    """The commit of the code that runs, marked where files were changed since."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        result = subprocess.run(
+            command, cwd=Path(__file__).parent, capture_output=True, text=True, timeout=10, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return result.stdout.strip()

@@ -1,0 +1,194 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from gan_lightning.cli.generate import between, main
+from gan_lightning.training.checkpoint import load_model
+from tests.conftest import TINY
+
+
+@pytest.fixture
+def trained(train):
+    return train("run", *TINY, "trainer.max_steps=30").folder
+
+
+def draw(*arguments) -> None:
+    main([str(argument) for argument in arguments])
+
+
+def read_png(path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def refusal(capfd, *arguments) -> str:
+    with pytest.raises(SystemExit) as leaving:
+        draw(*arguments)
+    assert leaving.value.code not in (0, None)
+    return str(leaving.value.code)
+
+
+def test_a_grid(trained, tmp_path):
+    draw(trained, "--num", 64, "--seed", 0, "--out", tmp_path / "grid.png")
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert picture.size == (8 * 30 + 2, 8 * 30 + 2)
+
+
+def test_an_array(trained, tmp_path):
+    draw(trained, "--num", 70, "--out", tmp_path / "x.npz")
+    images = np.load(tmp_path / "x.npz")["images"]
+    assert images.shape == (70, 1, 28, 28)
+    assert images.dtype == np.uint8
+
+
+def test_a_folder_of_the_same_images(trained, tmp_path):
+    draw(trained, "--num", 5, "--out", tmp_path / "folder")
+    draw(trained, "--num", 5, "--out", tmp_path / "x.npz")
+    pictures = [read_png(tmp_path / "folder" / f"{i:06d}.png") for i in range(5)]
+    assert np.array_equal(np.stack(pictures), np.load(tmp_path / "x.npz")["images"][:, 0])
+    assert len(list((tmp_path / "folder").iterdir())) == 5
+
+
+def test_the_same_seed_draws_the_same(trained, tmp_path):
+    arrays = []
+    for name, options in {"a": (), "b": (), "c": ("--seed", 1), "d": ("--raw",)}.items():
+        draw(trained, "--num", 4, "--out", tmp_path / f"{name}.npz", *options)
+        arrays.append(np.load(tmp_path / f"{name}.npz")["images"])
+    assert np.array_equal(arrays[0], arrays[1])
+    assert not np.array_equal(arrays[0], arrays[2])
+    assert not np.array_equal(arrays[0], arrays[3])
+
+
+def test_the_checkpoint_alone_is_enough(trained, tmp_path):
+    alone = tmp_path / "elsewhere.ckpt"
+    alone.write_bytes((trained / "checkpoints" / "last.ckpt").read_bytes())
+    draw(trained, "--num", 3, "--out", tmp_path / "a.npz")
+    for path in sorted(trained.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    draw(alone, "--num", 3, "--out", tmp_path / "b.npz")
+    assert np.array_equal(np.load(tmp_path / "a.npz")["images"], np.load(tmp_path / "b.npz")["images"])
+
+
+def test_a_missing_checkpoint(tmp_path, capfd):
+    assert "there is no checkpoint at" in refusal(capfd, tmp_path, "--out", tmp_path / "x.png")
+
+
+def test_a_truncated_checkpoint(trained, tmp_path, capfd):
+    cut = tmp_path / "cut.ckpt"
+    whole = (trained / "checkpoints" / "last.ckpt").read_bytes()
+    cut.write_bytes(whole[: len(whole) // 2])
+    assert "is damaged or not a checkpoint" in refusal(capfd, cut, "--out", tmp_path / "x.png")
+    assert not (tmp_path / "x.png").exists()
+
+
+def test_a_pickle_that_would_run_code(tmp_path, capfd):
+    class Evil:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "ran"), "w"))
+
+    torch.save({"config": {}, "state_dict": {}, "evil": Evil()}, tmp_path / "evil.ckpt")
+    assert "could run code" in refusal(capfd, tmp_path / "evil.ckpt", "--out", tmp_path / "x.png")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_target_that_would_run_code(trained, tmp_path, capfd):
+    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint["config"]["model"]["generator"] = {"_target_": "os.system", "command": f"touch {tmp_path}/ran"}
+    torch.save(checkpoint, tmp_path / "evil.ckpt")
+    assert "os.system is not a class" in refusal(capfd, tmp_path / "evil.ckpt", "--out", tmp_path / "x.png")
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "${oc.create:{_target_:os.mkdir,path:'PATH'}}",
+        "${oc.env:HOME}",
+        {"_target_": "gan_lightning.cli.generate.main", "arguments": ["x"]},
+        {"_target_": "torch.load", "f": "x", "weights_only": False},
+        {"_target_": "lightning.pytorch.callbacks.LambdaCallback"},
+    ],
+)
+def test_a_configuration_that_would_do_more_than_build_networks(trained, tmp_path, capfd, hostile):
+    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+    if isinstance(hostile, str):
+        hostile = hostile.replace("PATH", str(tmp_path / "ran"))
+    checkpoint["config"]["model"]["generator_optimizer"]["lr"] = hostile
+    torch.save(checkpoint, tmp_path / "evil.ckpt")
+    if isinstance(hostile, dict):
+        message = refusal(capfd, tmp_path / "evil.ckpt", "--out", tmp_path / "x.png")
+        assert "is not a class that a configuration may name here" in message
+    else:
+        assert load_model(tmp_path / "evil.ckpt").optimizer_arguments["generator"]["lr"] == hostile  # as it stands
+    assert not (tmp_path / "ran").exists()
+
+
+def test_weights_of_another_network(trained, tmp_path, capfd):
+    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+    checkpoint["config"]["model"]["generator"]["hidden_dims"] = [16, 32]
+    torch.save(checkpoint, tmp_path / "other.ckpt")
+    message = refusal(capfd, tmp_path / "other.ckpt", "--out", tmp_path / "x.png")
+    assert "does not fit the networks of its configuration" in message
+    assert "generator.layers.2.weight: (16, 16) in the checkpoint, expected (32, 16)" in message
+
+
+def test_images_are_not_mixed_with_others(trained, tmp_path, capfd):
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "note").touch()
+    assert "a new or an empty folder" in refusal(capfd, trained, "--out", tmp_path / "full")
+
+
+def test_an_unknown_format(trained, tmp_path, capfd):
+    assert "expected a name that ends in .png or .npz" in refusal(capfd, trained, "--out", tmp_path / "x.jpg")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--device", "gpu5"), "--device gpu5: .*Expected cpu, cuda, cuda:1 or mps"),
+        (("--label", "3"), "--label 3: this model was trained without labels"),
+    ],
+)
+def test_options_that_do_not_fit(trained, tmp_path, capfd, options, message):
+    assert re.search(message, refusal(capfd, trained, "--out", tmp_path / "x.png", *options))
+
+
+def test_a_place_that_cannot_be_written(trained, tmp_path, capfd):
+    (tmp_path / "file").touch()
+    assert "--out" in refusal(capfd, trained, "--out", tmp_path / "file" / "x.png")
+
+
+def test_interpolation_is_spherical(trained, tmp_path):
+    start, end = torch.randn(2, 50, dtype=torch.float64)
+    start, end = start / start.norm(), end / end.norm()
+    path = between(start, end, 5)
+    torch.testing.assert_close(path[0], start)
+    torch.testing.assert_close(path[-1], end)
+    torch.testing.assert_close(path.norm(dim=1), torch.ones(5, dtype=torch.float64))
+    angles = torch.acos((path[1:] * path[:-1]).sum(1))
+    torch.testing.assert_close(angles, angles[:1].expand(4))
+    draw(trained, "--num", 24, "--interpolate", 8, "--out", tmp_path / "x.png")
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (8 * 30 + 2, 3 * 30 + 2)
+
+
+@pytest.fixture
+def conditional(train):
+    return train("run", *TINY, "model.conditional=true", "trainer.max_steps=30").folder
+
+
+def test_a_class(conditional, tmp_path, capfd):
+    for label in ("3", "4"):
+        draw(conditional, "--num", 4, "--label", label, "--out", tmp_path / f"{label}.npz")
+    three, four = (np.load(tmp_path / f"{label}.npz")["images"] for label in "34")
+    assert not np.array_equal(three, four)
+    message = refusal(capfd, conditional, "--label", "12", "--out", tmp_path / "x.png")
+    assert "12: no such label. There are: 0, 1, 2" in message
+
+
+def test_an_interpolation_keeps_one_class_a_row(conditional, tmp_path):
+    draw(conditional, "--num", 16, "--interpolate", 8, "--out", tmp_path / "x.npz")
+    assert np.load(tmp_path / "x.npz")["images"].shape == (16, 1, 28, 28)

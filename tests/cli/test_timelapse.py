@@ -1,0 +1,95 @@
+"""Numbered pictures, and the films made of them."""
+
+import math
+
+import imageio.v3 as imageio
+import pytest
+import torch
+from imageio_ffmpeg import count_frames_and_secs
+from PIL import Image
+
+from gan_lightning.cli.timelapse import main
+from gan_lightning.visualization import video
+from gan_lightning.visualization.grids import grid, picture
+from tests.conftest import TINY
+
+EPOCH = 44
+
+
+@pytest.fixture
+def run(train):
+    pictures = ("callbacks.samples.every_n_steps=null", "callbacks.samples.every_n_epochs=1", "callbacks.ema=null")
+    options = tuple(option for option in TINY if "samples" not in option)
+    return train("run", *options, *pictures, "trainer.max_epochs=3").folder
+
+
+def test_a_run_leaves_a_film_of_its_epochs(run):
+    names = [path.name for path in video.pictures_of(run / "samples")]
+    assert names == [f"step_{EPOCH * epoch:08d}.png" for epoch in range(4)]
+    gif = imageio.imread(run / "samples" / "video.gif")
+    assert len({frame.tobytes() for frame in gif}) == 4
+    frames, _ = count_frames_and_secs(str(run / "samples" / "video.mp4"))
+    assert frames == 4 + 10  # the last picture stays for a second
+
+
+def test_the_film_is_made_again_and_elsewhere(run, tmp_path, capfd):
+    main([str(run), "--out", str(tmp_path / "again"), "--thin"])
+    assert (tmp_path / "again.gif").exists()
+    assert (tmp_path / "again.mp4").exists()
+    assert "pictures in" in capfd.readouterr().out
+
+
+def test_the_picture_of_an_epoch(run, capfd, monkeypatch):
+    monkeypatch.setattr(Image.Image, "show", lambda _: None)
+    main([str(run), "--epoch", "2"])
+    assert capfd.readouterr().out.strip() == str(run / "samples" / f"step_{2 * EPOCH:08d}.png")
+    with pytest.raises(SystemExit, match=r"epoch 7: no picture .*0, 1, 2, 3"):
+        main([str(run), "--epoch", "7"])
+
+
+def test_no_pictures(tmp_path):
+    with pytest.raises(SystemExit, match="there are no pictures"):
+        main([str(tmp_path)])
+
+
+def test_thinning_follows_the_square_root(tmp_path):
+    pictures = [tmp_path / str(number) for number in range(50)]
+    kept, last = [], -1
+    for number, path in enumerate(pictures):
+        frame = 2 * math.sqrt(number)
+        if round(frame) > last:
+            kept.append(path)
+            last = round(frame)
+    assert video.thinned(pictures) == [*kept, pictures[-1]]  # the last one always
+    assert len(kept) < 20
+
+
+def test_a_grid_is_as_square_as_it_can_be_and_bright_where_images_are():
+    images = torch.stack([torch.full((1, 8, 8), value) for value in (-1.0, 0.0, 1.0, 1.0, -1.0)])
+    drawn = grid(images)
+    assert drawn.shape == (3, 2 * 10 + 2, 3 * 10 + 2)
+    assert drawn[:, 5, 5].tolist() == [0, 0, 0]
+    assert drawn[:, 5, 15].tolist() == pytest.approx([0.5] * 3)
+    assert drawn[:, 15, 5].tolist() == [1, 1, 1]
+
+
+def test_rows_have_captions():
+    images = torch.zeros(6, 3, 16, 16)
+    plain, captioned = grid(images, 3), grid(images, 3, ["blue hair", "red hair"])
+    width = captioned.shape[2] - plain.shape[2]
+    assert width > 20
+    assert captioned.shape[1] == plain.shape[1]
+    assert (captioned[:, :, :width].mean(0) < 0.5).any()  # ink
+    torch.testing.assert_close(captioned[:, :, width:], plain)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2])
+def test_points_are_plotted(dimensions):
+    assert picture(torch.randn(100, dimensions)).shape == (3, 500, 800)
+
+
+def test_pictures_of_different_sizes_make_one_film(tmp_path):
+    for number, size in enumerate(((9, 8), (12, 6))):
+        Image.new("RGB", size, "white").save(tmp_path / f"{number}.png")
+    video.write([tmp_path / "0.png", tmp_path / "1.png"], tmp_path / "video", fps=2)
+    assert imageio.imread(tmp_path / "video.gif").shape[1:] == (8, 12, 3)

@@ -1,0 +1,179 @@
+"""Bad input through the command line: every message says what, where, and which key to change."""
+
+import pytest
+
+from tests.conftest import TINY, WITHOUT_MLP
+
+
+def refused(outcome) -> str:
+    assert outcome.code == 1
+    assert "Traceback" not in outcome.output
+    assert not (outcome.folder / "config.yaml").exists()
+    assert not (outcome.folder / "checkpoints").exists()
+    return outcome.output
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.optimizer.lr=-1", "model.optimizer.lr=-1: expected a number above 0"),
+        ("model.optimizer.lr=fast", "model.optimizer.lr='fast': expected a number above 0"),
+        ("model.optimizer.betas=[0.5,1.0]", "model.optimizer.betas=[0.5, 1.0]: expected two numbers from 0"),
+        ("model.n_critic=0", "model.n_critic=0: expected a whole number from 1"),
+        ("model.n_critic=1.5", "model.n_critic=1.5: expected a whole number from 1"),
+        ("data.batch_size=0", "data.batch_size=0: expected a whole number from 1"),
+        ("data.batch_size=1438", "data.batch_size=1438 is larger than the data: Digits has 1437 images"),
+        ("data.image_shape=[28,28]", "data.image_shape=[28, 28]: expected [channels, height, width]"),
+        ("data._target_=os.system", "data._target_: os.system is not a class that a configuration may name"),
+        (
+            "data._target_=gan_lightning.training.experiment.os.system",
+            "data._target_: gan_lightning.training.experiment.os.system is not a class that a configuration may name here",
+        ),
+        ("model._target_=gan_lightning.models.GANN", "did you mean GAN?"),
+        ("model._target_=gan_lightning.data.MNIST", "may name here"),
+        ("model._target_=gan_lightning.training.experiment.signal", "may name here"),
+        (
+            "+model.n_critc=2",
+            "model.n_critc: gan_lightning.models.GAN has no such argument; did you mean n_critic?",
+        ),
+        ("~network.discriminator.image_shape", "needs this argument"),
+        ("network.generator.batch_norm=often", "network.generator.batch_norm='often': expected bool"),
+        ("+trainer.gradient_clip_val=1.0", "use model.gradient_clip_norm"),
+        ("trainer.strategy=ddp", "trainer.strategy='ddp': expected auto"),
+        ("trainer.devices=3", "data.batch_size=32: expected a multiple of the number of processes, 3"),
+        ("trainer.accelerator=gpu", "trainer.accelerator"),
+        ("seed=-1", "seed=-1: expected a whole number from 0"),
+        ("data.seed=${sed}", "sed"),
+        ("seed=5000000000", "seed=5000000000: expected a whole number from 0 to 4294967295"),
+        ("data.batch_size=${n}", "n"),
+        ("model.n_critic=${data.num_workers}", "model.n_critic=0: expected a whole number from 1"),
+        ("~logger", "logger=None: expected the options of a group, logger=..."),
+        ("callbacks.ema=5", "callbacks.ema=5: expected options with a _target_, or null"),
+        ("data._target_=null", "data._target_=None: expected the name of a class"),
+        ("trainer.devices=0", "trainer.devices=0: expected a number of devices from 1"),
+        ("trainer.devices=true", "trainer.devices=True: expected a number of devices from 1"),
+        ("trainer.precision=64-true", "trainer.precision='64-true': expected one of 32-true"),
+        ("network.generator.negative_slope=nan", "network.generator.negative_slope=nan: expected a finite number"),
+        ("network.discriminator.image_shape=[1,14,14]", "network.discriminator.image_shape=[1, 14, 14]: expected"),
+        (
+            "~model.penalties.r1.weight",
+            "model.penalties.r1.weight: gan_lightning.losses.penalties.r1 needs this argument",
+        ),
+        (
+            "+model.generator_optimizer.wieght_decay=1",
+            "model.generator_optimizer.wieght_decay: torch.optim.Adam has no such argument; did you mean weight_decay?",
+        ),
+        ("+trainer.enable_progress_bar=false", "trainer.enable_progress_bar: is set by the callbacks"),
+        (
+            "data=avatars data.count=64 data.image_shape=[3,32,32] data.labeled_fraction=0 model=matching_aware",
+            "model.conditional=true: the data has no labels",
+        ),
+        (
+            "data=gaussian_1d augment=adaptive",
+            "model.augment: data.image_shape=[1]: it needs images; choose augment=null",
+        ),
+        ("augment=diffaugment model.augment.policy=[color]", "model.augment.policy=['color']: expected Sequence"),
+        ("augment=diffaugment model.augment.p=1.5", "model.augment.p=1.5: expected a number from 0 to 1"),
+        ("augment=adaptive model.augment.target=1", "model.augment.target=1: expected a number between -1 and 1"),
+        ("augment=adaptive model.augment.ada_images=0", "model.augment.ada_images=0: expected a whole number"),
+        ("regularizer=lecam model.regularizers.lecam.decay=1", "model.regularizers.lecam.decay=1: expected a number"),
+        ("model.accumulate=0", "model.accumulate=0: expected a whole number from 1"),
+        ("model.accumulate=5", "model.accumulate=5: expected a divisor of a process's part of the batch, 32"),
+        ("+trainer.accumulate_grad_batches=2", "use model.accumulate"),
+        ("data=gaussian_1d model.conditional=true", "model.conditional=True: the data has no labels"),
+        ("network.discriminator.condition_dim=10", "network.discriminator.condition_dim=10: it would never be told"),
+        (
+            "model.conditional=true network.generator.condition_dim=0",
+            "network.generator.condition_dim=0: expected data.condition_dim=10",
+        ),
+        ("data=gaussian_1d", "network.generator: MLPGenerator ends in tanh, and the data lies beyond [-1, 1]"),
+        (
+            "augment=diffaugment model.augment.policy=[quarter_turns] data.image_shape=[1,28,32]",
+            "model.augment.policy: quarter_turns need square images; data.image_shape=[1, 28, 32]",
+        ),
+        (
+            "+model.scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau",
+            "model.scheduler: ReduceLROnPlateau waits for a metric",
+        ),
+    ],
+)
+def test_refused_with_its_reason(train, override, message):
+    overrides = (*TINY, *override.split(" ")) if "accelerator" not in override else (*TINY[1:], override)
+    assert message in refused(train("run", *overrides))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("network=scalar",), "network.generator: ScalarGenerator is for numbers, data.image_shape=[1, 28, 28]"),
+        (("network=faces", "data=gaussians_2d"), "data.image_shape=[2]: expected [channels, height, width]"),
+        (("data=avatars", "data.count=64", "data.image_shape=[2,32,32]"), "images of 3 channels cannot have 2"),
+        (
+            ("data=avatars", "data.count=64", "data.image_shape=[3,32,32]", "model=acgan"),
+            "data: its samples have several tags each; AC-GAN needs classes",
+        ),
+        (("callbacks.samples._target_=gan_lightning.callbacks.DensityPlot",), "DensityPlot needs data=gaussian_1d"),
+        (("model=lsgan", "augment=adaptive"), "the sign of D's logits, which says nothing in LSGAN; choose augment="),
+        (("model=wgan_gp", "augment=adaptive"), "the sign of D's logits, which says nothing in WGAN; choose augment="),
+        (("model=r3gan", "augment=adaptive"), "the sign of D's logits, which says nothing in R3GAN; choose augment="),
+    ],
+)
+def test_groups_that_do_not_go_together(train, overrides, message):
+    assert message in refused(train("run", *overrides, "trainer=cpu", "callbacks.progress=null"))
+
+
+def test_every_problem_at_once(train):
+    output = refused(train("run", "model.optimizer.lr=-1", "data.batch_size=0", "model.n_critic=two"))
+    assert "3 problems" in output
+    for key in ("model.optimizer.lr=-1", "data.batch_size=0", "model.n_critic='two'"):
+        assert key in output
+
+
+@pytest.mark.parametrize(
+    ("override", "nearest"),
+    [
+        ("mdoel.optimizer.lr=1", "model.optimizer.lr"),
+        ("model.optimizer.lr=1", "model.optimizer.lr"),
+        ("trainer.max_step=1", "trainer.max_steps"),
+    ],
+)
+def test_a_misspelt_key_suggests_the_nearest(train, override, nearest):
+    outcome = train("run", override)
+    assert outcome.code == 1
+    assert f"no such key; did you mean {nearest}?" in outcome.output
+
+
+def test_missing_mnist_without_a_network(train, tmp_path, monkeypatch):
+    def unreachable(*_, **__):
+        raise OSError("Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    output = refused(train("run", "experiment=vanilla_mnist", f"data.root={tmp_path}/nowhere"))
+    assert f"MNIST is not in {tmp_path}/nowhere/MNIST/raw, and the download failed" in output
+    assert "Set data.root to a folder that holds MNIST/raw/train-images-idx3-ubyte" in output
+
+
+def test_both_sides_follow_the_optimizer_and_one_may_differ(train):
+    outcome = train(
+        "run",
+        *TINY,
+        "trainer.max_steps=1",
+        "model.optimizer.lr=3e-4",
+        "model.discriminator_optimizer.lr=7e-4",
+    )
+    discriminator, generator = outcome.checkpoint["optimizer_states"]
+    assert discriminator["param_groups"][0]["lr"] == 7e-4
+    assert generator["param_groups"][0]["lr"] == 3e-4
+
+
+def test_a_given_number_of_steps_replaces_the_default_epochs(train):
+    assert train("run", *TINY, "trainer.max_steps=60").summary["step"] == 60  # more than an epoch's 44
+    assert train("other", *TINY, "trainer.max_epochs=1").summary["step"] == 44
+
+
+def test_another_package_is_callable_only_when_trusted(train, monkeypatch):
+    target = "network.discriminator._target_=helpers.DropoutDiscriminator"
+    overrides = (*WITHOUT_MLP, "trainer.max_steps=1", target)
+    assert train("run", *overrides).code == 0
+    monkeypatch.setenv("GAN_LIGHTNING_TRUST", "")
+    assert "GAN_LIGHTNING_TRUST=helpers" in refused(train("other", *overrides))

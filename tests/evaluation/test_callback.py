@@ -1,0 +1,119 @@
+import json
+
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from gan_lightning.cli.evaluate import main
+from tests.conftest import TINY, differing, training_differences
+
+QUICK = (*TINY, "metrics=classifier", "callbacks.evaluation.num=300")
+
+
+def test_figures_while_training(train):
+    run = train("run", *QUICK, "trainer.max_steps=25", "callbacks.evaluation.every_n_steps=10", "objective=metric/fid")
+    assert run.code == 0, run.output
+    events = EventAccumulator(str(run.folder / "tensorboard")).Reload()
+    fid = {event.step: event.value for event in events.Scalars("metric/fid")}
+    assert list(fid) == [10, 20, 25]
+    assert run.summary["objective"] == run.summary["final"]["metric/fid"] == pytest.approx(fid[25])
+    assert "quality   fid" in run.output
+
+
+@pytest.mark.parametrize(("metric", "mode"), [("fid", "min"), ("inception_score", "max")])
+def test_the_best_checkpoint_is_kept(train, metric, mode):
+    run = train(
+        "run",
+        *QUICK,
+        "trainer.max_steps=40",
+        "callbacks.evaluation.every_n_steps=10",
+        "callbacks.checkpoints.keep_every_n_steps=10",
+        f"callbacks.checkpoints.monitor=metric/{metric}",
+    )
+    events = EventAccumulator(str(run.folder / "tensorboard")).Reload().Scalars(f"metric/{metric}")
+    value, step = (min if mode == "min" else max)((event.value, event.step) for event in events)
+    assert run.summary["best"] == {"metric": f"metric/{metric}", "value": pytest.approx(value), "step": step}
+    weights = (
+        torch.load(run.folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+        for name in ("best", f"step_{step:08d}")
+    )
+    assert differing(*weights) == []
+
+
+def test_the_certificates_first_repeat_is_the_same(train):
+    run = train("run", *QUICK, "trainer.max_steps=10")
+    main([str(run.folder), "--num", "300", "--repeats", "1"])
+    repeat = json.loads((run.folder / "evaluation.json").read_text())["repeats"][0]
+    for name, value in repeat.items():
+        assert run.summary["final"][f"metric/{name}"] == pytest.approx(value, rel=1e-5), name
+
+
+def test_training_is_not_disturbed(train):
+    plain = train("plain", *TINY, "trainer.max_steps=20")
+    measured = train("measured", *QUICK, "trainer.max_steps=20", "callbacks.evaluation.every_n_steps=3")
+    differences = training_differences(plain, measured)
+    assert differences == []
+
+
+def test_a_resumed_run_keeps_its_best(train):
+    options = (*QUICK, "callbacks.evaluation.every_n_steps=10")
+    first = train("run", *options, "trainer.max_steps=20")
+    train("run", f"resume={first.folder}", "trainer.max_steps=30")
+    whole = train("whole", *options, "trainer.max_steps=30")
+    assert first.summary["best"] == whole.summary["best"]
+
+
+def test_a_run_resumed_from_a_kept_checkpoint_knows_its_best(train):
+    options = (*QUICK, "callbacks.evaluation.every_n_steps=10", "callbacks.checkpoints.keep_every_n_steps=10")
+    first = train("run", *options, "trainer.max_steps=20")
+    kept = [
+        torch.load(first.folder / "checkpoints" / f"step_{step:08d}.ckpt", weights_only=True)["callbacks"]
+        for step in (10, 20)
+    ]
+    assert [state["Checkpoints"]["best"]["step"] <= step for state, step in zip(kept, (10, 20), strict=True)] == [
+        True
+    ] * 2
+
+
+def test_another_monitor_starts_anew(train):
+    first = train("run", *QUICK, "callbacks.evaluation.every_n_steps=10", "trainer.max_steps=10")
+    change = "callbacks.checkpoints.monitor=metric/inception_score"
+    second = train("run", f"resume={first.folder}", "trainer.max_steps=20", change)
+    assert second.summary["best"]["metric"] == "metric/inception_score"
+    assert second.summary["best"]["step"] == 20
+
+
+def test_what_decides_on_the_figures_stays(train):
+    first = train("run", *QUICK, "trainer.max_steps=5")
+    outcome = train("run", f"resume={first.folder}", "++callbacks.evaluation.num=200")
+    assert outcome.code == 1
+    assert "callbacks.evaluation.num=200: a resumed run keeps its configuration" in outcome.output
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("objective=metric/fid",), "objective=metric/fid: nothing computes it; add metrics=classifier"),
+        (
+            ("metrics=classifier", "objective=metric/fidd"),
+            "objective=metric/fidd: there is no such metric; did you mean metric/fid?",
+        ),
+        (
+            ("metrics=random", "objective=metric/modes"),
+            "objective=metric/modes: the extractor and the data do not give it",
+        ),
+        (
+            ("metrics=classifier", "callbacks.checkpoints.monitor=fid"),
+            "there is no such metric; did you mean metric/fid?",
+        ),
+        (("metrics=classifier", "callbacks.evaluation.num=1"), "callbacks.evaluation.num=1: expected 2 images or more"),
+        (("metrics=classifier", "callbacks.evaluation.split=val"), "callbacks.evaluation.split='val': expected"),
+        (("metrics=classifier", "experiment=gaussian_1d"), "Gaussian1D has no images to evaluate"),
+        (("metrics=inception", "callbacks.evaluation.extractor.weights=no.pth"), "no.pth is missing, or no weights"),
+    ],
+)
+def test_refused_before_training(train, options, message):
+    outcome = train("run", "trainer=cpu", "callbacks.progress=null", *options)
+    assert outcome.code == 1
+    assert message in outcome.output
+    assert not (outcome.folder / "config.yaml").exists()

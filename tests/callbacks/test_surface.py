@@ -68,6 +68,7 @@ def test_training_is_not_disturbed(train):
     assert training_differences(pictured, plain) == []
 
 
+@pytest.mark.slow
 def test_two_processes_find_the_same(train_apart):
     run = train_apart("run", *SMALL, "trainer.devices=2", "objective=metric/modes")
     assert run.code == 0, run.output

@@ -12,7 +12,7 @@ from scipy import stats
 from tests.conftest import TINY, WITHOUT_MLP, Outcome, training_differences
 
 SHORT = (*TINY, "trainer.max_steps=4", "objective=loss/generator")
-GRID = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999],[0.0,0.9]", "seed=0,1")
+GRID = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999]", "seed=0,1")
 
 
 def place(folder) -> str:
@@ -29,10 +29,10 @@ def test_a_grid(train, tmp_path):
     outcome = train("unused", "-m", *SHORT, *GRID, place(sweep))
     assert outcome.code == 0, outcome.output
     names = {path.parent.name for path in sweep.glob("*/summary.json")}
-    assert len(names) == 8
+    assert len(names) == 4
     assert "betas=[0.5,0.999],lr=0.0001,seed=1" in names
     assert "betas=[0.5,0.999],lr=0.0001,seed=0: finished, objective" in outcome.output
-    assert "[8/8]" in outcome.output
+    assert "[4/4]" in outcome.output
     found = rows(sweep)
     assert {(row["model.optimizer.lr"], row["seed"], row["status"]) for row in found} == {
         (lr, seed, "finished") for lr in ("0.0001", "0.0002") for seed in ("0", "1")
@@ -66,6 +66,7 @@ def test_jobs_that_fail_leave_the_others(train, tmp_path):
     assert "again, for what has not ended: the same command with hydra.sweep.dir=" in outcome.output
 
 
+@pytest.mark.slow
 def test_a_sweep_that_was_killed_goes_on(train, train_apart, tmp_path):
     jobs = (*TINY, "trainer.max_steps=12", "callbacks.checkpoints.every_n_steps=4", "seed=0,1,2")
     whole = tmp_path / "whole"
@@ -123,6 +124,7 @@ def test_a_mistyped_objective_costs_no_training(train, tmp_path):
     assert (sweep / "seed=0" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "launcher", [("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), ("hydra/launcher=submitit_local",)]
 )
@@ -134,6 +136,7 @@ def test_launchers(train_apart, tmp_path, launcher):
     assert "[2/2]" in outcome.output
 
 
+@pytest.mark.slow
 def test_optuna_prunes_and_goes_on(train_apart, tmp_path):
     sweep = tmp_path / "sweep"
     jobs = ("sweep=optuna", *TINY, "callbacks.evaluation.num=50", "callbacks.evaluation.every_n_steps=4")

@@ -306,6 +306,7 @@ print(data.train.images.float().sum().item())
 """
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_decodes(tmp_path):
     for number in range(100):
         picture(tmp_path / "pictures" / f"{number}.png", number)
@@ -358,6 +359,7 @@ def test_a_conditional_run(train, folder):
     assert "nowhere: there is no such folder. Set data.root to a folder of pictures" in wrong.output
 
 
+@pytest.mark.slow
 def test_two_processes(train_apart, folder):
     for number in range(40):
         picture(folder / f"{number:02d}.png", number)

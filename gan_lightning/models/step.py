@@ -116,7 +116,7 @@ class GANStep(LatentModel):
         draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size)
         # Dropout and augmentation draw from the global generators: they are keyed by process, and safe to resume.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
-        # global_step counts the steps of every optimizer that has Lightning's hooks, which it sets anew for every batch.
+        # global_step counts the steps of every optimizer that has Lightning's hooks; it sets them anew every batch.
         moving = self._optimizer_of["generator"]
         moving._on_before_step = moving._on_after_step = _do_nothing
         output = StepOutput(terms={}, logits={})

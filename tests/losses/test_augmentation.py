@@ -190,8 +190,8 @@ def test_points_are_no_images():
 
 
 def test_a_policy_of_what_there_is_not():
-    with pytest.raises(ValueError, match=r"model\.augment\.policy=\['color'\]: expected some of color, translation"):
-        unwrap(DiffAugment.__init__)(DiffAugment(), ["color"])
+    with pytest.raises(ValueError, match=r"model\.augment\.policy=\['colour'\]: expected some of color, translation"):
+        unwrap(DiffAugment.__init__)(DiffAugment(), ["colour"])
 
 
 # Adaptive

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_lightning.specs import Described
+
 Join = Literal["projection", "concat"]
 """How a discriminator learns of the condition."""
 
@@ -118,7 +120,7 @@ class LogitHead(nn.Module):
         return logits + (self.projection(condition) * features).sum(1)
 
 
-class ConditionedDiscriminator(nn.Module):
+class ConditionedDiscriminator(Described, nn.Module):
     """image, condition -> [label plane] -> body -> head: what the discriminators of all families share.
 
     A family calls `wire` with its body, which maps (batch, *shape) to (batch, features).

@@ -33,9 +33,12 @@ class ImageData(LightningDataModule):
         batch_size: images per step, over all processes together.
         num_workers: processes that gather batches; 0 is fastest for data in memory.
         seed: keys the order.
-        condition_dim: number of classes or tags.
+        condition_dim: the number of classes or tags, for which the networks are built. None: as many as have names.
         limit: how many of the training images are used; None: all.
     """
+
+    names: ClassVar[Sequence[str] | None] = None
+    """The names of the classes or tags; None: they are numbered, up to `condition_dim`."""
 
     classifier: ClassVar[str | None] = None
     """The bundled classifier that knows these images, by its name in `gan_lightning/metrics/weights/`."""
@@ -48,12 +51,12 @@ class ImageData(LightningDataModule):
         batch_size: int = 64,
         num_workers: int = 0,
         seed: int = 0,
-        condition_dim: int = 10,
+        condition_dim: int | None = None,
         limit: int | None = None,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
-        self.condition_dim = condition_dim
+        self._expected_dim = condition_dim
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
@@ -84,8 +87,13 @@ class ImageData(LightningDataModule):
         return self._splits[split]
 
     def condition_names(self) -> Sequence[str]:
-        """The names of the classes or tags; here the classes' numbers."""
-        return [str(number) for number in range(self.condition_dim)]
+        """The names of the classes or tags, in the order of their numbers."""
+        return numbered(self._expected_dim or 0) if self.names is None else self.names
+
+    @property
+    def condition_dim(self) -> int:
+        """The number of classes or tags."""
+        return len(self.condition_names())
 
     @property
     def conditions(self) -> LabelVocabulary:
@@ -103,8 +111,11 @@ class ImageData(LightningDataModule):
                 f"{len(images)} images. Choose data.batch_size between 1 and {len(images)}"
             )
         count = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
-        if count > self.condition_dim or len(self.condition_names()) != self.condition_dim:
-            raise UserError(f"data.condition_dim={self.condition_dim}: {type(self).__name__} has {count} labels")
+        known = max(count, self.condition_dim)
+        if known > self.condition_dim or self._expected_dim not in (None, known):
+            raise UserError(
+                f"data.condition_dim={self._expected_dim}: {type(self).__name__} has {known} labels; expected {known}"
+            )
         self.train = TensorBatches(images, labels)
 
     def train_dataloader(self) -> ResumableLoader:
@@ -132,6 +143,11 @@ class ImageData(LightningDataModule):
     def on_after_batch_transfer(self, batch: Sequence[Tensor], dataloader_idx: int) -> Any:
         images, labels = batch
         return to_unit_range(images), labels
+
+
+def numbered(count: int) -> tuple[str, ...]:
+    """The names of classes that have only numbers: "0", "1" and so on."""
+    return tuple(map(str, range(count)))
 
 
 def to_unit_range(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:

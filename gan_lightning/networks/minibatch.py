@@ -15,10 +15,10 @@ class MinibatchDiscrimination(nn.Module):
     The batch is this process's: with several processes it is a smaller one. A bias in T would cancel out.
 
     Args:
-        features: width of the input.
-        kernels: number of closenesses b that are added.
-        kernel_dim: width of each M_ib.
-        std: of the normal distribution that T starts from.
+        features: The width of the input.
+        kernels: How many closenesses b are added to it.
+        kernel_dim: The width of each M_ib.
+        std: The standard deviation of the initial T, whose mean is 0.
     """
 
     def __init__(self, features: int, kernels: int = 5, kernel_dim: int = 3, std: float = 0.02) -> None:

@@ -40,7 +40,7 @@ class CelebA(TorchvisionImages):
     )
 
     def __init__(self, *arguments: Any, download: bool = False, **more: Any) -> None:
-        super().__init__(*arguments, download=download, **{"condition_dim": len(self.names)} | more)
+        super().__init__(*arguments, download=download, **more)
 
     def open(self, split: Split, download: bool = False) -> Any:
         return self.source(self.root, split=split, download=download)

@@ -8,7 +8,7 @@ import torch
 
 from gan_lightning import rng
 from gan_lightning.data.datasets.mnist import MNIST
-from gan_lightning.data.images import Images, Labels, Split
+from gan_lightning.data.images import Images, Labels, Split, numbered
 
 
 class StackedMNIST(MNIST):
@@ -24,11 +24,12 @@ class StackedMNIST(MNIST):
     """
 
     stacked = True
+    names = numbered(1000)
 
     def __init__(
         self, *arguments: Any, count: int = 60_000, test_count: int = 26_000, stacking_seed: int = 0, **more: Any
     ) -> None:
-        super().__init__(*arguments, **{"condition_dim": 1000} | more)
+        super().__init__(*arguments, **more)
         self.counts = {"train": count, "test": test_count}
         self.stacking_seed = stacking_seed
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -35,8 +34,6 @@ class TorchvisionImages(ImageData):
     """Where in `root` its files are."""
     files: ClassVar[str]
     """What they are, in words."""
-    names: ClassVar[Sequence[str] | None] = None
-    """Of the classes; None: their numbers."""
     remedy: ClassVar[str] = "connect to the network once"
     """How else they can be had."""
     DOWNLOAD_TIMEOUT = 10.0  # seconds without an answer; torchvision itself waits for ever
@@ -45,9 +42,6 @@ class TorchvisionImages(ImageData):
         super().__init__(*arguments, **more)
         self.root = root
         self.download = download
-
-    def condition_names(self) -> Sequence[str]:
-        return super().condition_names() if self.names is None else self.names
 
     def open(self, split: Split, download: bool = False) -> Any:
         """The data set as torchvision has it; raises a RuntimeError where files are missing."""

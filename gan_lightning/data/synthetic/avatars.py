@@ -72,6 +72,8 @@ class Avatars(ImageData):
         UserError: at setup, if count or labeled_fraction is out of range, or leaves nothing.
     """
 
+    names = tuple(tag for group in GROUPS.values() for tag in group)
+
     def __init__(
         self,
         *arguments: Any,
@@ -81,14 +83,11 @@ class Avatars(ImageData):
         drawing_seed: int = 0,
         **more: Any,
     ) -> None:
-        super().__init__(*arguments, **{"condition_dim": len(self.condition_names())} | more)
+        super().__init__(*arguments, **more)
         self.count = count
         self.labeled_fraction = labeled_fraction
         self.unlabeled = unlabeled
         self.drawing_seed = drawing_seed
-
-    def condition_names(self) -> Sequence[str]:
-        return [tag for group in GROUPS.values() for tag in group]
 
     def load(self, split: Split) -> tuple[Images, Labels]:
         if self.count < 1:

@@ -32,8 +32,8 @@ def test_the_distribution_is_the_papers_but_for_a_scale(layout):
         torch.testing.assert_close(own.std(0), torch.full((2,), std * scale), atol=0, rtol=0.05)
 
 
-def test_another_spread_and_reach():
-    data = Gaussians2D(std=0.1, reach=0.5)
+def test_another_std_and_extent():
+    data = Gaussians2D(std=0.1, extent=0.5)
     assert data.means.abs().max().item() == pytest.approx(0.5)
     assert data.std == pytest.approx(0.1 / 4)
 

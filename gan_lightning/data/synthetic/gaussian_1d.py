@@ -35,6 +35,6 @@ class Gaussian1D(SyntheticData):
         super().__init__(image_shape, batch_size, batches_per_epoch, seed)
         self.mean, self.std = mean, std
 
-    def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:
+    def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:
         samples = torch.randn(count, generator=generator) * self.std + self.mean
         return samples.sort().values.unsqueeze(1)

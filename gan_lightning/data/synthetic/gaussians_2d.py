@@ -24,7 +24,7 @@ class Gaussians2D(SyntheticData):
     grid: 5 x 5, 2 apart, standard deviation 0.05, Lin et al. 2018 (arXiv:1712.04086), section 4.1.
 
     Those are the papers' units. Since generators end in tanh, all is shrunk alike so that the outermost means lie at
-    `extent`: `draw`, `means` and `std` are in [-1, 1]. Which samples hit a mode does not depend on it.
+    `extent`: samples, `means` and `std` are in [-1, 1]. Which samples hit a mode does not depend on it.
 
     Args:
         image_shape: (2,).
@@ -52,7 +52,7 @@ class Gaussians2D(SyntheticData):
         self.means: Points = means * scale
         self.std = (STD[layout] if std is None else std) * scale
 
-    def draw(self, count: int, generator: torch.Generator) -> Points:
+    def sample(self, count: int, generator: torch.Generator) -> Points:
         modes = torch.randint(len(self.means), (count,), generator=generator)
         return self.means[modes] + self.std * torch.randn(count, 2, generator=generator)
 

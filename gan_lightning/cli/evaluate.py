@@ -25,6 +25,7 @@ from gan_lightning.evaluation.reference import Reference
 from gan_lightning.evaluation.report import EvaluationReport
 from gan_lightning.files import atomic, write_json
 from gan_lightning.models import GAN
+from gan_lightning.models.rebuild import rebuild
 from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids
 
@@ -57,7 +58,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     saved = checkpoint.read(path)
     device = device_of(options.device)
     extractor = _extractor(options)
-    model = checkpoint.restore(saved, path).to(device)
+    model = rebuild(saved, path).to(device)
     data = _data(saved["config"]["data"], options.root)
     reference = Reference(extractor, data, options.split, device)
     found = measure(model, reference, options.num, options.repeats, options.seed, options.raw)
@@ -128,7 +129,7 @@ def _memorization(model: GAN, data: ImageData, options: argparse.Namespace, out:
         return None
     train = data.split("train")[0]
     count = min(options.num, QUERIES)
-    blocks = model.samples(count, samples_seed(options.seed), options.raw)
+    blocks = model.sample_blocks(count, samples_seed(options.seed), options.raw)
     generated = torch.cat([to_uint8(block).cpu() for block in blocks])
     report = memorization.report(generated, train, held_out, options.seed)
     pairs = report.distances.argsort()[:: max(1, count // PAIRS)][:PAIRS]

@@ -14,6 +14,8 @@ from typing import Any, get_type_hints
 from beartype import BeartypeConf
 from beartype.door import is_bearable
 
+from gan_lightning.specs import Described
+
 TRUST_VARIABLE = "GAN_LIGHTNING_TRUST"
 _LAYERS = {"torch.nn", "torch.optim", "torch.optim.lr_scheduler"}
 _CALLABLE = {
@@ -77,7 +79,10 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
     called = locate(node["_target_"], section)
     if node.get("_partial_"):
         return functools.partial(called, **(arguments | extra))
-    return called(**(arguments | extra))
+    made = called(**(arguments | extra))
+    if hasattr(made, "forward") and not hasattr(made, "spec"):  # a module of the user's
+        made.spec = node  # so that a checkpoint can say how to make it again
+    return made
 
 
 def _suggest_name(module_name: str, name: str) -> str:
@@ -125,6 +130,7 @@ def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter
     layers = [called]
     if inspect.isclass(called):
         layers = [vars(base)["__init__"] for base in called.__mro__ if "__init__" in vars(base)]
+    ours = inspect.isclass(called) and issubclass(called, Described)  # theirs pass ** on to other functions, too
     parameters: dict[str, inspect.Parameter] = {}
     hints: dict[str, Any] = {}
     for layer in layers:
@@ -132,7 +138,8 @@ def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter
         own.pop("self", None)
         parameters = own | {name: kind for name, kind in parameters.items() if not _passes_on(kind)}
         hints = _hints(layer) | hints
-        if sum(map(_passes_on, own.values())) < 2:
+        keywords = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
+        if not (keywords and ours) and sum(map(_passes_on, own.values())) < 2:
             break
     return parameters, hints
 

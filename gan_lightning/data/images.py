@@ -96,7 +96,7 @@ class ImageData(LightningDataModule):
         return len(self.condition_names())
 
     @property
-    def conditions(self) -> LabelVocabulary:
+    def vocabulary(self) -> LabelVocabulary:
         """The vocabulary of the labels, once the data is set up."""
         assert self.train is not None
         return LabelVocabulary.of_labels(self.condition_names(), self.train.labels)

@@ -9,13 +9,11 @@ from typing import Any
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from safetensors.torch import save_file
-from torch import nn
 
-from gan_lightning.config import check
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
-from gan_lightning.labels import LabelVocabulary
 from gan_lightning.models import GAN
+from gan_lightning.models.rebuild import rebuild
 from gan_lightning.training.run_folder import RunFolder
 
 Checkpoint = dict[str, Any]
@@ -61,39 +59,9 @@ def read(path: Path) -> Checkpoint:
     return checkpoint
 
 
-def load_weights(module: nn.Module, weights: dict[str, Any], origin: Path) -> None:
-    """`load_state_dict`, with an error that says what differs."""
-    own = module.state_dict()
-    differences = [f"{name}: only in the checkpoint" for name in weights.keys() - own.keys()]
-    differences += [f"{name}: missing from the checkpoint" for name in own.keys() - weights.keys()]
-    differences += [
-        f"{name}: {tuple(weights[name].shape)} in the checkpoint, expected {tuple(own[name].shape)}"
-        for name in own.keys() & weights.keys()
-        if weights[name].shape != own[name].shape
-    ]
-    if differences:
-        shown = "\n".join(f"  {line}" for line in sorted(differences)[:8])
-        raise UserError(
-            f"{origin} does not fit the networks of its configuration, {len(differences)} tensors differ:\n{shown}"
-        )
-    module.load_state_dict(weights)
-
-
 def load_model(path: Path) -> GAN:
-    """The trained model, rebuilt from the checkpoint alone, on the CPU."""
-    return restore(read(path), path)
-
-
-def restore(checkpoint: Checkpoint, path: Path) -> GAN:
-    """The trained model of a checkpoint that was read from `path`."""
-    weights = checkpoint["state_dict"]
-    model: GAN = check.build(checkpoint["config"], "model")
-    if any(name.startswith("generator_ema.") for name in weights):
-        model.track_ema()
-    load_weights(model, weights, path)
-    if "conditions" in checkpoint:
-        model.conditions = LabelVocabulary(**checkpoint["conditions"])
-    return model
+    """Builds the trained model from the checkpoint alone, on the CPU."""
+    return rebuild(read(path), path)
 
 
 def export(model: GAN, folder: RunFolder, step: int) -> None:

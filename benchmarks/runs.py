@@ -24,7 +24,7 @@ Found = TypeVar("Found")
 
 
 def variants() -> dict[str, bool]:
-    """Every `model=` in conf/ for images and points, with whether it is conditional; density_matching is for numbers."""
+    """Every `model=` in conf/, and whether it is conditional; without density_matching, which is for numbers."""
     files = {name: conf_folder() / "model" / f"{name}.yaml" for name in options("model") if name != "density_matching"}
     return {name: bool(OmegaConf.load(file).get("conditional")) for name, file in files.items()}
 

@@ -1,4 +1,4 @@
-"""What every data module of images shares."""
+"""The base class of the data modules of images."""
 
 from __future__ import annotations
 
@@ -29,12 +29,15 @@ class ImageData(LightningDataModule):
     `image_shape` once, and scaled on the device. Training never sees the test split; evaluation compares with it.
 
     Args:
-        image_shape: (channels, height, width) that the model sees.
-        batch_size: images per step, over all processes together.
-        num_workers: processes that gather batches; 0 is fastest for data in memory.
-        seed: keys the order.
-        condition_dim: the number of classes or tags, for which the networks are built. None: as many as have names.
-        limit: how many of the training images are used; None: all.
+        image_shape: (channels, height, width) of the images that the model sees.
+        batch_size: The number of images per step, over all processes together.
+        num_workers: The number of processes that gather batches; 0 is fastest for data in memory.
+        seed: It decides on the order of the images.
+        condition_dim: The number of classes or tags, for which the networks are built. None: as many as have names.
+        limit: The number of training images that are used, the first ones; None: all.
+
+    Raises:
+        UserError: At setup, if `batch_size` or `condition_dim` does not fit the data.
     """
 
     names: ClassVar[Sequence[str] | None] = None
@@ -68,12 +71,12 @@ class ImageData(LightningDataModule):
         """The images of a split and their labels.
 
         Raises:
-            NoSuchSplit: the data has none of that name.
+            NoSuchSplit: The data has no split of that name.
         """
         raise NotImplementedError
 
     def labeled(self) -> tuple[Images, Labels]:
-        """The training images whose labels are known, and these."""
+        """The training images that are labeled, and their labels."""
         images, labels = self.load("train")
         known = (labels != 0).any(1) if labels.ndim == 2 else labels >= 0
         return images[known], labels[known]
@@ -151,17 +154,17 @@ def numbered(count: int) -> tuple[str, ...]:
 
 
 def to_unit_range(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """0..255 to [-1, 1]."""
+    """Scales 0..255 to [-1, 1]."""
     return images.float().div_(127.5).sub_(1)
 
 
 def to_uint8(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
-    """[-1, 1] to 0..255, rounded to nearest."""
+    """Scales [-1, 1] to 0..255, rounded to the nearest."""
     return images.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
-    """Images of the asked channels and size: gray is repeated, color averaged by luma (ITU-R 601).
+    """Images with the channels and size of `image_shape`: gray is repeated, color is averaged by luma (ITU-R 601).
 
     Those that fit already are not copied: they may be a file that is larger than the memory.
     """

@@ -15,12 +15,12 @@ class StackedMNIST(MNIST):
     """Three digits of MNIST as the three channels of one picture: Metz et al. 2017 (arXiv:1611.02163), section 3.3.1.
 
     Class 427 shows a 4 in the first channel, a 2 in the second, a 7 in the third; all 1,000 are equally likely but
-    for the digits' own shares. Further arguments as of `MNIST`.
+    for how often each digit occurs. Further arguments are those of `MNIST`.
 
     Args:
-        count: training pictures.
-        test_count: pictures to test, of MNIST's test digits.
-        stacking_seed: decides which digits meet.
+        count: The number of training pictures.
+        test_count: The number of test pictures, which are made of MNIST's test digits.
+        stacking_seed: It decides which digits meet in a picture.
     """
 
     stacked = True

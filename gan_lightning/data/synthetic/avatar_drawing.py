@@ -54,7 +54,7 @@ TRAITS = {
 
 
 def render(tags: UInt8[Tensor, "n tags"], traits: Float[Tensor, "n traits"], size: Sequence[int]) -> Images:
-    """The faces at (height, width), in blocks that fit into a processor's cache."""
+    """Paints faces of size (height, width), in blocks that fit into a processor's cache."""
     height, width = size
     images = torch.empty(len(tags), 3, height, width, dtype=torch.uint8)
     block = max(1, 2**17 // (height * width))

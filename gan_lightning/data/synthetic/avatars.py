@@ -1,8 +1,7 @@
-"""Anime-like faces that the project draws itself: tagged, of any size, nothing is downloaded."""
+"""Anime-like faces that the project paints itself: tagged, of any size, without a download."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -19,16 +18,16 @@ from gan_lightning.errors import UserError
 class Avatars(ImageData):
     """Cartoon faces, tagged with the colors of hair and eyes, hair style, mouth, glasses and headwear.
 
-    Good from about 32 pixels. Further arguments as of `ImageData`.
+    They look good from about 32 pixels. Further arguments are those of `ImageData`.
 
     Args:
-        count: number of faces that are invented; the first ones are the same whatever the count.
-        labeled_fraction: the part of them that keeps its tags, from 0 to 1.
-        unlabeled: whether the others are kept, without tags, or left out.
+        count: The number of training faces; the first ones are the same whatever the count.
+        labeled_fraction: The part of them that keeps its tags, from 0 to 1.
+        unlabeled: Whether the others are kept, without tags, or left out.
         drawing_seed: It decides on the faces.
 
     Raises:
-        UserError: at setup, if count or labeled_fraction is out of range, or leaves nothing.
+        UserError: At setup, if `condition_dim`, count or labeled_fraction is out of range, or leaves nothing.
     """
 
     names = tuple(tag for group in GROUPS.values() for tag in group)
@@ -64,7 +63,7 @@ class Avatars(ImageData):
         return render(tags, traits, self.image_shape[1:]), tags * labeled.unsqueeze(1)
 
     def labeled(self) -> tuple[Images, Labels]:
-        """All of them: it is only the GAN that shall not know."""
+        """All training faces, labeled: `labeled_fraction` hides tags from the GAN alone, not from a classifier."""
         return self._faces(self.count, self.drawing_seed)
 
     def _faces(self, count: int, seed: int) -> tuple[Images, Labels]:
@@ -73,7 +72,7 @@ class Avatars(ImageData):
 
 
 def sample_attributes(count: int, seed: int) -> tuple[UInt8[Tensor, "count tags"], Float[Tensor, "count traits"]]:
-    """Multi-hot rows and traits, in the order of `GROUPS` and `TRAITS`: a row of rolls a face."""
+    """Samples the tags, as multi-hot rows, and the traits of `count` faces, in the order of `GROUPS` and `TRAITS`."""
     rolls = torch.rand(count, 2 * len(GROUPS) + len(TRAITS), generator=rng.generator("avatars", seed))
     tags = []
     for (name, group), roll, presence in zip(GROUPS.items(), rolls.T[::2], rolls.T[1::2], strict=False):

@@ -1,4 +1,4 @@
-"""Data without end: samples that are drawn when they are due."""
+"""Synthetic data without end: each batch is sampled when it is due."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ class SyntheticData(LightningDataModule):
     A distribution overrides `sample`.
 
     Args:
-        image_shape: the shape of a sample: (dimensions,).
-        batch_size: samples per step, over all processes together.
-        batches_per_epoch: what is called an epoch.
-        seed: keys the draws.
+        image_shape: The shape of a sample: (dimensions,).
+        batch_size: The number of samples per step, over all processes together.
+        batches_per_epoch: The number of batches that count as an epoch.
+        seed: It decides on the samples.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class SyntheticData(LightningDataModule):
         self.seed = seed
 
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count dimensions"]:
-        """`count` samples."""
+        """`count` samples of the distribution, drawn with `generator`."""
         raise NotImplementedError
 
     def train_dataloader(self) -> ResumableLoader:

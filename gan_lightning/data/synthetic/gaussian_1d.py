@@ -15,12 +15,12 @@ class Gaussian1D(SyntheticData):
     """N(mean, std), each batch in ascending order.
 
     Args:
-        image_shape: (1,).
-        mean: of the distribution.
-        std: of the distribution.
-        batch_size: samples per step, over all processes together.
-        batches_per_epoch: what is called an epoch.
-        seed: keys the draws.
+        image_shape: The shape of a sample, (1,).
+        mean: The mean of the distribution.
+        std: Its standard deviation.
+        batch_size: The number of samples per step, over all processes together.
+        batches_per_epoch: The number of batches that count as an epoch.
+        seed: It decides on the samples.
     """
 
     def __init__(

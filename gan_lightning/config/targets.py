@@ -14,6 +14,8 @@ from typing import Any, get_type_hints
 from beartype import BeartypeConf
 from beartype.door import is_bearable
 
+from gan_lightning.config.renamed import new_target
+
 TRUST_VARIABLE = "GAN_LIGHTNING_TRUST"
 _LAYERS = {"torch.nn", "torch.optim", "torch.optim.lr_scheduler"}
 _CALLABLE = {
@@ -43,6 +45,9 @@ def locate(target: str, section: str) -> Callable[..., Any]:
     root = module_name.partition(".")[0]
     trusted = {package for package in os.environ.get(TRUST_VARIABLE, "").split(",") if package}
     if root not in trusted and module_name not in _CALLABLE.get(section, set()):
+        renamed = new_target(target)
+        if renamed is not None:
+            raise PermissionError(f"{target} is now {renamed}")
         raise PermissionError(
             f"{target} is not a class that a configuration may name here. To use your own package, set the "
             f"environment variable {TRUST_VARIABLE}={root or 'my_package'}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 PACKAGE = Path(__file__).resolve().parent.parent
@@ -13,15 +14,31 @@ def conf_folder() -> Path:
     return installed if installed.is_dir() else PACKAGE.parent / "conf"
 
 
-def options(group: str) -> dict[str, str]:
-    """The choices of a group, as `group=name` takes them, each with the first sentence of its file.
+def list_models() -> dict[str, str]:
+    """What `model=` takes, each with the comment of its file."""
+    return _options("model")
 
-    Args:
-        group: a folder of `conf`, such as model, network, data or experiment.
-    """
+
+def list_networks() -> dict[str, str]:
+    """What `network=` takes, each with the comment of its file."""
+    return _options("network")
+
+
+def list_data() -> dict[str, str]:
+    """What `data=` takes, each with the comment of its file."""
+    return _options("data")
+
+
+def list_experiments() -> dict[str, str]:
+    """What `experiment=` takes, each with the comment of its file."""
+    return _options("experiment")
+
+
+def _options(group: str) -> dict[str, str]:
     return {path.stem: _title(path) for path in sorted((conf_folder() / group).glob("*.yaml"))}
 
 
 def _title(path: Path) -> str:
-    comments = (line[1:].strip() for line in path.read_text().splitlines() if line.startswith("#"))
-    return next((comment for comment in comments if not comment.startswith("@package")), "")
+    """The comment that a file begins with."""
+    comments = itertools.takewhile(lambda line: line.startswith("#"), path.read_text().splitlines())
+    return " ".join(line[1:].strip() for line in comments if "@package" not in line)

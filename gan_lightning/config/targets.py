@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import importlib
@@ -70,7 +71,8 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
     """What a nest of containers describes: every dict with a `_target_` becomes the result of calling it.
 
     Innermost first. `extra` arguments go to the outermost, instead of its own of the same name. Plain on purpose:
-    strings stay strings, whatever they hold.
+    strings stay strings, whatever they hold. What does not describe itself gets its node as `spec`, so that a
+    checkpoint can say how to make a user's own network again.
     """
     if isinstance(node, list):
         return [instantiate(child, section) for child in node]
@@ -82,7 +84,11 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
     called = locate(node["_target_"], section)
     if node.get("_partial_"):
         return functools.partial(called, **(arguments | extra))
-    return called(**(arguments | extra))
+    made = called(**(arguments | extra))
+    if not extra and not hasattr(made, "spec"):
+        with contextlib.suppress(AttributeError):  # numbers and tuples have no attributes
+            object.__setattr__(made, "spec", node)
+    return made
 
 
 def _suggest_name(module_name: str, name: str) -> str:

@@ -50,6 +50,10 @@ def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:
     """
     path = checkpoint.locate(str(place))
     saved = checkpoint.read(path)
+    if "config" not in saved:
+        raise UserError(
+            f"{path} was written by a Trainer of your own: go on with it by trainer.fit(..., ckpt_path=...)"
+        )
     differences = [
         f"{key}: {there!r} in the checkpoint, {own!r} in the run folder"
         for section in ("model", "data", "seed")

@@ -95,11 +95,8 @@ def _job(cfg: DictConfig) -> float | None:
     A user's mistake and a loss that is not finite end the process with exit code 1 and one message. In a sweep
     whatever fails ends the job alone: the folder tells why, and `report_results` sees to the exit code.
     """
-    if HydraConfig.get().mode == RunMode.MULTIRUN:
-        gc.collect()  # a job before this one that failed may hold a GPU's memory in cycles
-        result = _result_or_refusal(cfg)
-    else:
-        result = _result_or_error(cfg)
+    swept = HydraConfig.get().mode == RunMode.MULTIRUN
+    result = _result_or_refusal(cfg) if swept else _result_or_error(cfg)
     if isinstance(result, UserError | FloatingPointError):
         sys.exit(f"error: {result}")
     if isinstance(result, Exception):
@@ -120,6 +117,7 @@ def _result_or_refusal(cfg: DictConfig) -> RunResult | None:
     """What came of a sweep's job; None where it failed, which its folder tells."""
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     before = folder.read_summary()
+    gc.collect()  # a job before this one that failed may hold a GPU's memory in cycles
     try:
         return run(cfg)
     except Exception as error:
@@ -158,7 +156,8 @@ def _checked(cfg: DictConfig, typed: Sequence[str]) -> dict[str, Any]:
     try:
         return check(cfg)
     except UserError as error:
-        hints = renamed.hints(typed, HydraConfig.get().runtime.choices.get("network", ""))
+        at_fault = [override for override in typed if override.lstrip("+~").partition("=")[0] in str(error)]
+        hints = renamed.hints(at_fault, HydraConfig.get().runtime.choices.get("network", ""))
         raise UserError("\n".join([str(error), *hints])) from error
 
 

@@ -69,11 +69,11 @@ def _run_dir(resume: str | None, name: str) -> str:
     job = [os.environ[v] for v in ("SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RUN_ID") if v in os.environ]
     if job not in ([], ["none"]):
         return f"logs/{name}/{'_'.join(job)}"
-    folder = f"logs/{name}/{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    new = f"logs/{name}/{time.strftime('%Y-%m-%d_%H-%M-%S')}"
     if "RANK" in os.environ:  # torchrun's processes find the folder that the first one has made
-        return folder
-    others = (f"{folder}_{number}" for number in itertools.count(2))  # runs that were begun in the same second
-    return folder if not Path(folder).exists() else next(other for other in others if not Path(other).exists())
+        return new
+    others = (f"{new}_{number}" for number in itertools.count(2))  # of runs that were begun in the same second
+    return new if not Path(new).exists() else next(other for other in others if not Path(other).exists())
 
 
 def _direction(objective: str) -> str:

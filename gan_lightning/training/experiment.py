@@ -104,7 +104,8 @@ class Experiment:
                 resume_from = self.folder.path if self.folder.last.exists() else None
             elif resume_from is None and first and self.folder.last.exists():
                 self._refuse_to_overwrite()
-            return self.train(resume_from and resume.matching_checkpoint(resume_from, self.config))
+            start = None if resume_from is None else resume.matching_checkpoint(resume_from, self.config)
+            return self.train(start)
 
     def train(self, start: ResumePoint | None = None) -> RunResult:
         """Trains from `start`, without a look at what the folder holds: `fit` does that for all processes."""

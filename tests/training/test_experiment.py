@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -92,7 +93,7 @@ def test_a_job_that_has_ended_is_not_trained_again(tmp_path):
 
 def test_a_job_of_another_configuration_is_refused(tmp_path):
     Experiment(configured(tmp_path), tmp_path, SweepJob()).fit()
-    with pytest.raises(UserError, match="trainer.max_steps: 4 there, 6 here"):
+    with pytest.raises(UserError, match=r"trainer\.max_steps: 4 there, 6 here"):
         Experiment(configured(tmp_path, max_steps=6), tmp_path, SweepJob()).fit()
 
 
@@ -105,7 +106,7 @@ def test_an_objective_that_nothing_logs(tmp_path):
 def test_another_process_is_told_all(tmp_path):
     start = ResumePoint(tmp_path / "last.ckpt", 7)
     with worker_command(CONFIG, RunFolder(tmp_path), start) as command:
-        task = json.loads(open(command[-1]).read())
+        task = json.loads(Path(command[-1]).read_text())
         assert task == {"config": CONFIG, "folder": str(tmp_path), "start": [str(tmp_path / "last.ckpt"), 7]}
     result = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
     assert result.returncode == 1  # the file was for the time of the context alone

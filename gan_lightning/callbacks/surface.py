@@ -75,7 +75,7 @@ class SurfacePlot(SampleGrid):
         return grids.plot(draw)
 
     def _generated(self, model: GAN) -> Tensor:
-        return torch.cat(list(model.samples(self.num, self.seed))).cpu()
+        return torch.cat(list(model.sample_blocks(self.num, self.seed))).cpu()
 
 
 def judged(model: GAN, points: Tensor, batch_size: int) -> Tensor:

@@ -25,6 +25,7 @@ from gan_lightning.evaluation.reference import Reference
 from gan_lightning.evaluation.report import EvaluationReport
 from gan_lightning.files import atomic, write_json
 from gan_lightning.models import GAN
+from gan_lightning.models.rebuild import rebuild
 from gan_lightning.specs import unknown_parts
 from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids
@@ -90,7 +91,7 @@ def evaluate(
     path = checkpoint.locate(place)
     saved = checkpoint.read(path)
     placed, features = device_of(device), _extractor(extractor, weights)
-    model = checkpoint.restore(saved, path).to(placed)
+    model = rebuild(saved, path).to(placed)
     data = _data(saved, path, root)
     found = measure(model, Reference(features, data, split, placed), num, repeats, seed, raw)
     written = report.path_of(out or path)
@@ -168,7 +169,7 @@ def _memorization(model: GAN, data: ImageData, count: int, seed: int, raw: bool,
     except NoSuchSplit:
         return None
     train = data.split("train")[0]
-    blocks = model.samples(count, samples_seed(seed), raw)
+    blocks = model.sample_blocks(count, samples_seed(seed), raw)
     generated = torch.cat([to_uint8(block).cpu() for block in blocks])
     report = memorization.report(generated, train, held_out, seed)
     pairs = report.distances.argsort()[:: max(1, count // PAIRS)][:PAIRS]

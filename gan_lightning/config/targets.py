@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import functools
 import importlib
@@ -16,6 +15,7 @@ from beartype import BeartypeConf
 from beartype.door import is_bearable
 
 from gan_lightning.config.renamed import new_target
+from gan_lightning.specs import Described
 
 TRUST_VARIABLE = "GAN_LIGHTNING_TRUST"
 _LAYERS = {"torch.nn", "torch.optim", "torch.optim.lr_scheduler"}
@@ -85,9 +85,9 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
     if node.get("_partial_"):
         return functools.partial(called, **(arguments | extra))
     made = called(**(arguments | extra))
-    if not extra and not hasattr(made, "spec"):
-        with contextlib.suppress(AttributeError):  # numbers and tuples have no attributes
-            object.__setattr__(made, "spec", node)
+    describable = hasattr(made, "forward") or hasattr(made, "train_dataloader")
+    if describable and not hasattr(made, "spec"):  # a module of the user's
+        made.spec = node  # so that a checkpoint can say how to make it again
     return made
 
 
@@ -136,6 +136,7 @@ def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter
     layers = [called]
     if inspect.isclass(called):
         layers = [vars(base)["__init__"] for base in called.__mro__ if "__init__" in vars(base)]
+    ours = inspect.isclass(called) and issubclass(called, Described)  # theirs pass ** on to other functions, too
     parameters: dict[str, inspect.Parameter] = {}
     hints: dict[str, Any] = {}
     for layer in layers:
@@ -143,7 +144,8 @@ def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter
         own.pop("self", None)
         parameters = own | {name: kind for name, kind in parameters.items() if not _passes_on(kind)}
         hints = _hints(layer) | hints
-        if sum(map(_passes_on, own.values())) < 2:
+        keywords = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
+        if not (keywords and ours) and sum(map(_passes_on, own.values())) < 2:
             break
     return parameters, hints
 

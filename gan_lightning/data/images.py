@@ -89,7 +89,7 @@ class ImageData(Described, LightningDataModule):
         return [str(number) for number in range(self.condition_dim)]
 
     @property
-    def conditions(self) -> LabelVocabulary:
+    def vocabulary(self) -> LabelVocabulary:
         """The vocabulary of the labels, once the data is set up."""
         assert self.train is not None
         return LabelVocabulary.of_labels(self.condition_names(), self.train.labels)

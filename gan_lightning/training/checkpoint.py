@@ -17,8 +17,8 @@ from torch import nn
 from gan_lightning.config.build import build
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
-from gan_lightning.labels import LabelVocabulary
 from gan_lightning.models import GAN
+from gan_lightning.models.rebuild import load_weights, rebuild
 from gan_lightning.specs import spec_of, unknown_parts
 from gan_lightning.training.run_folder import RunFolder
 
@@ -60,35 +60,14 @@ def read(path: Path) -> Checkpoint:
         raise UserError(
             f"{path} is damaged or not a checkpoint. Use another from the same checkpoints/ folder"
         ) from error
-    if isinstance(checkpoint, dict) and "config" in checkpoint:  # STAND-IN until models write their own specs
-        for section in ("model", "data"):
-            checkpoint.setdefault(section, checkpoint["config"][section])
     if not isinstance(checkpoint, dict) or not {"model", "state_dict"} <= checkpoint.keys():
         raise UserError(f"{path} is not a checkpoint of gan_lightning: it has no 'model' and 'state_dict'")
     return checkpoint
 
 
-def load_weights(module: nn.Module, weights: dict[str, Any], origin: Path) -> None:
-    """`load_state_dict`, with an error that says what differs."""
-    own = module.state_dict()
-    differences = [f"{name}: only in the checkpoint" for name in weights.keys() - own.keys()]
-    differences += [f"{name}: missing from the checkpoint" for name in own.keys() - weights.keys()]
-    differences += [
-        f"{name}: {tuple(weights[name].shape)} in the checkpoint, expected {tuple(own[name].shape)}"
-        for name in own.keys() & weights.keys()
-        if weights[name].shape != own[name].shape
-    ]
-    if differences:
-        shown = "\n".join(f"  {line}" for line in sorted(differences)[:8])
-        raise UserError(
-            f"{origin} does not fit the networks of its configuration, {len(differences)} tensors differ:\n{shown}"
-        )
-    module.load_state_dict(weights)
-
-
 def load_model(path: Path) -> GAN:
     """The trained model, rebuilt from the checkpoint alone, on the CPU, in eval mode."""
-    return restore(read(path), path)
+    return rebuild(read(path), path).eval()
 
 
 def load(place: str | Path) -> Any:
@@ -109,30 +88,6 @@ def load(place: str | Path) -> Any:
     return load_model(locate(place))
 
 
-def restore(checkpoint: Checkpoint, path: Path) -> GAN:
-    """The trained model of a checkpoint that was read from `path`, in eval mode."""
-    weights = checkpoint["state_dict"]
-    model: GAN = _rebuilt(checkpoint["model"], "model", path)
-    if any(name.startswith("generator_ema.") for name in weights):
-        model.track_ema()
-    load_weights(model, weights, path)
-    if "conditions" in checkpoint:
-        model.conditions = LabelVocabulary(**checkpoint["conditions"])
-    return model.eval()
-
-
-def _rebuilt(spec: Any, section: str, origin: Path) -> Any:
-    """The object that a spec from `origin` describes."""
-    missing = unknown_parts(spec)
-    if missing:
-        raise UserError(
-            f"{origin} does not say how to build {', '.join(missing)}: only classes that inherit "
-            "gan_lightning.specs.Described, and what a configuration names, describe themselves. Let the class "
-            "inherit it and train again; or build the model as in training, and load_state_dict the file's 'state_dict'"
-        )
-    return build({section: spec}, section)
-
-
 def _load_network(path: Path) -> nn.Module:
     try:
         with safe_open(path, "pt") as file:
@@ -145,7 +100,13 @@ def _load_network(path: Path) -> nn.Module:
         raise UserError(
             f"{path} does not say what network it belongs to. Load the checkpoint beside it, checkpoints/last.ckpt"
         ) from error
-    network: nn.Module = _rebuilt(spec, "network", path)
+    unknown = unknown_parts(spec)
+    if unknown:
+        raise UserError(
+            f"{path} does not say how to build {', '.join(unknown)}. Let its class inherit "
+            "gan_lightning.specs.Described, and train again; or build it, and load_state_dict(safetensors.torch.load_file(path))"
+        )
+    network: nn.Module = build({"network": spec}, "network")
     load_weights(network, load_file(path), path)
     return network.eval()
 

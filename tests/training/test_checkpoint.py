@@ -104,7 +104,7 @@ def test_a_missing_safetensors_file(tmp_path):
 
 
 def test_a_part_that_did_not_say_how_it_was_made(folder, tmp_path):
-    model = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["config"]["model"]
+    model = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)["model"]
     path = edited(folder, tmp_path, model=model | {"generator": {"_unknown_": "my_package.Net"}})
-    with pytest.raises(UserError, match=r"does not say how to build generator \(my_package.Net\).*Described"):
+    with pytest.raises(UserError, match=r"do not say how they were made: generator \(my_package.Net\).*Described"):
         gan_lightning.load(path)

@@ -17,13 +17,13 @@ from gan_lightning.training import checkpoint
 def agreement(run: str, count: int) -> tuple[float, float, float]:
     """The shares of faces whose hair, whose eyes, and whose both are as asked."""
     model = checkpoint.load_model(checkpoint.locate(run))
-    assert model.conditions is not None
-    asked = model.sample_conditions(count, seed=1)
+    assert model.vocabulary is not None
+    asked = model.fixed_labels(count, seed=1)
     assert asked is not None
-    faces = torch.cat([to_uint8(block) for block in model.samples(count, seed=1)])
+    faces = torch.cat([to_uint8(block) for block in model.sample_blocks(count, seed=1)])
     right = []
     for palette, seen in zip((HAIR, EYES), measure(faces), strict=True):
-        columns = [model.conditions.names.index(name) for name in palette]
+        columns = [model.vocabulary.names.index(name) for name in palette]
         right.append(asked[:, columns].argmax(1) == seen)
     hair, eyes = right
     return hair.float().mean().item(), eyes.float().mean().item(), (hair & eyes).float().mean().item()

@@ -14,30 +14,35 @@ from gan_lightning.errors import UserError
 
 
 class LabelVocabulary:
-    """The vocabulary of a data set's labels, and examples of how they occur together.
+    """The names of a data set's labels, and examples of how the labels occur together.
 
-    A condition vector has one entry a name: one-hot for classes, multi-hot for tags, all zero where a sample
-    is not labeled.
+    A condition vector has one entry for each name: one-hot for classes, multi-hot for tags, all zero where a sample
+    has no label.
 
     Args:
-        names: of the entries, in order.
-        examples: different condition vectors of labeled training samples, (n, len(names)); conditions are drawn
+        names: The names of the entries, in order.
+        examples: The distinct condition vectors of labeled training samples, (n, len(names)). Conditions are sampled
             from them.
-        counts: how often each occurs.
+        counts: How often each example occurs, (n,).
     """
 
-    MOST = 4096
-    """Different examples that are kept, evenly chosen."""
+    MAX_EXAMPLES = 4096
+    """The number of distinct examples that are kept, evenly chosen."""
 
     def __init__(self, names: Sequence[str], examples: Num[Tensor, "n names"], counts: Num[Tensor, " n"]) -> None:
-        stride = -(-len(examples) // self.MOST) or 1
+        stride = -(-len(examples) // self.MAX_EXAMPLES) or 1
         self.names = tuple(names)
         self.examples = examples[::stride].to(torch.uint8)
         self.counts = counts[::stride].float()
 
     @classmethod
     def of_labels(cls, names: Sequence[str], labels: Num[Tensor, "samples ..."]) -> LabelVocabulary:
-        """The vocabulary of a training set: class indices (-1: not labeled), or multi-hot rows (all 0: not)."""
+        """Builds the vocabulary of a training set.
+
+        Args:
+            names: The names of the classes or tags.
+            labels: Class indices (-1: no label), or multi-hot rows (all 0: no label).
+        """
         if labels.ndim == 2:
             labeled = labels[(labels != 0).any(1)]
             if len(labeled) == 0:
@@ -48,54 +53,58 @@ class LabelVocabulary:
         return cls(names, torch.eye(len(names), dtype=torch.uint8)[counts > 0], counts[counts > 0])
 
     def state(self) -> dict[str, Any]:
-        """Plain containers, from which `LabelVocabulary(**state)` makes it again."""
+        """Returns plain containers from which `LabelVocabulary(**state)` builds it again."""
         return {"names": list(self.names), "examples": self.examples, "counts": self.counts}
 
-    def vectors(self, condition: Num[Tensor, "batch ..."]) -> Float[Tensor, "batch names"]:
-        """Class indices (-1: not labeled) or multi-hot rows as condition vectors."""
-        return as_vectors(condition, len(self.names)).float()
+    def encode(self, labels: Num[Tensor, "batch ..."]) -> Float[Tensor, "batch names"]:
+        """Turns class indices (-1: no label) or multi-hot rows into condition vectors."""
+        return to_vectors(labels, len(self.names)).to(torch.get_default_dtype())
 
-    def draw(
-        self, count: int, generator: torch.Generator, asked: Float[Tensor, " names"] | None = None
+    def sample(
+        self, count: int, generator: torch.Generator, labels: Float[Tensor, " names"] | None = None
     ) -> Float[Tensor, "count names"]:
-        """`count` conditions of training samples, of those that hold all that is `asked`, on the generator's device.
+        """Samples condition vectors as often as they occur in training, on the generator's device.
 
-        Where no training sample does, each is `asked` itself.
+        Args:
+            count: The number of vectors.
+            generator: The source of randomness.
+            labels: A vector whose labels every sampled vector must have. Where no training sample has all of them,
+                the vector itself is returned `count` times. None: no restriction.
         """
         examples, counts = self.examples, self.counts
-        if asked is not None:
-            holding = (examples >= asked.to(examples)).all(1)
-            if not holding.any():
-                return asked.to(generator.device).expand(count, -1).float()
-            examples, counts = examples[holding], counts[holding]
+        if labels is not None:
+            matching = (examples >= labels.to(examples)).all(1)
+            if not matching.any():
+                return labels.to(generator.device).expand(count, -1).to(torch.get_default_dtype())
+            examples, counts = examples[matching], counts[matching]
         picks = torch.multinomial(counts.to(generator.device), count, replacement=True, generator=generator)
-        return examples.to(generator.device)[picks].float()
+        return examples.to(generator.device)[picks].to(torch.get_default_dtype())
 
-    def distinct(self, most: int) -> Float[Tensor, "rows names"]:
-        """At most `most` different conditions that occur, evenly chosen among them."""
-        picks = torch.linspace(0, len(self.examples) - 1, min(most, len(self.examples))).round().long()
+    def distinct(self, max_rows: int) -> Float[Tensor, "rows names"]:
+        """Returns at most `max_rows` distinct condition vectors, evenly chosen among those that occur."""
+        picks = torch.linspace(0, len(self.examples) - 1, min(max_rows, len(self.examples))).round().long()
         return self.examples[picks].float()
 
     def describe(self, vector: Num[Tensor, " names"]) -> str:
-        """The names in a condition vector."""
+        """Returns the names of the labels in a condition vector."""
         return ", ".join(name for name, there in zip(self.names, vector.tolist(), strict=True) if there)
 
     def parse(self, text: str) -> Float[Tensor, " names"]:
-        """The vector of a comma-separated list of names.
+        """Turns a comma-separated list of names into a condition vector.
 
         Raises:
-            UserError: a name is not in the vocabulary.
+            UserError: A name is not in the vocabulary, or samples have one label each and several are named.
         """
-        asked = [name.strip().lower() for name in text.split(",")]
+        wanted = [name.strip().lower() for name in text.split(",")]
         known = [name.lower() for name in self.names]
-        unknown = [name for name in asked if name not in known]
+        unknown = [name for name in wanted if name not in known]
         if unknown:
             raise UserError(f"{', '.join(unknown)}: no such label. There are: {', '.join(self.names)}")
-        if len(asked) > 1 and (self.examples.sum(1) == 1).all():
+        if len(wanted) > 1 and (self.examples.sum(1) == 1).all():
             raise UserError(f"{text}: a sample has one of these labels; expected one of {', '.join(self.names)}")
-        return torch.tensor([float(name in asked) for name in known])
+        return torch.tensor([float(name in wanted) for name in known])
 
 
-def as_vectors(condition: Num[Tensor, "batch ..."], count: int) -> Num[Tensor, "batch names"]:
-    """Class indices as one-hot rows, index -1 as a row of zeros; rows are returned as they are."""
-    return condition if condition.ndim == 2 else one_hot(condition.long() + 1, count + 1)[:, 1:]
+def to_vectors(labels: Num[Tensor, "batch ..."], num_classes: int) -> Num[Tensor, "batch names"]:
+    """Turns class indices into one-hot rows, and index -1 into a row of zeros; returns multi-hot rows as they are."""
+    return labels if labels.ndim == 2 else one_hot(labels.long() + 1, num_classes + 1)[:, 1:]

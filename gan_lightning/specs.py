@@ -25,15 +25,12 @@ class Described:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
-        arguments = inspect.signature(cls).bind_partial(*args, **kwargs).arguments
-        kinds = {name: parameter.kind for name, parameter in inspect.signature(cls).parameters.items()}
+        signature = inspect.signature(cls.__init__)
         spec: Spec = {"_target_": public_name(cls)}
-        for name, value in arguments.items():
-            if kinds[name] is inspect.Parameter.VAR_KEYWORD:
-                spec |= {key: spec_of(given) for key, given in value.items()}
-            else:
-                spec[name] = spec_of(value)
-        object.__setattr__(made, "spec", spec)  # before __init__, which of a torch module would refuse to be late
+        for name, value in list(signature.bind_partial(made, *args, **kwargs).arguments.items())[1:]:
+            passed_on = signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
+            spec |= spec_of(value) if passed_on else {name: spec_of(value)}
+        object.__setattr__(made, "spec", spec)  # torch modules refuse ordinary attributes before their __init__
         return made
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from lightning import Callback, Trainer
 
+from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 
 
@@ -28,8 +29,10 @@ class GeneratorEMA(Callback):
             pl_module.track_ema()
 
     @torch.no_grad()
-    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
-        if not pl_module.generator_moves:
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: GAN, outputs: StepOutput, *_: Any
+    ) -> None:
+        if "generator" not in outputs["terms"]:
             return
         assert pl_module.generator_ema is not None
         updates = trainer.global_step // pl_module.n_critic

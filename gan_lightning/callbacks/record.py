@@ -9,6 +9,7 @@ import yaml
 from lightning import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 
 NO_RESULTS = ("terms/", "lr/", "epoch")
@@ -30,6 +31,7 @@ class Record(Callback):
         """Time spent training, over all sessions of the run."""
         self.metrics: dict[str, float] = {}
         """The last value of everything logged, once training has ended."""
+        self._last = StepOutput(terms={}, logits={})
         self._since = 0.0
         self._epoch_since: float | None = None
 
@@ -44,6 +46,13 @@ class Record(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         resumed_inside = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
         self._epoch_since = None if resumed_inside else time.monotonic()
+
+    def on_train_batch_end(  # type: ignore[override]
+        self, trainer: Trainer, pl_module: GAN, outputs: StepOutput, *_: Any
+    ) -> None:
+        # G does not move in every batch: its last terms count.
+        terms = self._last["terms"] | outputs["terms"]
+        self._last = StepOutput(terms=terms, logits=self._last["logits"] | outputs["logits"])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
@@ -62,7 +71,7 @@ class Record(Callback):
                 logger.log_hyperparams(self.compared, final, step=trainer.global_step)
 
     def _now(self, trainer: Trainer, model: GAN) -> dict[str, float]:
-        metrics = {**trainer.callback_metrics, **(model.report() if model.terms else {})}
+        metrics = {**trainer.callback_metrics, **(model.metrics(self._last) if self._last["terms"] else {})}
         return {name: float(value) for name, value in metrics.items() if name != "step" and "time/" not in name}
 
     def _count_time(self) -> None:

@@ -55,13 +55,13 @@ class SampleGrid(Callback):
 
     def paint(self, trainer: Trainer, model: GAN) -> Picture:
         """The picture of the moment."""
-        if model.conditions is None:
-            return grids.picture(torch.cat(list(model.samples(self.num, self.seed))))
+        if model.vocabulary is None:
+            return grids.picture(torch.cat(list(model.sample_blocks(self.num, self.seed))))
         columns = math.ceil(math.sqrt(self.num))
-        conditions = model.conditions.distinct(self.ROWS)
-        latents = model.sample_latents(columns, self.seed).repeat(len(conditions), 1)
-        images = torch.cat(list(model.decode(latents, conditions.repeat_interleave(columns, 0))))
-        return grids.grid(images, columns, [model.conditions.describe(row) for row in conditions])
+        conditions = model.vocabulary.distinct(self.ROWS)
+        z = model.fixed_z(columns, self.seed).repeat(len(conditions), 1)
+        images = torch.cat(list(model.generate(z, conditions.repeat_interleave(columns, 0))))
+        return grids.grid(images, columns, [model.vocabulary.describe(row) for row in conditions])
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]

@@ -56,7 +56,7 @@ class SurfacePlot(SampleGrid):
 
     def paint(self, trainer: Trainer, model: GAN) -> Picture:
         data: Gaussians2D = trainer.datamodule  # type: ignore[attr-defined]
-        true = data.draw(self.SHOWN, rng.generator("surface", self.seed))
+        true = data.sample(self.SHOWN, rng.generator("surface", self.seed))
         generated = self._generated(model)
         modes, quality = data.modes_covered(generated), data.high_quality(generated)
         axis = torch.linspace(-self.LIMIT, self.LIMIT, self.POINTS)
@@ -75,7 +75,7 @@ class SurfacePlot(SampleGrid):
         return grids.plot(draw)
 
     def _generated(self, model: GAN) -> Tensor:
-        return torch.cat(list(model.samples(self.num, self.seed))).cpu()
+        return torch.cat(list(model.sample_blocks(self.num, self.seed))).cpu()
 
 
 def judged(model: GAN, points: Tensor, batch_size: int) -> Tensor:

@@ -31,31 +31,26 @@ def main(arguments: Sequence[str] | None = None) -> None:
         out = Path(options.out)
         kind = _kind(options.out)
         model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(device_of(options.device))
-        latents, condition = _asked(model, options)
-        columns = options.interpolate or math.ceil(math.sqrt(len(latents)))
-        write(draw(model, latents, condition, options.raw), out, kind, columns)
+        z, condition = _requested(model, options)
+        columns = options.interpolate or math.ceil(math.sqrt(len(z)))
+        write(draw(model, z, condition, options.raw), out, kind, columns)
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
         sys.exit(f"error: --out {options.out}: {error}")
-    print(f"{len(latents)} images in {out}")
+    print(f"{len(z)} images in {out}")
 
 
-def _asked(model: GAN, options: argparse.Namespace) -> tuple[Tensor, Tensor | None]:
-    """The latents and conditions of the images to draw."""
-    told = None
-    if options.label is not None:
-        if model.conditions is None:
-            raise UserError(f"--label {options.label}: this model was trained without labels (model.conditional=false)")
-        told = model.conditions.parse(options.label)
+def _requested(model: GAN, options: argparse.Namespace) -> tuple[Tensor, Tensor | None]:
+    """The latents and conditions of the images to generate."""
+    label = model.parse_label(options.label)
     if not options.interpolate:
-        latents = model.sample_latents(options.num, options.seed)
-        return latents, model.sample_conditions(options.num, options.seed, told)
+        return model.fixed_z(options.num, options.seed), model.fixed_labels(options.num, options.seed, label)
     rows = -(-options.num // options.interpolate)
-    ends = model.sample_latents(2 * rows, options.seed)
-    latents = torch.cat([between(start, end, options.interpolate) for start, end in ends.split(2)])
-    condition = model.sample_conditions(rows, options.seed, told)
-    return latents, None if condition is None else condition.repeat_interleave(options.interpolate, 0)
+    ends = model.fixed_z(2 * rows, options.seed)
+    z = torch.cat([between(start, end, options.interpolate) for start, end in ends.split(2)])
+    condition = model.fixed_labels(rows, options.seed, label)
+    return z, None if condition is None else condition.repeat_interleave(options.interpolate, 0)
 
 
 def between(
@@ -70,11 +65,11 @@ def between(
     return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
 
 
-def draw(model: GAN, latents: Tensor, condition: Tensor | None, raw: bool) -> Tensor:
+def draw(model: GAN, z: Tensor, condition: Tensor | None, raw: bool) -> Tensor:
     """Images as uint8 (num, channels, height, width), points as they are, behind a progress bar."""
-    total = math.ceil(len(latents) / model.BLOCK)
+    total = math.ceil(len(z) / model.BLOCK)
     blocks = [
-        block.cpu() for block in tqdm(model.decode(latents, condition, raw), total=total, desc="drawing", leave=False)
+        block.cpu() for block in tqdm(model.generate(z, condition, raw), total=total, desc="generating", leave=False)
     ]
     return torch.cat([to_uint8(block) if block.ndim == 4 else block for block in blocks])
 

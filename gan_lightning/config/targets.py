@@ -14,6 +14,9 @@ from typing import Any, get_type_hints
 from beartype import BeartypeConf
 from beartype.door import is_bearable
 
+from gan_lightning.config.renamed import new_target
+from gan_lightning.specs import Described
+
 TRUST_VARIABLE = "GAN_LIGHTNING_TRUST"
 _LAYERS = {"torch.nn", "torch.optim", "torch.optim.lr_scheduler"}
 _CALLABLE = {
@@ -43,6 +46,9 @@ def locate(target: str, section: str) -> Callable[..., Any]:
     root = module_name.partition(".")[0]
     trusted = {package for package in os.environ.get(TRUST_VARIABLE, "").split(",") if package}
     if root not in trusted and module_name not in _CALLABLE.get(section, set()):
+        renamed = new_target(target)
+        if renamed is not None:
+            raise PermissionError(f"{target} is now {renamed}")
         raise PermissionError(
             f"{target} is not a class that a configuration may name here. To use your own package, set the "
             f"environment variable {TRUST_VARIABLE}={root or 'my_package'}"
@@ -65,7 +71,8 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
     """What a nest of containers describes: every dict with a `_target_` becomes the result of calling it.
 
     Innermost first. `extra` arguments go to the outermost, instead of its own of the same name. Plain on purpose:
-    strings stay strings, whatever they hold.
+    strings stay strings, whatever they hold. What does not describe itself gets its node as `spec`, so that a
+    checkpoint can say how to make a user's own network again.
     """
     if isinstance(node, list):
         return [instantiate(child, section) for child in node]
@@ -77,7 +84,11 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
     called = locate(node["_target_"], section)
     if node.get("_partial_"):
         return functools.partial(called, **(arguments | extra))
-    return called(**(arguments | extra))
+    made = called(**(arguments | extra))
+    describable = hasattr(made, "forward") or hasattr(made, "train_dataloader")
+    if describable and not hasattr(made, "spec"):  # a module of the user's
+        made.spec = node  # so that a checkpoint can say how to make it again
+    return made
 
 
 def _suggest_name(module_name: str, name: str) -> str:
@@ -125,6 +136,7 @@ def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter
     layers = [called]
     if inspect.isclass(called):
         layers = [vars(base)["__init__"] for base in called.__mro__ if "__init__" in vars(base)]
+    ours = inspect.isclass(called) and issubclass(called, Described)  # theirs pass ** on to other functions, too
     parameters: dict[str, inspect.Parameter] = {}
     hints: dict[str, Any] = {}
     for layer in layers:
@@ -132,7 +144,8 @@ def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter
         own.pop("self", None)
         parameters = own | {name: kind for name, kind in parameters.items() if not _passes_on(kind)}
         hints = _hints(layer) | hints
-        if sum(map(_passes_on, own.values())) < 2:
+        keywords = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
+        if not (keywords and ours) and sum(map(_passes_on, own.values())) < 2:
             break
     return parameters, hints
 

@@ -6,7 +6,7 @@ import math
 
 from gan_lightning import rng
 from gan_lightning.evaluation.features import Extractor, Features
-from gan_lightning.models.sampling import Drawing
+from gan_lightning.models.sampling import LatentModel
 
 
 def samples_seed(seed: int, repeat: int = 0) -> int:
@@ -15,7 +15,7 @@ def samples_seed(seed: int, repeat: int = 0) -> int:
 
 
 def generated_features(
-    model: Drawing,
+    model: LatentModel,
     extractor: Extractor,
     num: int,
     seed: int,
@@ -32,7 +32,7 @@ def generated_features(
     first, end = (model.BLOCK * (blocks * place // processes) for place in (rank, rank + 1))
     if first == end:
         return None
-    latents = model.sample_latents(num, seed)[first:end]
-    condition = model.sample_conditions(num, seed)
-    samples = model.decode(latents, None if condition is None else condition[first:end], raw)
-    return extractor.of_blocks(samples, "evaluating", math.ceil(len(latents) / model.BLOCK))
+    z = model.fixed_z(num, seed)[first:end]
+    condition = model.fixed_labels(num, seed)
+    samples = model.generate(z, None if condition is None else condition[first:end], raw)
+    return extractor.of_blocks(samples, "evaluating", math.ceil(len(z) / model.BLOCK))

@@ -1,7 +1,45 @@
-"""What is minimized: adversarial losses, penalties, regularizers; and augmentation of what the discriminator sees."""
+"""What is minimized: adversarial losses, penalties, regularizers, auxiliary heads; and augmentation of what D sees."""
 
+from gan_lightning.losses.adversarial import (
+    AdversarialLoss,
+    Hinge,
+    LeastSquares,
+    Minimax,
+    NonSaturating,
+    RelativisticAverage,
+    RelativisticPairs,
+    Wasserstein,
+)
 from gan_lightning.losses.augmentation import AdaptiveAugment, DiffAugment
+from gan_lightning.losses.equilibrium import BoundaryEquilibrium
+from gan_lightning.losses.heads import ClassifierHead, CodeHead, Head
 from gan_lightning.losses.penalties import dragan, r1, r2, wgan_gp
 from gan_lightning.losses.regularizers import LeCam
+from gan_lightning.losses.terms import DiscriminatorOutput, Part, Player, StepOutput, Terms
 
-__all__ = ["AdaptiveAugment", "DiffAugment", "LeCam", "dragan", "r1", "r2", "wgan_gp"]
+__all__ = [
+    "AdaptiveAugment",
+    "AdversarialLoss",
+    "BoundaryEquilibrium",
+    "ClassifierHead",
+    "CodeHead",
+    "DiffAugment",
+    "DiscriminatorOutput",
+    "Head",
+    "Hinge",
+    "LeCam",
+    "LeastSquares",
+    "Minimax",
+    "NonSaturating",
+    "Part",
+    "Player",
+    "RelativisticAverage",
+    "RelativisticPairs",
+    "StepOutput",
+    "Terms",
+    "Wasserstein",
+    "dragan",
+    "r1",
+    "r2",
+    "wgan_gp",
+]

@@ -1,85 +1,154 @@
-"""Adversarial losses: pure functions of logits.
+"""Adversarial losses: two functions of logits each.
 
-Each returns its terms by name. Their sum is the loss; the names are what the finite guard reports.
 A logit is D's output before the sigmoid: D(x) = sigmoid(logit), so -log D = softplus(-logit) and
 -log(1 - D) = softplus(logit), exact where the sigmoid itself would round to 0 or 1.
 """
 
 from __future__ import annotations
 
-import functools
-import operator
+from typing import ClassVar
 
 from jaxtyping import Float
 from torch import Tensor
 from torch.nn.functional import relu, softplus
 
-Terms = dict[str, Tensor]
-"""Scalar summands of a loss, by name."""
+from gan_lightning.distributed.collectives import all_reduce_mean
+from gan_lightning.losses.terms import Part, Terms
+
+Logits = Float[Tensor, " batch"]
 
 
-def total(terms: Terms) -> Tensor:
-    """The loss that the terms make up: their sum."""
-    return functools.reduce(operator.add, terms.values())
+class AdversarialLoss(Part):
+    """What D and G minimize. A loss of your own inherits this class and defines the two methods.
 
-
-def nonsaturating_discriminator(real_logits: Float[Tensor, "*batch"], fake_logits: Float[Tensor, "*batch"]) -> Terms:
-    """-E log D(x) - E log(1 - D(G(z))): Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1, negated."""
-    return {"real": softplus(-real_logits).mean(), "fake": softplus(fake_logits).mean()}
-
-
-def nonsaturating_generator(fake_logits: Float[Tensor, "*batch"]) -> Terms:
-    """-E log D(G(z)): Goodfellow et al. 2014 (arXiv:1406.2661), section 3, last paragraph."""
-    return {"fake": softplus(-fake_logits).mean()}
-
-
-def saturating_generator(fake_logits: Float[Tensor, "*batch"]) -> Terms:
-    """E log(1 - D(G(z))), the minimax game itself: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1."""
-    return {"fake": -softplus(fake_logits).mean()}
-
-
-def least_squares_discriminator(real_logits: Float[Tensor, "*batch"], fake_logits: Float[Tensor, "*batch"]) -> Terms:
-    """1/2 E (D(x) - 1)^2 + 1/2 E D(G(z))^2: Mao et al. 2017 (arXiv:1611.04076), eq. 9; D is the logit itself."""
-    return {"real": (real_logits - 1).square().mean() / 2, "fake": fake_logits.square().mean() / 2}
-
-
-def least_squares_generator(fake_logits: Float[Tensor, "*batch"]) -> Terms:
-    """1/2 E (D(G(z)) - 1)^2: Mao et al. 2017 (arXiv:1611.04076), eq. 9."""
-    return {"fake": (fake_logits - 1).square().mean() / 2}
-
-
-def critic(real_logits: Float[Tensor, "*batch"], fake_logits: Float[Tensor, "*batch"]) -> Terms:
-    """E f(G(z)) - E f(x), f being the logit: Arjovsky et al. 2017 (arXiv:1701.07875), eq. 3, negated."""
-    return {"real": -real_logits.mean(), "fake": fake_logits.mean()}
-
-
-def critics_generator(fake_logits: Float[Tensor, "*batch"]) -> Terms:
-    """-E f(G(z)): Arjovsky et al. 2017 (arXiv:1701.07875), algorithm 1; the hinge loss shares it."""
-    return {"fake": -fake_logits.mean()}
-
-
-def hinge_discriminator(real_logits: Float[Tensor, "*batch"], fake_logits: Float[Tensor, "*batch"]) -> Terms:
-    """E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))): Lim & Ye 2017 (arXiv:1705.02894), Miyato et al. 2018, eq. 16."""
-    return {"real": relu(1 - real_logits).mean(), "fake": relu(1 + fake_logits).mean()}
-
-
-def relativistic_average(
-    better: Float[Tensor, "*batch"],
-    worse: Float[Tensor, "*batch"],
-    mean_better: Float[Tensor, ""],
-    mean_worse: Float[Tensor, ""],
-) -> Terms:
-    """-E log s(C(b) - E C(w)) - E log(1 - s(C(w) - E C(b))), s being the sigmoid and C the logits.
-
-    Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2, RaSGAN: D takes real samples for the better ones,
-    G the fake. The means are over the whole batch.
+    Both methods return named terms: a value for every sample, or a scalar. The step takes their means and minimizes
+    their sum; the names are what is logged.
     """
-    return {"better": softplus(mean_worse - better).mean(), "worse": softplus(worse - mean_better).mean()}
+
+    relativistic: ClassVar[bool] = False
+    """Whether G's loss looks at real logits; they are None otherwise, since they cost a forward pass."""
+    separable: ClassVar[bool] = True
+    """Whether D's loss has a term `real` of the real logits alone and a term `fake` of the fake logits alone."""
+    logits_have_a_sign: ClassVar[bool] = True
+    """Whether D takes a sample for real where its logit is above 0."""
+
+    def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
+        """What D minimizes."""
+        raise NotImplementedError
+
+    def generator(self, fake_logits: Logits, real_logits: Logits | None) -> Terms:
+        """What G minimizes."""
+        raise NotImplementedError
 
 
-def relativistic_pairs(better: Float[Tensor, " batch"], worse: Float[Tensor, " batch"]) -> Terms:
-    """E f(C(worse) - C(better)), f = softplus, sample by sample: Jolicoeur-Martineau 2018, section 4.1 (RpGAN).
+class NonSaturating(AdversarialLoss):
+    """Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1 for D, section 3, last paragraph, for G.
 
-    As in Huang et al. 2024 (arXiv:2501.05441), eq. 2: D takes real samples for the better ones, G the fake.
+    D minimizes  -E_x log D(x) - E_z log(1 - D(G(z)))
+    G minimizes  -E_z log D(G(z))
     """
-    return {"pairs": softplus(worse - better).mean()}
+
+    def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
+        return {"real": softplus(-real_logits), "fake": softplus(fake_logits)}
+
+    def generator(self, fake_logits: Logits, real_logits: Logits | None = None) -> Terms:
+        return {"fake": softplus(-fake_logits)}
+
+
+class Minimax(NonSaturating):
+    """The game itself: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1. G saturates where D is sure.
+
+    D maximizes, G minimizes  E_x log D(x) + E_z log(1 - D(G(z)))
+    """
+
+    def generator(self, fake_logits: Logits, real_logits: Logits | None = None) -> Terms:
+        return {"fake": -softplus(fake_logits)}
+
+
+class LeastSquares(AdversarialLoss):
+    """Mao et al. 2017 (arXiv:1611.04076), eq. 9; D is the logit itself.
+
+    D minimizes  1/2 E_x (D(x) - 1)^2 + 1/2 E_z D(G(z))^2
+    G minimizes  1/2 E_z (D(G(z)) - 1)^2
+    """
+
+    logits_have_a_sign = False
+
+    def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
+        return {"real": (real_logits - 1).square() / 2, "fake": fake_logits.square() / 2}
+
+    def generator(self, fake_logits: Logits, real_logits: Logits | None = None) -> Terms:
+        return {"fake": (fake_logits - 1).square() / 2}
+
+
+class Wasserstein(AdversarialLoss):
+    """Arjovsky et al. 2017 (arXiv:1701.07875), eq. 3 and algorithm 1; D is the logit itself.
+
+    D minimizes  E_z D(G(z)) - E_x D(x)
+    G minimizes  -E_z D(G(z))
+
+    D has to be Lipschitz: choose a penalty, weight clipping, or spectral normalization.
+    """
+
+    logits_have_a_sign = False
+
+    def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
+        return {"real": -real_logits, "fake": fake_logits}
+
+    def generator(self, fake_logits: Logits, real_logits: Logits | None = None) -> Terms:
+        return {"fake": -fake_logits}
+
+
+class Hinge(AdversarialLoss):
+    """Lim & Ye 2017 (arXiv:1705.02894), section 4; Miyato et al. 2018 (arXiv:1802.05957), eqs. 16 and 17.
+
+    D minimizes  E_x max(0, 1 - D(x)) + E_z max(0, 1 + D(G(z)))
+    G minimizes  -E_z D(G(z))
+    """
+
+    def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
+        return {"real": relu(1 - real_logits), "fake": relu(1 + fake_logits)}
+
+    def generator(self, fake_logits: Logits, real_logits: Logits | None = None) -> Terms:
+        return {"fake": -fake_logits}
+
+
+class RelativisticLoss(AdversarialLoss):
+    """A loss that compares real with fake logits, in both players' objectives."""
+
+    relativistic = True
+    separable = False
+    logits_have_a_sign = False
+
+
+class RelativisticAverage(RelativisticLoss):
+    """RaSGAN: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2, with C the logits and s the sigmoid.
+
+    D minimizes  -E_x log s(C(x) - E_z C(G(z))) - E_z log(1 - s(C(G(z)) - E_x C(x)))
+    G minimizes  -E_z log s(C(G(z)) - E_x C(x)) - E_x log(1 - s(C(x) - E_z C(G(z))))
+
+    The inner means are over the whole batch of all processes.
+    """
+
+    def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
+        mean_real, mean_fake = all_reduce_mean(real_logits.mean()), all_reduce_mean(fake_logits.mean())
+        return {"real": softplus(mean_fake - real_logits), "fake": softplus(fake_logits - mean_real)}
+
+    def generator(self, fake_logits: Logits, real_logits: Logits | None) -> Terms:
+        assert real_logits is not None
+        mean_fake, mean_real = all_reduce_mean(fake_logits.mean()), all_reduce_mean(real_logits.mean())
+        return {"fake": softplus(mean_real - fake_logits), "real": softplus(real_logits - mean_fake)}
+
+
+class RelativisticPairs(RelativisticLoss):
+    """RpGAN: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.1; Huang et al. 2024 (arXiv:2501.05441), eq. 2.
+
+    D minimizes  E log(1 + exp(C(G(z)) - C(x))),  G minimizes  E log(1 + exp(C(x) - C(G(z)))),  with C the logits
+    """
+
+    def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
+        return {"pairs": softplus(fake_logits - real_logits)}
+
+    def generator(self, fake_logits: Logits, real_logits: Logits | None) -> Terms:
+        assert real_logits is not None
+        return {"pairs": softplus(real_logits - fake_logits)}

@@ -6,15 +6,16 @@ numbers from torch's default generators, which the step seeds by (seed, batch, p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import pad
 
 from gan_lightning.distributed.collectives import all_reduce_sum_
+from gan_lightning.losses.terms import Part, StepOutput
 
 Images = Float[Tensor, "batch channels height width"]
 Name = Literal["color", "translation", "cutout", "flip", "quarter_turns"]
@@ -141,7 +142,7 @@ TRANSFORMS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
 """What a policy may name. The last two turn one digit into another, or into none: no default names them."""
 
 
-class DiffAugment(nn.Module):
+class DiffAugment(Part):
     """DiffAugment: Zhao et al. 2020 (arXiv:2006.10738), eqs. 1-3. D sees T(x) and T(G(z)), in both players' losses.
 
     - color: brightness shifted by U(-0.5, 0.5), saturation times U(0, 2) where there are colors, contrast times
@@ -152,22 +153,22 @@ class DiffAugment(nn.Module):
     - quarter_turns: 0 to 3 of them.
 
     Args:
-        policy: what is done, in this order.
-        share: the probability with which each of these meets a sample; in the paper 1.
+        policy: The names of the transforms, in the order in which they are applied.
+        p: The probability with which each of them is applied to a sample; 1 in the paper.
 
     Raises:
-        ValueError: the policy names what there is not.
+        ValueError: The policy names an unknown transform.
     """
 
-    share: Tensor
+    p: Tensor
 
-    def __init__(self, policy: Sequence[Name] = ("color", "translation", "cutout"), share: float = 1.0) -> None:
+    def __init__(self, policy: Sequence[Name] = ("color", "translation", "cutout"), p: float = 1.0) -> None:
         super().__init__()
         unknown = [name for name in policy if name not in TRANSFORMS]
         if unknown:
             raise ValueError(f"model.augment.policy={unknown}: expected some of {', '.join(TRANSFORMS)}")
         self.policy = tuple(policy)
-        self.register_buffer("share", torch.tensor(float(share)))
+        self.register_buffer("p", torch.tensor(float(p)))
 
     def forward(self, images: Images) -> Images:
         """The images, augmented; their range may grow beyond [-1, 1].
@@ -182,28 +183,29 @@ class DiffAugment(nn.Module):
             )
         for name in self.policy:
             for transform in TRANSFORMS[name]:
-                met = torch.rand(len(images), device=images.device) < self.share
+                met = torch.rand(len(images), device=images.device) < self.p
                 images = torch.where(_per_sample(met), transform(images), images)
         return images
 
-    def observe(self, logits: Mapping[str, Tensor]) -> None:
-        """Is told D's logits of a batch after the batch; makes nothing of them."""
+    def metrics(self, output: StepOutput) -> dict[str, Tensor]:
+        """The probability `p`, as `augment/p`."""
+        return {"augment/p": self.p}
 
 
 class AdaptiveAugment(DiffAugment):
     """ADA: Karras et al. 2020 (arXiv:2006.06676), section 3, with the transforms of DiffAugment.
 
         r = E sign(D(x)),  over the real samples of some batches            (eq. 1, r_t)
-        share <- share + sign(r - target) * images / ada_images,  within [0, 1]
+        p <- p + sign(r - target) * images / ada_images,  within [0, 1]
 
     where `images` counts those samples. A D that overfits is surer of the real samples, so r grows, and with it the
-    share of augmented samples. It starts at 0. Of no use to a critic (WGAN), the sign of whose output says nothing.
+    probability p, which starts at 0. ADA is of no use where the sign of a logit says nothing (Wasserstein).
 
     Args:
-        policy: as of `DiffAugment`; each transform meets a sample with probability `share`.
-        target: of r, in (-1, 1).
-        ada_images: real images in which the share would go from 0 to 1.
-        every_n_batches: batches between two of its moves.
+        policy: The transforms, as of `DiffAugment`. Each is applied to a sample with probability p.
+        target: The target of r, in (-1, 1).
+        ada_images: The number of real images in which p goes from 0 to 1 at most.
+        every_n_batches: The number of batches between two changes of p.
     """
 
     signs: Tensor
@@ -217,7 +219,7 @@ class AdaptiveAugment(DiffAugment):
         ada_images: int = 500_000,
         every_n_batches: int = 4,
     ) -> None:
-        super().__init__(policy, share=0.0)
+        super().__init__(policy, p=0.0)
         self.target = target
         self.ada_images = ada_images
         self.every_n_batches = every_n_batches
@@ -226,16 +228,18 @@ class AdaptiveAugment(DiffAugment):
         self.register_buffer("batches", torch.tensor(0))
 
     @torch.no_grad()
-    def observe(self, logits: Mapping[str, Tensor]) -> None:
-        """Counts a batch's `logits["real"]`, of all processes, and moves the share when it is time."""
-        real = logits["real"]
-        signs, images = all_reduce_sum_(torch.stack([real.sign(), torch.ones_like(real)]).sum(1, dtype=torch.float32))
+    def on_step_end(self, output: StepOutput) -> None:
+        """Counts the signs of the real logits of all processes, and changes p when it is time."""
+        real = output["logits"]["real"]
+        signs, images = all_reduce_sum_(
+            torch.stack([real.sign(), torch.ones_like(real)]).sum(1, dtype=self.signs.dtype)
+        )
         self.signs += signs
         self.images += images
         self.batches += 1
         # Without asking the device whether it is time, for which the step would have to wait.
         due = self.batches % self.every_n_batches == 0
         move = (self.signs / self.images - self.target).sign() * self.images / self.ada_images
-        self.share.copy_((self.share + due * move).clamp(0, 1))
+        self.p.copy_((self.p + due * move).clamp(0, 1))
         self.signs *= ~due
         self.images *= ~due

@@ -1,9 +1,9 @@
 """Gradient penalties on the discriminator: pure functions of a logit function and two batches.
 
-All share the signature `penalty(discriminate, real, fake, rows, *, weight, ...)`. `discriminate` maps a batch to logits
-with the condition already bound; `rows(torch.rand, 3, 4)` draws a row of that shape for each sample, the same ones
-however the batch is spread over processes. They run in float32 whatever the precision of the step, because squared
-gradients leave the range of 16 bits.
+All share the signature `penalty(discriminate, real, fake, noise, *, weight, ...)`. `discriminate` maps a batch to
+logits (batch,) with the condition already bound. `noise(torch.rand, 3, 4)` draws per-sample noise of shape
+(batch, 3, 4), the same for a sample however the batch is spread over processes. Penalties run in float32 whatever the
+precision of the step, because squared gradients leave the range of 16 bits.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ from jaxtyping import Float
 from torch import Tensor
 
 Discriminate = Callable[[Tensor], Tensor]
-Rows = Callable[..., Tensor]
+Noise = Callable[..., Tensor]
 Samples = Float[Tensor, "batch *sample"]
 
 
 def r1(
-    discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows | None = None, *, weight: float
+    discriminate: Discriminate, real: Samples, fake: Samples, noise: Noise | None = None, *, weight: float
 ) -> Float[Tensor, ""]:
     """weight/2 * E_x ||grad_x D(x)||^2: Mescheder et al. 2018 (arXiv:1801.04406), eq. 9."""
     return weight / 2 * _squared_gradient_norm(discriminate, real).mean()
 
 
 def r2(
-    discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows | None = None, *, weight: float
+    discriminate: Discriminate, real: Samples, fake: Samples, noise: Noise | None = None, *, weight: float
 ) -> Float[Tensor, ""]:
     """weight/2 * E_z ||grad D(G(z))||^2, at generated samples: Mescheder et al. 2018 (arXiv:1801.04406), eq. 10."""
     return weight / 2 * _squared_gradient_norm(discriminate, fake).mean()
 
 
 def wgan_gp(
-    discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows, *, weight: float
+    discriminate: Discriminate, real: Samples, fake: Samples, noise: Noise, *, weight: float
 ) -> Float[Tensor, ""]:
     """Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3, between real and generated samples:
 
     weight * E (||grad D(x^)|| - 1)^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
     """
-    share = rows(torch.rand, *[1] * (real.ndim - 1)).to(real)
-    norm = _gradient_norm(discriminate, torch.lerp(fake.to(real), real, share))
+    alpha = noise(torch.rand, *[1] * (real.ndim - 1)).to(real)
+    norm = _gradient_norm(discriminate, torch.lerp(fake.to(real), real, alpha))
     return weight * (norm - 1).square().mean()
 
 
 def dragan(
-    discriminate: Discriminate, real: Samples, fake: Samples, rows: Rows, *, weight: float, std: float
+    discriminate: Discriminate, real: Samples, fake: Samples, noise: Noise, *, weight: float, std: float
 ) -> Float[Tensor, ""]:
     """Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1, around real samples:
 
     weight * E (||grad D(x + d)|| - 1)^2,  d ~ N(0, std^2)
     """
-    noise = std * rows(torch.randn, *real.shape[1:]).to(real)
-    return weight * (_gradient_norm(discriminate, real + noise) - 1).square().mean()
+    delta = std * noise(torch.randn, *real.shape[1:]).to(real)
+    return weight * (_gradient_norm(discriminate, real + delta) - 1).square().mean()
 
 
 def _gradient_norm(discriminate: Discriminate, samples: Tensor) -> Float[Tensor, " batch"]:

@@ -1,21 +1,20 @@
 """Regularizers of the discriminator's logits that remember earlier batches.
 
-Each is a module `regularizer(real_logits, fake_logits)` whose value is added to D's loss. After the batch it is told
-the logits of the whole batch by `observe`; what it remembers lies in buffers, so that a checkpoint holds it.
+Each is a module `regularizer(real_logits, fake_logits)` whose value is added to D's loss. It learns of the logits of
+the whole batch in `on_step_end`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from gan_lightning.distributed.collectives import all_reduce_sum_
+from gan_lightning.losses.terms import Part, StepOutput, to_float32
 
 
-class LeCam(nn.Module):
+class LeCam(Part):
     """LeCam regularizer: Tseng et al. 2021 (arXiv:2104.03310), eqs. 5-7.
 
         weight * (E_x (D(x) - a_F)^2 + E_z (D(G(z)) - a_R)^2)
@@ -41,16 +40,16 @@ class LeCam(nn.Module):
         self.register_buffer("batches", torch.tensor(0.0))
 
     def forward(self, real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-        """The summand of D's loss, in float32 whatever the precision of the step."""
+        """The summand of D's loss, in float32 at least."""
         real_anchor, fake_anchor = self.anchors
-        real, fake = real_logits.float() - fake_anchor, fake_logits.float() - real_anchor
+        real, fake = to_float32(real_logits) - fake_anchor, to_float32(fake_logits) - real_anchor
         return self.weight * (real.square().mean() + fake.square().mean())
 
     @torch.no_grad()
-    def observe(self, logits: Mapping[str, Tensor]) -> None:
-        """Takes the mean logits of a batch, over all processes, into the averages."""
-        real, fake = logits["real"], logits["fake"]
-        totals = all_reduce_sum_(torch.stack([real, fake, torch.ones_like(real)]).sum(1, dtype=torch.float32))
+    def on_step_end(self, output: StepOutput) -> None:
+        """Takes the mean logits of the batch, over all processes, into the averages."""
+        real, fake = output["logits"]["real"], output["logits"]["fake"]
+        totals = all_reduce_sum_(torch.stack([real, fake, torch.ones_like(real)]).sum(1, dtype=self.anchors.dtype))
         decay = (self.batches / (self.batches + 1)).clamp(max=self.decay)
         self.anchors.lerp_(totals[:2] / totals[2], 1 - decay)
         self.batches += 1

@@ -1,15 +1,20 @@
-"""LightningModules: what is optimized, and how."""
+"""LightningModules: the step, the phases, sampling of z, and the variants, a short file each."""
 
-from gan_lightning.models.auxiliary import ACGAN, InfoGAN
+from gan_lightning.models.acgan import ACGAN
 from gan_lightning.models.began import BEGAN
-from gan_lightning.models.classic import LSGAN, HingeGAN, MinimaxGAN
 from gan_lightning.models.density_matching import DensityMatchingGAN
 from gan_lightning.models.gan import GAN
+from gan_lightning.models.hinge import HingeGAN
+from gan_lightning.models.infogan import InfoGAN
+from gan_lightning.models.lsgan import LSGAN
 from gan_lightning.models.matching_aware import MatchingAwareGAN
-from gan_lightning.models.relativistic import R3GAN, RelativisticAverageGAN
-from gan_lightning.models.simultaneous import SimultaneousGAN
-from gan_lightning.models.spectral import SNGAN
-from gan_lightning.models.wasserstein import WGAN
+from gan_lightning.models.minimax import MinimaxGAN
+from gan_lightning.models.phases import alternating, simultaneous
+from gan_lightning.models.r3gan import R3GAN
+from gan_lightning.models.relativistic import RelativisticGAN
+from gan_lightning.models.simultaneous_gan import SimultaneousGAN
+from gan_lightning.models.sngan import SNGAN
+from gan_lightning.models.wgan import WGAN
 
 __all__ = [
     "ACGAN",
@@ -24,6 +29,8 @@ __all__ = [
     "InfoGAN",
     "MatchingAwareGAN",
     "MinimaxGAN",
-    "RelativisticAverageGAN",
+    "RelativisticGAN",
     "SimultaneousGAN",
+    "alternating",
+    "simultaneous",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from gan_lightning import rng
 from gan_lightning.models.gan import GAN
@@ -16,47 +16,51 @@ from gan_lightning.models.gan import GAN
 class DensityMatchingGAN(GAN):
     """One-dimensional GAN, as in the demonstration known as gan-intro, on samples of N(mean, std).
 
-    Latents stratify [-8, 8]: z_i = -8 + 16 i / (n - 1) + 0.01 U(0, 1). Before the first batch D is fitted to the
+    The latents stratify [-8, 8]: z_i = -8 + 16 i / (n - 1) + 0.01 U(0, 1). Before the first batch D is fitted to the
     true density p by least squares, on x uniform in [-5, 5], with the optimizer and schedule that it has in training:
 
         D minimizes  E_x (D(x) - p(x))^2
 
     Args:
-        mean: of the data.
-        std: of the data.
-        pretrain_steps: of that fit; 0: none.
-        pretrain_batch: points x per step of that fit.
+        generator: As of `GAN`, with latents of one number.
+        discriminator: As of `GAN`.
+        mean: The mean of the data.
+        std: The standard deviation of the data.
+        pretrain_steps: The number of steps of that fit; 0: none.
+        pretrain_batch: The number of points x in a step of that fit.
     """
 
-    BLOCK = 10_000  # one stratified set of latents: fewer would show as a comb
+    BLOCK = 10_000  # a stratified set of fewer latents would show as a comb
 
     def __init__(
         self,
-        *arguments: Any,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
         mean: float,
         std: float,
         pretrain_steps: int = 1000,
         pretrain_batch: int = 12,
-        **more: Any,
+        **gan: Any,
     ) -> None:
-        super().__init__(*arguments, **more)
+        super().__init__(generator, discriminator, **gan)
         self.mean, self.std = mean, std
         self.pretrain_steps = pretrain_steps
         self.pretrain_batch = pretrain_batch
         if self.latent_dim != 1:
             raise ValueError(f"network.generator: latents of {self.latent_dim} numbers, expected 1; use network=scalar")
 
-    def prior(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:
+    def sample_prior(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:
         device = generator.device
         jitter = 0.01 * torch.rand(count, generator=generator, device=device)
         return (torch.linspace(-8, 8, count, device=device) + jitter).unsqueeze(1)
 
-    def sample_latents(self, count: int, seed: int) -> Float[Tensor, "count 1"]:
+    def fixed_z(self, num: int, seed: int) -> Float[Tensor, "num 1"]:
         """As of any model; the strata are shuffled, so that the first latents come from all over the interval."""
-        blocks = math.ceil(count / self.BLOCK)
-        ordered = super().sample_latents(blocks * self.BLOCK, seed).split(self.BLOCK)
+        blocks = math.ceil(num / self.BLOCK)
+        ordered = super().fixed_z(blocks * self.BLOCK, seed).split(self.BLOCK)
         shuffled = [z[rng.permutation(self.BLOCK, "strata", seed, block)] for block, z in enumerate(ordered)]
-        return torch.cat(shuffled)[:count]
+        return torch.cat(shuffled)[:num]
 
     def density(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """p(x) of the data."""

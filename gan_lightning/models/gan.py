@@ -1,127 +1,188 @@
-"""The non-saturating GAN, whose losses the variants override."""
+"""The GAN, whose parts are exchanged and whose objectives the variants extend."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.losses import adversarial
-from gan_lightning.losses.adversarial import Terms
-from gan_lightning.losses.augmentation import AdaptiveAugment, DiffAugment
-from gan_lightning.models.step import AlternatingStep
+from gan_lightning.errors import UserError
+from gan_lightning.losses import (
+    AdaptiveAugment,
+    AdversarialLoss,
+    DiffAugment,
+    DiscriminatorOutput,
+    Head,
+    NonSaturating,
+    Part,
+    Player,
+    StepOutput,
+    Terms,
+)
+from gan_lightning.losses.terms import join, means, to_float32
+from gan_lightning.models.draws import Draws
+from gan_lightning.models.phases import Phase
+from gan_lightning.models.rebuild import rebuild
+from gan_lightning.models.step import Batch, GANStep
+from gan_lightning.specs import Described, spec_of
 
 
-class GAN(AlternatingStep):
-    """Non-saturating GAN: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1 and section 3.
+class GAN(Described, GANStep):
+    """Goodfellow et al. 2014 (arXiv:1406.2661), with parts to exchange.
 
-        D minimizes  -E_x log D(x) - E_z log(1 - D(G(z)))  + penalties
-        G minimizes  -E_z log D(G(z))
+        D minimizes  loss.discriminator(D(x), D(G(z)))  + regularizers + penalties + heads
+        G minimizes  loss.generator(D(G(z)))            + heads
 
-    A variant overrides the losses: `discriminator_loss` and `generator_loss` where logits suffice,
-    `discriminator_terms` and `generator_terms` where they do not; `prior` where latents differ, `turns` where the
-    order does, `constrain` where weights are held. Further arguments as of `AlternatingStep`.
+    A variant chooses its loss, and overrides `sample_prior` where latents differ, `fake_batch` where G is asked for
+    something else, `discriminator_terms` where D's objective has more, `after_step` where weights are held. Further
+    arguments are those of `GANStep`.
 
     Args:
-        penalties: by name, functions as in `gan_lightning.losses.penalties`, added to D's loss.
-        penalty_every: batches between two uses of the penalties, which then count as many times: lazy
+        generator: A network that maps latents (batch, latent_dim) and a condition to samples in [-1, 1].
+        discriminator: A network that maps samples and a condition to logits (batch,).
+        loss: The adversarial loss; None: that of the variant.
+        penalties: Functions as in `gan_lightning.losses.penalties`, by name, which are added to D's loss.
+        penalty_every: The number of batches between two uses of the penalties, which then count as many times: lazy
             regularization, Karras et al. 2020 (arXiv:1912.04958), appendix B.
-        regularizers: by name, modules as in `gan_lightning.losses.regularizers`, added to D's loss.
-        augment: what D sees of real and of generated samples, in both players' losses, as in
-            `gan_lightning.losses.augmentation`; None: the samples themselves. A penalty looks at D through it and takes the
-            gradient at the samples as they were, as the authors of DiffAugment and of ADA do with R1.
+        regularizers: Parts as in `gan_lightning.losses.regularizers`, by name, which are added to D's loss.
+        heads: By name, functions that make a head of the width of D's features, as in `gan_lightning.losses.heads`.
+        augment: What D sees of real and of generated samples, in both players' losses; None: the samples themselves.
+            A penalty looks at D through it and takes the gradient at the samples as they were, as the authors of
+            DiffAugment and of ADA do with R1.
+
+    Raises:
+        ValueError: The parts do not fit together.
     """
 
-    logits_have_a_sign = True
-    """Whether D takes a sample for real where its logit is above 0."""
+    default_loss: ClassVar[type[AdversarialLoss]] = NonSaturating
 
     def __init__(
         self,
-        *arguments: Any,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        loss: AdversarialLoss | None = None,
         penalties: Mapping[str, Callable[..., Tensor]] | None = None,
         penalty_every: int = 1,
-        regularizers: Mapping[str, nn.Module] | None = None,
+        regularizers: Mapping[str, Part] | None = None,
+        heads: Mapping[str, Callable[[int], Head]] | None = None,
         augment: DiffAugment | None = None,
-        **more: Any,
+        **step: Any,
     ) -> None:
-        super().__init__(*arguments, **more)
+        super().__init__(generator, discriminator, **step)
+        self.loss = loss or self.default_loss()
         self.penalties = dict(penalties or {})
         self.penalty_every = penalty_every
         self.regularizers = nn.ModuleDict(regularizers or {})
+        self.heads = nn.ModuleDict({name: make(self._feature_dim()) for name, make in (heads or {}).items()})
         self.augment = augment
-        if isinstance(augment, AdaptiveAugment) and not self.logits_have_a_sign:
+        if isinstance(augment, AdaptiveAugment) and not self.loss.logits_have_a_sign:
             raise ValueError(
-                f"model.augment: AdaptiveAugment goes by the sign of D's logits, which says nothing in "
-                f"{type(self).__name__}; choose augment=diffaugment"
+                f"model.augment: AdaptiveAugment goes by the sign of D's logits, which says nothing under "
+                f"model.loss={type(self.loss).__name__}; choose augment=diffaugment"
             )
 
-    def discriminator_loss(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
-        """D's loss as named scalar terms."""
-        return adversarial.nonsaturating_discriminator(real_logits, fake_logits)
+    def losses(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
+        with torch.set_grad_enabled("generator" in players):
+            fake = self.fake_batch(players, real, draws)
+        with torch.set_grad_enabled("discriminator" in players):
+            d_real = self.discriminate(real) if "discriminator" in players or self.loss.relativistic else None
+        d_fake = self.discriminate(fake)
+        terms: dict[Player, Terms] = {}
+        if "discriminator" in players:
+            assert d_real is not None
+            terms["discriminator"] = self.discriminator_terms(real, fake, d_real, d_fake, draws)
+        if "generator" in players:
+            terms["generator"] = self.generator_terms(d_fake, d_real)
+        seen = {"real": d_real.logits, "fake": d_fake.logits} if d_real and "discriminator" in players else {}
+        return StepOutput(terms={player: means(found) for player, found in terms.items()}, logits=seen)
 
-    def generator_loss(self, fake_logits: Tensor) -> Terms:
-        """G's loss as named scalar terms."""
-        return adversarial.nonsaturating_generator(fake_logits)
+    def fake_batch(self, players: Phase, real: Batch, draws: Draws) -> Batch:
+        """As many generated samples as real ones, of their conditions."""
+        z = self.sample_z(len(real.samples), draws, players[0] if len(players) == 1 else "both")
+        return Batch(self.generator(z, real.condition), real.condition, z)
 
-    def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        with torch.no_grad():
-            fake = self.generator(self.latent(len(real), "discriminator"), condition)
-        return self.judge(real, fake, condition)
+    def discriminator_terms(
+        self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws
+    ) -> Terms:
+        """What D minimizes."""
+        added = [{name: part(d_real.logits, d_fake.logits) for name, part in self.regularizers.items()}]
+        if (draws.batch_index + 1) % self.penalty_every == 0:
+            added.append(self._penalty_terms(real, fake, draws))
+        added += [head.discriminator(d_real, d_fake) for head in self.heads.values()]  # type: ignore[operator]
+        return join(self.loss.discriminator(d_real.logits, d_fake.logits), *added)
 
-    def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        fake = self.generator(self.latent(len(real), "generator"), condition)
-        return self.generator_loss(self.discriminate(fake, condition))
+    def generator_terms(self, d_fake: DiscriminatorOutput, d_real: DiscriminatorOutput | None) -> Terms:
+        """What G minimizes; `d_real` is None unless the loss is relativistic, or D moves too."""
+        terms = self.loss.generator(d_fake.logits, d_real.logits if d_real else None)
+        return join(terms, *(head.generator(d_fake) for head in self.heads.values()))  # type: ignore[operator]
 
-    def discriminate(self, samples: Tensor, condition: Tensor | None) -> Tensor:
-        """D's logits in training, in float32 at least: losses sum and compare them."""
-        return widened(self.discriminator(self.seen(samples), condition))
+    def discriminate(self, batch: Batch) -> DiscriminatorOutput:
+        """D's output in training: on augmented samples, with features where a head asks for them."""
+        samples = batch.samples if self.augment is None else self.augment(batch.samples)
+        if not self.heads:
+            logits, features = self.discriminator(samples, batch.condition), None
+        else:
+            features = self.discriminator.features(samples, batch.condition)  # type: ignore[operator]
+            logits = self.discriminator.head(features, batch.condition)  # type: ignore[operator]
+        return DiscriminatorOutput(to_float32(logits), features, batch.condition, batch.z)
 
-    def seen(self, samples: Tensor) -> Tensor:
-        """What D sees of samples in training."""
-        return samples if self.augment is None else self.augment(samples)
+    def _penalty_terms(self, real: Batch, fake: Batch, draws: Draws) -> Terms:
+        def logits(samples: Tensor) -> Tensor:
+            return self.discriminate(Batch(samples, real.condition)).logits
 
-    def judge(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
-        """D's loss and its extras on a real and a fake batch under one condition."""
-        verdict = self.verdict(self.discriminate(real, condition), self.discriminate(fake, condition))
-        return verdict | self.penalized(real, fake, condition)
-
-    def verdict(self, real_logits: Tensor, fake_logits: Tensor) -> Terms:
-        """D's loss and what the regularizers add to it; keeps the logits for the scores."""
-        self.logits = {"real": real_logits, "fake": fake_logits}
-        regularizers = {name: module(real_logits, fake_logits) for name, module in self.regularizers.items()}
-        return self.discriminator_loss(real_logits, fake_logits) | regularizers
-
-    def penalized(self, real: Tensor, fake: Tensor, condition: Tensor | None) -> Terms:
-        """What the penalties add to D's loss, where this batch is one of theirs."""
-        if (self.batch_index + 1) % self.penalty_every:
-            return {}
-        discriminate = partial(self.discriminate, condition=condition)
         return {
-            name: self.penalty_every * penalty(discriminate, real, fake, partial(self.rows, len(real), name))
+            name: self.penalty_every
+            * penalty(logits, real.samples, fake.samples, partial(draws.noise, len(real.samples), name))
             for name, penalty in self.penalties.items()
         }
 
-    def rows(self, count: int, purpose: str, draw: Callable[..., Tensor], *shape: int) -> Tensor:
-        """(count, *shape) of `draw` (torch.rand or torch.randn): a row a sample, as `share` gives them."""
+    def networks(self) -> dict[Player, nn.Module]:
+        if not self.heads:
+            return super().networks()
+        return {"discriminator": nn.ModuleList([self.discriminator, self.heads]), "generator": self.generator}
 
-        def whole(total: int, generator: torch.Generator) -> Tensor:
-            return draw(total, *shape, generator=generator, device=generator.device)
+    def _feature_dim(self) -> int:
+        if not hasattr(self.discriminator, "features"):
+            raise ValueError(
+                f"network.discriminator: {type(self.discriminator).__name__} has no features for a second head; choose "
+                "another network="
+            )
+        return self.discriminator.feature_dim  # type: ignore[return-value]
 
-        return self.share(whole, count, "rows", purpose)
+    def _parts(self) -> list[Part]:
+        parts: list[Any] = [self.loss, *self.regularizers.values(), *self.heads.values()]
+        return parts + ([self.augment] if self.augment else [])
 
-    def observe(self) -> None:
-        parts: list[Any] = [part for part in (self.augment, *self.regularizers.values()) if part is not None]
-        for part in parts:
-            part.observe(self.logits)
+    def on_step_end(self, output: StepOutput) -> None:
+        for part in self._parts():
+            part.on_step_end(output)
 
-    def report(self) -> dict[str, float | Tensor]:
-        shown = {} if self.augment is None else {"augment/share": self.augment.share}
-        return super().report() | shown
+    def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
+        found = super().metrics(output)
+        for part in self._parts():
+            found |= part.metrics(output)
+        return found
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["model"] = self.spec
+        checkpoint["data"] = spec_of(self.trainer.datamodule)  # type: ignore[attr-defined]
 
-def widened(logits: Tensor) -> Tensor:
-    """Logits of 16 bits in float32; others as they are."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+    @classmethod
+    def load_from_checkpoint(  # type: ignore[override]
+        cls, checkpoint_path: str | Path, map_location: Any = "cpu", **_: Any
+    ) -> GAN:
+        """Builds the model that wrote a checkpoint, with its weights, from the file alone.
+
+        Raises:
+            UserError: The file does not say how to build a model of this class.
+        """
+        model = rebuild(torch.load(checkpoint_path, map_location="cpu", weights_only=True), checkpoint_path)
+        if not isinstance(model, cls):
+            raise UserError(f"{checkpoint_path} holds a {type(model).__name__}, not a {cls.__name__}")
+        return model.to(map_location)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
-from torch import Tensor
-from torch.nn.functional import softplus
+from torch import Tensor, nn
 
-from gan_lightning.losses.adversarial import Terms
+from gan_lightning.losses import DiscriminatorOutput, Terms
+from gan_lightning.models.draws import Draws
 from gan_lightning.models.gan import GAN
+from gan_lightning.models.phases import Phase
+from gan_lightning.models.step import Batch
 
 
 class MatchingAwareGAN(GAN):
@@ -18,42 +21,63 @@ class MatchingAwareGAN(GAN):
         D minimizes  -E log D(x, c) - [E log(1 - D(G(z, c), c)) + E log(1 - D(x, c~))] / 2
         G minimizes  -E log D(G(z, c), c)
 
-    A sample without a label (c = 0) is not dropped: D judges it, and a fake beside it, without a condition, and G is
-    asked for a condition of another sample in its place.
+    With another loss its terms for real and for fake samples take the place of these logarithms. A sample without a
+    label (c = 0) is not dropped: D sees it, and a fake beside it, without a condition, while G generates that fake for
+    a condition of another sample.
 
     Args:
-        mismatch: what makes the third part: "real", a real image with a wrong condition, as in the paper; or "fake",
-            an image generated for a wrong condition and judged with the right one, G(z, c~) with c.
+        generator: As of `GAN`.
+        discriminator: As of `GAN`.
+        mismatch: What makes the third part: "real", a real image with a wrong condition, as in the paper; or "fake",
+            an image generated for a wrong condition and paired with the right one, G(z, c~) with c.
+
+    Raises:
+        ValueError: The model is not conditional, or the loss has no term of fake samples alone.
     """
 
-    def __init__(self, *arguments: Any, mismatch: Literal["real", "fake"] = "real", **more: Any) -> None:
-        super().__init__(*arguments, **more)
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        mismatch: Literal["real", "fake"] = "real",
+        **gan: Any,
+    ) -> None:
+        super().__init__(generator, discriminator, **gan)
         self.mismatch = mismatch
         if not self.conditional:
             raise ValueError("model.conditional=false: the matching-aware GAN needs labels; expected true")
+        if not self.loss.separable:
+            raise ValueError(
+                f"model.loss: {type(self.loss).__name__} has no term of fake samples alone, which the matching-aware "
+                "GAN takes the mean of with that of mismatched pairs; choose model/loss=non_saturating, hinge, "
+                "least_squares or wasserstein"
+            )
 
-    def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        assert condition is not None
-        wrong = self._other_conditions(len(real), "wrong")
-        with torch.no_grad():
-            fake = self.generator(self.latent(len(real), "discriminator"), self._asked(condition))
-            unfit = real if self.mismatch == "real" else self.generator(self.latent(len(real), "wrong"), wrong)
-        told = wrong if self.mismatch == "real" else condition
-        mismatched = condition.any(1) & (wrong != condition).any(1)
-        terms = self.judge(real, fake, condition)
-        mismatch = (softplus(self.discriminate(unfit, told)) * mismatched).mean()
+    def fake_batch(self, players: Phase, real: Batch, draws: Draws) -> Batch:
+        assert real.condition is not None
+        labeled = real.condition.any(1, keepdim=True)
+        labels = torch.where(labeled, real.condition, self._other_conditions(real, draws, "asked"))
+        fake = super().fake_batch(players, replace(real, condition=labels), draws)
+        return fake if players == ("generator",) else replace(fake, condition=real.condition)
+
+    def discriminator_terms(
+        self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws
+    ) -> Terms:
+        assert real.condition is not None
+        terms = super().discriminator_terms(real, fake, d_real, d_fake, draws)
+        wrong = self._other_conditions(real, draws, "wrong")
+        mismatched = Batch(real.samples, wrong) if self.mismatch == "real" else self._fake_of(wrong, real, draws)
+        logits = self.discriminate(mismatched).logits
+        is_wrong = real.condition.any(1) & (wrong != real.condition).any(1)
+        mismatch = self.loss.discriminator(d_real.logits, logits)["fake"] * is_wrong
         return terms | {"fake": terms["fake"] / 2, "mismatch": mismatch / 2}
 
-    def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        assert condition is not None
-        asked = self._asked(condition)
-        fake = self.generator(self.latent(len(real), "generator"), asked)
-        return self.generator_loss(self.discriminate(fake, asked))
+    @torch.no_grad()
+    def _fake_of(self, wrong: Tensor, real: Batch, draws: Draws) -> Batch:
+        z = self.sample_z(len(wrong), draws, "wrong")
+        return Batch(self.generator(z, wrong), real.condition)
 
-    def _asked(self, condition: Tensor) -> Tensor:
-        """What G is asked for: the conditions of the batch, and others where there is none."""
-        return torch.where(condition.any(1, keepdim=True), condition, self._other_conditions(len(condition), "asked"))
-
-    def _other_conditions(self, count: int, purpose: str) -> Tensor:
-        assert self.conditions is not None
-        return self.share(self.conditions.draw, count, "conditions", purpose)
+    def _other_conditions(self, real: Batch, draws: Draws, purpose: str) -> Tensor:
+        assert self.vocabulary is not None
+        return draws.local(self.vocabulary.sample, len(real.samples), "conditions", purpose).to(self.dtype)

@@ -1,11 +1,12 @@
-"""What a GAN draws: latents in training, samples at any time."""
+"""Sampling from a generator: latents of a training step, and samples at any time."""
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -13,22 +14,22 @@ from lightning import LightningModule
 from torch import Tensor, nn
 
 from gan_lightning import rng
+from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
-
-Draw = Callable[[int, torch.Generator], Tensor]
-"""Makes so many rows of a generator's draws."""
+from gan_lightning.models.draws import Draws, Sampler
 
 
-class Drawing(LightningModule):
-    """The generator's side of a GAN: where latents come from and how samples are drawn.
+class LatentModel(LightningModule):
+    """A generator, its latents and its labels.
 
     Args:
-        generator: maps latents (batch, latent_dim) and a condition to samples in [-1, 1]; knows its `latent_dim`.
-        seed: keys every draw of training together with the step.
+        generator: A network that maps latents (batch, latent_dim) and a condition to samples in [-1, 1]. It has the
+            attribute `latent_dim`.
+        seed: The seed of every draw of training, together with the step.
     """
 
     BLOCK = 64
-    """Samples that are drawn at a time."""
+    """The number of samples that are generated at a time."""
 
     def __init__(self, generator: nn.Module, seed: int) -> None:
         super().__init__()
@@ -36,72 +37,95 @@ class Drawing(LightningModule):
         self.latent_dim: int = generator.latent_dim  # type: ignore[assignment]
         self.generator_ema: nn.Module | None = None
         """The averaged generator, where a callback keeps one."""
-        self.conditions: LabelVocabulary | None = None
-        """The vocabulary of a conditional model, from the data or a checkpoint."""
+        self.vocabulary: LabelVocabulary | None = None
+        """The labels of a conditional model, from the data or from a checkpoint."""
         self.seed = seed
-        self.batch_index = 0
-        """The batch that is being trained on, counted from 0."""
-        self.part, self.parts = 0, 1
-        """The micro-batch of it that is being worked on, counted from 0, and how many there are."""
 
-    def prior(self, count: int, generator: torch.Generator) -> Float[Tensor, "count latent"]:
-        """`count` latents of one batch, from `generator`'s draws: here standard normal."""
+    def sample_prior(self, count: int, generator: torch.Generator) -> Float[Tensor, "count latent"]:
+        """Samples latents from the prior, here a standard normal distribution."""
         return torch.randn(count, self.latent_dim, generator=generator, device=generator.device)
 
-    def latent(self, count: int, *purpose: str) -> Float[Tensor, "count latent"]:
-        """This process's latents of the current batch, or micro-batch; every purpose has its own draw."""
-        return self.share(self.prior, count, "latent", *purpose)
+    def sample_z(self, count: int, draws: Draws, *purpose: str) -> Float[Tensor, "count latent"]:
+        """Samples the local latents of a training step, in the model's precision; every purpose has its own."""
+        return draws.local(self.sample_prior, count, "latent", *purpose).to(self.dtype)
 
-    def share(self, draw: Draw, count: int, *purpose: str) -> Tensor:
-        """This micro-batch's `count` rows of what `draw` gives for the whole batch of all processes.
+    def sample(
+        self, num: int, label: int | str | None = None, seed: int = 0, raw: bool = False
+    ) -> Float[Tensor, "num *sample"]:
+        """Generates samples in eval mode.
 
-        Keyed by purpose, seed and batch, so that neither resuming nor the number of processes or of micro-batches
-        changes it.
+        Args:
+            num: The number of samples.
+            label: A class, as its index or name, or tags such as "blue hair, yellow eyes"; None: as in the data.
+            seed: The seed. Sample i depends on the seed, i and the label alone.
+            raw: Whether the last weights are used rather than their average (EMA).
+
+        Returns:
+            Samples in [-1, 1], (num, *shape of a sample), on the model's device.
+
+        Raises:
+            UserError: The model is not conditional, or has no such label.
         """
-        generator = rng.generator(*purpose, self.seed, self.batch_index, device=self.device)
-        whole = draw(count * self.parts * self.trainer.world_size, generator)
-        return whole[(self.global_rank * self.parts + self.part) * count :][:count]
+        return torch.cat(list(self.sample_blocks(num, seed, raw, self.parse_label(label))))
+
+    def parse_label(self, label: int | str | None) -> Tensor | None:
+        """Turns a label's index or name, or a list of tags, into a condition vector.
+
+        Raises:
+            UserError: The model is not conditional, or has no such label.
+        """
+        if label is None:
+            return None
+        if self.vocabulary is None:
+            raise UserError(f"label {label}: this model was trained without labels (model.conditional=false)")
+        names = self.vocabulary.names
+        if isinstance(label, int):
+            if not 0 <= label < len(names):
+                raise UserError(f"label {label}: no such label; expected an index from 0 to {len(names) - 1}")
+            label = names[label]
+        return self.vocabulary.parse(label)
+
+    def sample_blocks(
+        self, num: int, seed: int, raw: bool = False, label: Tensor | None = None
+    ) -> Iterator[Float[Tensor, "block *sample"]]:
+        """Generates the same samples as `sample` in blocks; `label` is a condition vector."""
+        return self.generate(self.fixed_z(num, seed), self.fixed_labels(num, seed, label), raw)
+
+    def fixed_z(self, num: int, seed: int) -> Float[Tensor, "num latent"]:
+        """Returns the latents of samples 0 to num - 1 of `seed`, on the CPU: the first ones of any larger number."""
+        return self._in_blocks(self.sample_prior, num, "samples", seed)
+
+    def fixed_labels(self, num: int, seed: int, label: Tensor | None = None) -> Tensor | None:
+        """Returns condition vectors of samples 0 to num - 1 of `seed`; None where the model is not conditional.
+
+        They are those of training samples, of which all have the labels of the vector `label` unless it is None.
+        """
+        if self.vocabulary is None:
+            return None
+        return self._in_blocks(partial(self.vocabulary.sample, labels=label), num, "conditions", seed)
+
+    def _in_blocks(self, sampler: Sampler, num: int, *key: int | str) -> Tensor:
+        blocks = range(math.ceil(num / self.BLOCK))
+        return torch.cat([sampler(self.BLOCK, rng.generator(*key, block)) for block in blocks])[:num]
+
+    def generate(
+        self, z: Float[Tensor, "num latent"], condition: Tensor | None = None, raw: bool = False
+    ) -> Iterator[Float[Tensor, "block *sample"]]:
+        """Generates the samples of these latents in blocks, in eval mode; by the averaged generator unless `raw`."""
+        generator = self.generator if raw or self.generator_ema is None else self.generator_ema
+        was_training = generator.training
+        place: Any = {"device": self.device, "dtype": self.dtype}
+        generator.eval()
+        try:
+            for first in range(0, len(z), self.BLOCK):
+                block = slice(first, first + self.BLOCK)
+                labels = None if condition is None else condition[block].to(**place)
+                with torch.no_grad():
+                    samples = generator(z[block].to(**place), labels)
+                yield samples
+        finally:
+            generator.train(was_training)
 
     def track_ema(self) -> None:
         """Adds `generator_ema`, a copy of the generator for a callback to average into."""
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
-
-    def samples(
-        self, count: int, seed: int, raw: bool = False, asked: Tensor | None = None
-    ) -> Iterator[Float[Tensor, "block *sample"]]:
-        """`count` samples in [-1, 1], in blocks; sample i depends on `seed`, i and what is `asked` alone.
-
-        The conditions are those of training samples that hold the labels that are `asked` (names); None: any.
-        """
-        return self.decode(self.sample_latents(count, seed), self.sample_conditions(count, seed, asked), raw)
-
-    def sample_latents(self, count: int, seed: int) -> Float[Tensor, "count latent"]:
-        """Latents of samples 0 to count - 1 of `seed`, on the CPU: the first ones of any larger count."""
-        return self._in_blocks(self.prior, count, "samples", seed)
-
-    def sample_conditions(self, count: int, seed: int, asked: Tensor | None = None) -> Tensor | None:
-        """The conditions of `samples`; None where the model is not conditional."""
-        if self.conditions is None:
-            return None
-        return self._in_blocks(partial(self.conditions.draw, asked=asked), count, "conditions", seed)
-
-    def _in_blocks(self, draw: Draw, count: int, *key: int | str) -> Tensor:
-        blocks = range(math.ceil(count / self.BLOCK))
-        return torch.cat([draw(self.BLOCK, rng.generator(*key, block)) for block in blocks])[:count]
-
-    def decode(
-        self, latents: Float[Tensor, "count latent"], condition: Tensor | None = None, raw: bool = False
-    ) -> Iterator[Float[Tensor, "block *sample"]]:
-        """Samples of these latents, in blocks, in eval mode; from the averaged generator unless `raw`."""
-        generator = self.generator if raw or self.generator_ema is None else self.generator_ema
-        was_training = generator.training
-        generator.eval()
-        try:
-            for first in range(0, len(latents), self.BLOCK):
-                block = slice(first, first + self.BLOCK)
-                told = None if condition is None else condition[block].to(self.device)
-                with torch.no_grad():
-                    samples = generator(latents[block].to(self.device), told)
-                yield samples
-        finally:
-            generator.train(was_training)

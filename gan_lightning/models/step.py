@@ -1,10 +1,11 @@
-"""The alternating step of every GAN, written once."""
+"""The training step of every GAN, written once."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,42 +15,65 @@ from torch.optim.lr_scheduler import LRScheduler
 from gan_lightning import rng
 from gan_lightning.distributed.collectives import all_reduce_mean_
 from gan_lightning.errors import UserError
-from gan_lightning.losses.adversarial import Terms, total
-from gan_lightning.models.sampling import Drawing
+from gan_lightning.losses import Player, StepOutput, Terms
+from gan_lightning.losses.terms import total
+from gan_lightning.models.draws import Draws
+from gan_lightning.models.phases import Phase, Phases, alternating
+from gan_lightning.models.sampling import LatentModel
 
-Player = Literal["discriminator", "generator"]
-Batch = Sequence[Any]
-"""(samples, condition); the condition is a class index, a multi-hot vector, or None."""
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples and what belongs to them.
+
+    Attributes:
+        samples: (batch, *shape of a sample), in [-1, 1].
+        condition: Condition vectors (batch, condition_dim); None in an unconditional model.
+        z: The latents (batch, latent_dim) of generated samples; None for real ones.
+    """
+
+    samples: Tensor
+    condition: Tensor | None
+    z: Tensor | None = None
+
+    def chunk(self, count: int) -> list[Batch]:
+        """Splits a real batch into `count` micro-batches."""
+        conditions = [None] * count if self.condition is None else self.condition.chunk(count)
+        return [Batch(*part) for part in zip(self.samples.chunk(count), conditions, strict=True)]
 
 
-class AlternatingStep(Drawing):
-    """Every batch one discriminator update, every `n_critic` batches one generator update; batches are counted.
+class GANStep(LatentModel):
+    """Every batch has its phases; in a phase some players move, while the others are held still. Batches are counted.
 
-    What is minimized comes from `discriminator_terms` and `generator_terms`; who moves when, from `turns`.
+    What is minimized comes from `losses`, who moves when comes from `phases`.
 
     Args:
-        generator: maps latents (batch, latent_dim) and a condition to samples in [-1, 1]; knows its `latent_dim`.
-        discriminator: maps samples and a condition to logits (batch,), never through a sigmoid.
-        optimizer: makes an optimizer of parameters; both players use it.
-        generator_optimizer: keyword arguments that differ on the generator's side.
-        discriminator_optimizer: keyword arguments that differ on the discriminator's side.
-        scheduler: makes a learning-rate schedule of an optimizer; it advances every batch.
-        n_critic: discriminator updates per generator update.
-        gradient_clip_norm: largest total gradient norm of one update, after unscaling; None: no clipping.
-        accumulate: micro-batches in which a batch is processed, for less memory; the update is that of the whole
-            batch, unless a layer or a loss looks at the batch as a whole, or draws (dropout, augmentation).
-        conditional: whether both networks are told the class or tags of a sample; else they get None.
-        seed: keys every draw together with the step.
+        generator: A network that maps latents (batch, latent_dim) and a condition to samples in [-1, 1]. It has the
+            attribute `latent_dim`.
+        discriminator: A network that maps samples and a condition to logits (batch,), never through a sigmoid.
+        optimizer: Makes an optimizer of parameters, for both players.
+        generator_optimizer: Keyword arguments that differ for the generator.
+        discriminator_optimizer: Keyword arguments that differ for the discriminator.
+        scheduler: Makes a learning-rate schedule of an optimizer; it advances every batch.
+        phases: Who moves when: `alternating` or `simultaneous`.
+        n_critic: The number of discriminator updates per generator update.
+        gradient_clip_norm: The largest total gradient norm of an update, after unscaling; None: no clipping.
+        accumulate: The number of micro-batches in which a batch is processed, for less memory. The update is that of
+            the whole batch, unless a layer or a loss looks at the batch as a whole, or draws (dropout, augmentation).
+        conditional: Whether both networks are told the labels of a sample; they get None otherwise.
+        seed: The seed of every draw, together with the step.
     """
 
     def __init__(
         self,
         generator: nn.Module,
         discriminator: nn.Module,
+        *,
         optimizer: Callable[..., Optimizer] = torch.optim.Adam,
         generator_optimizer: Mapping[str, Any] | None = None,
         discriminator_optimizer: Mapping[str, Any] | None = None,
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        phases: Phases = alternating,
         n_critic: int = 1,
         gradient_clip_norm: float | None = None,
         accumulate: int = 1,
@@ -65,127 +89,117 @@ class AlternatingStep(Drawing):
             "generator": generator_optimizer or {},
         }
         self.scheduler = scheduler
+        self.phases = phases
         self.n_critic = n_critic
         self.gradient_clip_norm = gradient_clip_norm
-        self.parts = accumulate
+        self.micro_batches = accumulate
         self.conditional = conditional
-        self.terms: dict[Player, Terms] = {}
-        self.logits: dict[str, Tensor] = {}
 
-    def discriminator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        """Everything D minimizes in one update."""
+    def losses(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
+        """What the players of a phase minimize on a batch, with the graph behind it; `draws` holds all randomness."""
         raise NotImplementedError
 
-    def generator_terms(self, real: Tensor, condition: Tensor | None) -> Terms:
-        """Everything G minimizes in one update."""
-        raise NotImplementedError
+    def after_step(self, player: Player) -> None:
+        """What a variant does to a player's weights right after its update (weight clipping); here nothing."""
 
-    def turns(self) -> list[tuple[Player, ...]]:
-        """Who moves in this batch; players of one turn take their gradients at the same point."""
-        return [("discriminator",), ("generator",)] if self.generator_moves else [("discriminator",)]
-
-    def constrain(self, player: Player) -> None:
-        """What a variant does to a player's weights right after its update: here nothing."""
-
-    def observe(self) -> None:
-        """What a variant keeps of a batch once it is trained; `logits` and `terms` are the batch's: here nothing."""
+    def on_step_end(self, output: StepOutput) -> None:
+        """What a variant keeps of a batch once it is trained; here nothing."""
 
     def networks(self) -> dict[Player, nn.Module]:
         """What each player moves."""
         return {"discriminator": self.discriminator, "generator": self.generator}
 
-    @property
-    def generator_moves(self) -> bool:
-        """Whether the current batch ends with a generator update."""
-        return (self.batch_index + 1) % self.n_critic == 0
-
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        real, condition = batch
-        condition = self.conditions.vectors(condition) if self.conditions else None
-        self.batch_index = self.global_step
-        # Dropout and augmentation draw from the global generators: keyed by process, and safe to resume.
-        rng.seed_defaults(self.device, "local", self.seed, self.batch_index, self.global_rank)
-        # global_step counts the steps of every optimizer that has Lightning's hooks: leave them to D's alone.
+    def training_step(self, batch: Sequence[Any], batch_idx: int) -> StepOutput:
+        """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None."""
+        samples, labels = batch
+        real = Batch(samples, self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None)
+        draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size)
+        # Dropout and augmentation draw from the global generators: they are keyed by process, and safe to resume.
+        rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
+        # global_step counts the steps of every optimizer that has Lightning's hooks; it sets them anew every batch.
         moving = self._optimizer_of["generator"]
         moving._on_before_step = moving._on_after_step = _do_nothing
-        for players in self.turns():
-            self._update(players, real, condition)
-        self.observe()
+        output = StepOutput(terms={}, logits={})
+        for players in self.phases(draws.batch_index, self.n_critic):
+            update = self.update(players, real, draws)
+            output = StepOutput(terms=output["terms"] | update["terms"], logits=output["logits"] | update["logits"])
+        self.on_step_end(output)
         if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self.log_dict(self.report(), batch_size=len(real))
+            self.log_dict(self.metrics(output), batch_size=len(samples))
         for scheduler in self._schedulers:
             scheduler.step()
+        return output
 
-    def _update(self, players: tuple[Player, ...], real: Tensor, condition: Tensor | None) -> None:
+    def update(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
         """One step of some players from one point, while the others are held still."""
         for player, parameters in self._parameters_of.items():
             for parameter in parameters:
                 parameter.requires_grad_(player in players)
         for player in players:
             self._optimizer_of[player].zero_grad()
-        terms_of = (self._backward if self.parts == 1 else self._backward_in_parts)(players, real, condition)
+        if self.micro_batches == 1:
+            output = self._backward(players, real, draws)
+        else:
+            output = self._backward_in_micro_batches(players, real, draws)
         if self.trainer.world_size > 1:
             gradients = [p.grad for player in players for p in self._parameters_of[player] if p.grad is not None]
             # The terms too, so that all processes stop at the same batch.
-            all_reduce_mean_(
-                [*gradients, *(t for terms in terms_of.values() for t in terms.values()), *self._statistics]
-            )
-        for player, terms in terms_of.items():
-            self._require_finite(player, terms)
+            terms = [term for terms in output["terms"].values() for term in terms.values()]
+            all_reduce_mean_([*gradients, *terms, *self._statistics])
+        for player in players:
+            _require_finite(player, output["terms"][player], draws.batch_index)
         for player in players:
             self._optimizer_of[player].step()
-            self.constrain(player)
-        self.terms |= terms_of
+            self.after_step(player)
+        return output
 
-    def _backward(self, players: tuple[Player, ...], real: Tensor, condition: Tensor | None) -> dict[Player, Terms]:
-        """Adds to the players' gradients; returns their terms."""
-        terms_of: dict[Player, Terms] = {}
+    def _backward(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
+        """Adds the gradients of the players' losses to their parameters."""
+        output = self.losses(players, real, draws)
         for player in players:
-            minimized = self.discriminator_terms if player == "discriminator" else self.generator_terms
-            terms_of[player] = minimized(real, condition)
             with torch.autocast(self.device.type, enabled=False):  # else it would round a float32 penalty's gradient
                 self.manual_backward(
-                    total(terms_of[player]), inputs=self._parameters_of[player], retain_graph=player != players[-1]
+                    total(output["terms"][player]),
+                    inputs=self._parameters_of[player],
+                    retain_graph=player != players[-1],
                 )
-        self.logits = {kind: logits.detach() for kind, logits in self.logits.items()}
-        return {p: {name: term.detach() for name, term in terms.items()} for p, terms in terms_of.items()}
+        terms = {p: {name: term.detach() for name, term in terms.items()} for p, terms in output["terms"].items()}
+        return StepOutput(terms=terms, logits={kind: logits.detach() for kind, logits in output["logits"].items()})
 
-    def _backward_in_parts(
-        self, players: tuple[Player, ...], real: Tensor, condition: Tensor | None
-    ) -> dict[Player, Terms]:
-        """The same, one micro-batch after the other: means of their gradients and terms, and all their logits."""
-        if len(real) % self.parts:
-            raise UserError(f"model.accumulate={self.parts}: expected a divisor of a process's {len(real)} samples")
-        conditions = [None] * self.parts if condition is None else condition.chunk(self.parts)
-        done = []
-        for index, part in enumerate(zip(real.chunk(self.parts), conditions, strict=True)):
-            self.part = index
-            done.append((self._backward(players, *part), self.logits))
+    def _backward_in_micro_batches(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
+        """The same, one micro-batch after the other: the means of their gradients and terms, and all their logits."""
+        count = self.micro_batches
+        if len(real.samples) % count:
+            raise UserError(f"model.accumulate={count}: expected a divisor of a process's {len(real.samples)} samples")
+        done = [
+            self._backward(players, part, draws.micro_batch(index, count))
+            for index, part in enumerate(real.chunk(count))
+        ]
         for gradient in (p.grad for player in players for p in self._parameters_of[player] if p.grad is not None):
-            gradient /= self.parts
-        if "discriminator" in players:
-            self.logits = {kind: torch.cat([logits[kind] for _, logits in done]) for kind in self.logits}
-        return {
-            player: {name: torch.stack([terms[player][name] for terms, _ in done]).mean() for name in names}
-            for player, names in done[0][0].items()
+            gradient /= count
+        terms = {
+            player: {name: torch.stack([part["terms"][player][name] for part in done]).mean() for name in names}
+            for player, names in done[0]["terms"].items()
         }
+        return StepOutput(
+            terms=terms, logits={kind: torch.cat([part["logits"][kind] for part in done]) for kind in done[0]["logits"]}
+        )
 
-    def _require_finite(self, player: Player, terms: Terms) -> None:
-        if not math.isfinite(total(terms).item()):
-            values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
-            raise FloatingPointError(
-                f"the {player}'s loss is not finite at batch {self.batch_index + 1}: {values}. Its optimizer has not "
-                "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
-            )
+    def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
+        """The losses of a batch, their terms, scores, learning rates, and the position in the run.
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        if self.gradient_clip_norm is None:
-            return
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
-            scaler.unscale_(optimizer)  # a fused optimizer unscales inside step(): too late for clipping
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, self.gradient_clip_norm)
+        All are means over all processes. A score is the mean of sigmoid(logit).
+        """
+        scores = {f"score/{kind}": logits.sigmoid().mean() for kind, logits in output["logits"].items()}
+        if self.trainer.world_size > 1 and scores:
+            all_reduce_mean_(list(scores.values()))
+        found: dict[str, float | Tensor] = dict(scores)
+        for player, terms in output["terms"].items():
+            found[f"loss/{player}"] = total(terms)
+            found |= {f"terms/{player}_{name}": term for name, term in terms.items()}
+            found[f"lr/{player}"] = self._optimizer_of[player].param_groups[0]["lr"]
+        # Lightning takes the logger's x from "step"; its own count starts at 0.
+        return found | {"step": float(self.global_step), "epoch": float(self.current_epoch)}
 
     # Lightning's wiring
 
@@ -196,11 +210,23 @@ class AlternatingStep(Drawing):
         ]
         return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        if self.gradient_clip_norm is None:
+            return
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+            scaler.unscale_(optimizer)  # a fused optimizer unscales inside step(): too late for clipping
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(parameters, self.gradient_clip_norm)
+
     def setup(self, stage: str) -> None:
-        if self.conditional and self.conditions is None:
-            self.conditions = getattr(self.trainer.datamodule, "conditions", None)  # type: ignore[attr-defined]
-            if self.conditions is None or len(self.conditions.examples) == 0:
+        if self.conditional and self.vocabulary is None:
+            self.vocabulary = getattr(self.trainer.datamodule, "vocabulary", None)  # type: ignore[attr-defined]
+            if self.vocabulary is None or len(self.vocabulary.examples) == 0:
                 raise UserError("model.conditional=true: the data has no labels. Choose another data=, or false")
+        together = [phase for index in range(self.n_critic) for phase in self.phases(index, self.n_critic) if phase[1:]]
+        if together and self.trainer.precision == "16-mixed":  # its gradient scale would change between the two steps
+            raise UserError("trainer.precision=16-mixed: players that step together need bf16-mixed or 32-true")
 
     def on_train_start(self) -> None:
         networks = self.networks()
@@ -220,32 +246,23 @@ class AlternatingStep(Drawing):
                 parameter.requires_grad_(True)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if self.conditions:
-            checkpoint["conditions"] = self.conditions.state()
+        if self.vocabulary:
+            checkpoint["vocabulary"] = self.vocabulary.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        saved = checkpoint.get("conditions", {}).get("names")
-        if self.conditions and saved != list(self.conditions.names):
-            own = list(self.conditions.names)
+        saved = checkpoint.get("vocabulary", {}).get("names")
+        if self.vocabulary and saved != list(self.vocabulary.names):
+            own = list(self.vocabulary.names)
             raise UserError(f"data.root: its labels are {own}; expected those of the checkpoint, {saved}")
 
-    # Reporting
 
-    def report(self) -> dict[str, float | Tensor]:
-        """The metrics of the batch just trained: losses, their terms, scores, learning rates, position.
-
-        All are means over all processes. A score is the mean of sigmoid(logit).
-        """
-        scores = {f"score/{kind}": logits.sigmoid().mean() for kind, logits in self.logits.items()}
-        if self.trainer.world_size > 1:
-            all_reduce_mean_(list(scores.values()))
-        metrics: dict[str, float | Tensor] = dict(scores)
-        for (player, terms), optimizer in zip(self.terms.items(), self.trainer.optimizers, strict=False):
-            metrics[f"loss/{player}"] = total(terms)
-            metrics |= {f"terms/{player}_{name}": term for name, term in terms.items()}
-            metrics[f"lr/{player}"] = optimizer.param_groups[0]["lr"]
-        # Lightning takes the logger's x from "step"; its own count starts at 0.
-        return metrics | {"step": float(self.global_step), "epoch": float(self.current_epoch)}
+def _require_finite(player: Player, terms: Terms, batch_index: int) -> None:
+    if not math.isfinite(total(terms).item()):
+        values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
+        raise FloatingPointError(
+            f"the {player}'s loss is not finite at batch {batch_index + 1}: {values}. Its optimizer has not "
+            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
+        )
 
 
 def _do_nothing() -> None:

@@ -8,27 +8,30 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.nn.utils.parametrize import is_parametrized
 
-from gan_lightning.models.classic import HingeGAN
+from gan_lightning.losses import Hinge
+from gan_lightning.models.gan import GAN
 
 
-class SNGAN(HingeGAN):
+class SNGAN(GAN):
     """Spectrally normalized GAN: Miyato et al. 2018 (arXiv:1802.05957), eqs. 8 and 16, with the hinge loss.
 
         W_SN = W / sigma(W)  in every layer of D, sigma(W) being the largest singular value
 
-    The linear and convolutional layers of any discriminator are made so; one step of the power method estimates
+    The linear and convolutional layers of any discriminator are normalized; one step of the power method estimates
     sigma in each forward pass (algorithm 1).
     """
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, *arguments: Any, **more: Any) -> None:
-        super().__init__(generator, spectrally_normalized(discriminator), *arguments, **more)
+    default_loss = Hinge
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, **gan: Any) -> None:
+        super().__init__(generator, spectrally_normalized(discriminator), **gan)
 
 
 def spectrally_normalized(network: nn.Module) -> nn.Module:
-    """The network itself, once every weight matrix and kernel in it is divided by its largest singular value.
+    """Divides every weight matrix and kernel of a network by its largest singular value, and returns the network.
 
     Raises:
-        ValueError: a weight is 0 all over, and so is that value.
+        ValueError: All entries of a weight are 0, and so is that value.
     """
     for name, layer in network.named_modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not is_parametrized(layer):

@@ -1,0 +1,53 @@
+"""The random numbers of one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from gan_lightning import rng
+
+Sampler = Callable[[int, torch.Generator], Tensor]
+"""Samples a number of rows from a generator's random numbers."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """What is random in one batch, as a function of the seed, the batch and a purpose.
+
+    Every draw is made for the global batch of all processes; each process, and each of its micro-batches, takes its
+    shard. So neither resuming nor the number of processes or micro-batches changes a sample's random numbers.
+
+    Attributes:
+        seed: The seed of the run.
+        batch_index: The position in the run: the number of batches before this one.
+        device: Where the random numbers are made.
+        shard: Which shard of the global batch is ours.
+        num_shards: The number of shards.
+    """
+
+    seed: int
+    batch_index: int
+    device: torch.device
+    shard: int = 0
+    num_shards: int = 1
+
+    def local(self, sampler: Sampler, count: int, *purpose: str) -> Tensor:
+        """Returns our `count` rows of what `sampler` draws for the global batch."""
+        generator = rng.generator(*purpose, self.seed, self.batch_index, device=self.device)
+        return sampler(count * self.num_shards, generator)[self.shard * count :][:count]
+
+    def noise(self, count: int, purpose: str, draw: Callable[..., Tensor], *shape: int) -> Tensor:
+        """Returns per-sample noise (count, *shape); `draw` is torch.rand or torch.randn."""
+
+        def sampler(total: int, generator: torch.Generator) -> Tensor:
+            return draw(total, *shape, generator=generator, device=generator.device)
+
+        return self.local(sampler, count, "rows", purpose)
+
+    def micro_batch(self, index: int, count: int) -> Draws:
+        """The draws of one of `count` micro-batches."""
+        return replace(self, shard=self.shard * count + index, num_shards=self.num_shards * count)

@@ -1,0 +1,13 @@
+"""The minimax game."""
+
+from gan_lightning.losses import Minimax
+from gan_lightning.models.gan import GAN
+
+
+class MinimaxGAN(GAN):
+    """The game itself: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1. G saturates where D is sure.
+
+    D maximizes, G minimizes  E_x log D(x) + E_z log(1 - D(G(z)))
+    """
+
+    default_loss = Minimax

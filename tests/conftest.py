@@ -16,7 +16,6 @@ install_import_hook("gan_lightning", "tests.shapes.typechecker")
 import functools  # noqa: E402
 import io  # noqa: E402
 import json  # noqa: E402
-import runpy  # noqa: E402
 import shutil  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
@@ -29,7 +28,9 @@ import pytest  # noqa: E402
 import torch  # noqa: E402
 from omegaconf import DictConfig  # noqa: E402
 
-from gan_lightning.config import check, resolvers  # noqa: E402
+import gan_lightning  # noqa: E402
+from gan_lightning.cli import train as command_line  # noqa: E402
+from gan_lightning.config import check  # noqa: E402
 from gan_lightning.errors import UserError  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -78,35 +79,31 @@ Train = Callable[..., Outcome]
 
 @pytest.fixture(autouse=True, scope="session")
 def surroundings(tmp_path_factory) -> Iterator[None]:
-    """A cache of the tests' own, and trust in their helpers, which configurations name."""
+    """A cache of the tests' own, and the helpers that configurations name, for other processes, too."""
     torch.set_num_threads(1)
-    resolvers.register_resolvers()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("GAN_LIGHTNING_TRUST", "helpers")
+        patch.setenv("PYTHONPATH", f"{TESTS}:{PROJECT}")
         patch.syspath_prepend(str(TESTS))
         yield
 
 
 def arguments(folder: Path, overrides: tuple[str, ...]) -> list[str]:
-    """The command line of a run in `folder`; a resumed one has its folder already."""
+    """What is typed for a run in `folder`; a resumed one has its folder already."""
     resumed = any(override.startswith("resume=") for override in overrides)
-    return [str(PROJECT / "train.py"), *overrides, *([] if resumed else [f"hydra.run.dir={folder}"])]
+    return [*overrides, *([] if resumed else [f"hydra.run.dir={folder}"])]
 
 
 def launch(folder: Path, *overrides: str) -> Outcome:
-    """Runs `python train.py ...` in this process."""
-    from hydra.core.hydra_config import HydraConfig
-
-    HydraConfig.instance().cfg = None  # as in a new process
+    """`gan_lightning.train`; a mistake has the code and the message that it has on the command line."""
     printed, code = io.StringIO(), 0
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(printed), redirect_stderr(printed):
-        patch.setattr(sys, "argv", arguments(folder, overrides))
+    with redirect_stdout(printed), redirect_stderr(printed):
         try:
-            runpy.run_path(sys.argv[0], run_name="__main__")
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 1
-            print(leaving.code if isinstance(leaving.code, str) else "", end="")
+            gan_lightning.train(arguments(folder, overrides))
+        except (UserError, FloatingPointError) as error:
+            code = 1
+            print(f"error: {error}")
     return Outcome(code, printed.getvalue(), folder)
 
 
@@ -123,22 +120,35 @@ def trained(tmp_path_factory) -> Train:
 
 
 @pytest.fixture
-def train_apart(tmp_path) -> Train:
-    """Trains in a process of its own, for signals and for several processes; some ten seconds each."""
+def command(tmp_path, monkeypatch) -> Train:
+    """The command line, in this process: for sweeps, signals, and what is said of mistakes."""
+    from hydra.core.hydra_config import HydraConfig
 
-    def run(name: str, *overrides: str, timeout: float = 240) -> Outcome:
-        command = [sys.executable, *arguments(tmp_path / name, overrides)]
-        result = subprocess.run(
-            command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=timeout
-        )
-        return Outcome(result.returncode, result.stdout + result.stderr, tmp_path / name)
+    def run(name: str, *overrides: str) -> Outcome:
+        HydraConfig.instance().cfg = None  # as in a new process
+        monkeypatch.setattr(sys, "argv", ["gan-train", *arguments(tmp_path / name, overrides)])
+        printed, code = io.StringIO(), 0
+        with redirect_stdout(printed), redirect_stderr(printed):
+            try:
+                command_line.main()
+            except SystemExit as leaving:
+                code = leaving.code if isinstance(leaving.code, int) else 1
+                print(leaving.code if isinstance(leaving.code, str) else "")
+        return Outcome(code, printed.getvalue(), tmp_path / name)
 
     return run
 
 
-def environment() -> dict[str, str]:
-    """For processes of their own, which import the package and the helpers of the tests."""
-    return os.environ | {"PYTHONPATH": f"{TESTS}:{PROJECT}"}
+@pytest.fixture
+def train_apart(tmp_path) -> Train:
+    """The command line in a process of its own, which takes some ten seconds to start: for tests marked slow."""
+
+    def run(name: str, *overrides: str, timeout: float = 240) -> Outcome:
+        command = [sys.executable, str(PROJECT / "train.py"), *arguments(tmp_path / name, overrides)]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout)
+        return Outcome(result.returncode, result.stdout + result.stderr, tmp_path / name)
+
+    return run
 
 
 def composed(*overrides: str) -> DictConfig:

@@ -97,12 +97,12 @@ def test_refused_with_its_reason(override, message):
     assert message in refusal(*TINY, *override.split(" "))
 
 
-def test_a_refusal_ends_the_command_and_leaves_nothing(train):
-    assert "model.optimizer.lr=-1: expected a number above 0" in refused(train("run", *TINY, "model.optimizer.lr=-1"))
+def test_a_refusal_ends_the_command_and_leaves_nothing(command):
+    assert "model.optimizer.lr=-1: expected a number above 0" in refused(command("run", *TINY, "model.optimizer.lr=-1"))
 
 
-def test_there_is_no_such_accelerator(train):
-    assert "trainer.accelerator" in refused(train("run", *TINY[1:], "trainer.accelerator=gpu"))
+def test_there_is_no_such_accelerator(command):
+    assert "trainer.accelerator" in refused(command("run", *TINY[1:], "trainer.accelerator=gpu"))
 
 
 def test_networks_that_do_not_fit_the_data():
@@ -130,9 +130,9 @@ def test_networks_that_do_not_fit_the_data():
         (("model=r3gan", "augment=adaptive"), "the sign of D's logits, which says nothing in R3GAN; choose augment="),
     ],
 )
-def test_refused_by_the_parts_themselves(train, overrides, message):
+def test_refused_by_the_parts_themselves(command, overrides, message):
     """What only the data and the networks know, once they are built."""
-    assert message in refused(train("run", *overrides, "trainer=cpu", "callbacks.progress=null"))
+    assert message in refused(command("run", *overrides, "trainer=cpu", "callbacks.progress=null"))
 
 
 def test_every_problem_at_once():
@@ -150,18 +150,18 @@ def test_every_problem_at_once():
         ("trainer.max_step=1", "trainer.max_steps"),
     ],
 )
-def test_a_misspelt_key_suggests_the_nearest(train, override, nearest):
-    outcome = train("run", override)
+def test_a_misspelt_key_suggests_the_nearest(command, override, nearest):
+    outcome = command("run", override)
     assert outcome.code == 1
     assert f"no such key; did you mean {nearest}?" in outcome.output
 
 
-def test_missing_mnist_without_a_network(train, tmp_path, monkeypatch):
+def test_missing_mnist_without_a_network(command, tmp_path, monkeypatch):
     def unreachable(*_, **__):
         raise OSError("Network is unreachable")
 
     monkeypatch.setattr("urllib.request.urlopen", unreachable)
-    output = refused(train("run", "experiment=vanilla_mnist", f"data.root={tmp_path}/nowhere"))
+    output = refused(command("run", "experiment=vanilla_mnist", f"data.root={tmp_path}/nowhere"))
     assert f"MNIST is not in {tmp_path}/nowhere/MNIST/raw, and the download failed" in output
     assert "Set data.root to a folder that holds MNIST/raw/train-images-idx3-ubyte" in output
 
@@ -185,9 +185,9 @@ def test_a_given_number_of_steps_replaces_the_default_epochs():
         assert (trainer.max_epochs, trainer.max_steps) == (epochs, steps)
 
 
-def test_another_package_is_callable_only_when_trusted(train, monkeypatch):
+def test_another_package_is_callable_only_when_trusted(command, monkeypatch):
     target = "network.discriminator._target_=helpers.DropoutDiscriminator"
     overrides = (*WITHOUT_MLP, "trainer.max_steps=1", target)
-    assert train("run", *overrides).code == 0
+    assert command("run", *overrides).code == 0
     monkeypatch.setenv("GAN_LIGHTNING_TRUST", "")
-    assert "GAN_LIGHTNING_TRUST=helpers" in refused(train("other", *overrides))
+    assert "GAN_LIGHTNING_TRUST=helpers" in refused(command("other", *overrides))

@@ -17,7 +17,7 @@ def largest_difference(one, other) -> float:
 
 
 @pytest.mark.parametrize(("model", "n_critic"), [("gan_r1", 1), pytest.param("gan", 5, marks=pytest.mark.slow)])
-def test_two_processes_are_one(train, train_apart, model, n_critic):
+def test_two_processes_are_one(train, model, n_critic):
     more = (
         f"model={model}",
         f"model.n_critic={n_critic}",
@@ -25,7 +25,7 @@ def test_two_processes_are_one(train, train_apart, model, n_critic):
         "model.optimizer.betas=[0.5,0.999]",
     )
     alone = train("alone", *RUN, *more)
-    together = train_apart("together", *RUN, *more, "trainer.devices=2")
+    together = train("together", *RUN, *more, "trainer.devices=2")
     assert together.code == 0, together.output
     assert together.summary["processes"] == 2
     assert together.summary["images_seen"] == alone.summary["images_seen"]

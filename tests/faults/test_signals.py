@@ -9,7 +9,7 @@ import pytest
 
 from gan_lightning.files import atomic
 from gan_lightning.training.run_folder import RunFolder
-from tests.conftest import PROJECT, TINY, WITHOUT_MLP, environment, training_differences
+from tests.conftest import PROJECT, TINY, WITHOUT_MLP, training_differences
 
 RUN = (*TINY, "trainer.max_steps=60")
 
@@ -30,8 +30,8 @@ def check_signal(run, number, code, train, undisturbed):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_saves_and_leaves_and_the_run_goes_on(train, trained, number, code):
-    check_signal(train, number, code, train, trained(*RUN))
+def test_a_signal_saves_and_leaves_and_the_run_goes_on(train, command, trained, number, code):
+    check_signal(command, number, code, train, trained(*RUN))
 
 
 @pytest.mark.slow
@@ -61,7 +61,7 @@ def test_a_second_process_on_the_folder_is_refused(tmp_path, train, monkeypatch)
         "trainer.max_steps=100000",
         f"hydra.run.dir={folder}",
     ]
-    first = subprocess.Popen(command, env=environment(), cwd=tmp_path, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
         while not (folder / "summary.json").exists():

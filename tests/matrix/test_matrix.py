@@ -110,6 +110,7 @@ def test_pairs(train, tmp_path, row):
     check(train, tmp_path, *row)
 
 
+@pytest.mark.slow
 @pytest.mark.matrix
 @pytest.mark.parametrize("row", [row for row in WHOLE if row not in COVER], ids=lambda row: "-".join(map(str, row)))
 def test_whole(train, tmp_path, row):

@@ -202,10 +202,10 @@ def test_help_does_not_import_torch(option):
     assert not re.search(r"\| +torch$", result.stderr, re.MULTILINE)
 
 
-def test_a_sweep_makes_one_folder_a_job(train, tmp_path, monkeypatch):
+def test_a_sweep_makes_one_folder_a_job(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999],[0.0,0.9]")
-    outcome = train("unused", "-m", *TINY, "trainer.max_steps=2", *values)
+    outcome = command("unused", "-m", *TINY, "trainer.max_steps=2", *values)
     assert outcome.code == 0, outcome.output
     (sweep,) = (tmp_path / "logs" / "sweeps").iterdir()
     for lr in ("0.0001", "0.0002"):
@@ -215,10 +215,10 @@ def test_a_sweep_makes_one_folder_a_job(train, tmp_path, monkeypatch):
             assert config["model"]["optimizer"]["betas"] == yaml.safe_load(betas)
 
 
-def test_the_sweep_of_tag_widths(train, tmp_path):
+def test_the_sweep_of_tag_widths(command, tmp_path):
     small = ("data.count=64", "callbacks.samples=null", "callbacks.progress=null", "trainer.max_steps=1")
     options = ("experiment=cgan_tags_small", "trainer=cpu", *small, f"hydra.sweep.dir={tmp_path}/sweep")
-    outcome = train("unused", "sweep=tag_widths", *options)
+    outcome = command("unused", "sweep=tag_widths", *options)
     assert outcome.code == 0, outcome.output
     configs = [yaml.safe_load(path.read_text()) for path in (tmp_path / "sweep").glob("*/config.yaml")]
     widths = {
@@ -243,7 +243,7 @@ def test_a_density_is_drawn_with_minibatch_discrimination(train):
 
 
 @pytest.mark.parametrize("processes", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_network_of_ones_own_group(train, train_apart, tmp_path, processes):
+def test_a_network_of_ones_own_group(command, train_apart, tmp_path, processes):
     (tmp_path / "my_conf" / "network").mkdir(parents=True)
     (tmp_path / "my_conf" / "network" / "mine.yaml").write_text(
         "generator:\n  _target_: gan_lightning.networks.MLPGenerator\n  latent_dim: 4\n"
@@ -251,7 +251,7 @@ def test_a_network_of_ones_own_group(train, train_apart, tmp_path, processes):
         "discriminator: {_target_: helpers.DropoutDiscriminator, image_shape: '${data.image_shape}'}\n"
     )
     options = ("network=mine", "trainer=cpu", "trainer.max_steps=2", "callbacks.progress=null")
-    run = train if processes == 1 else train_apart
+    run = command if processes == 1 else train_apart
     outcome = run("run", "--config-dir", str(tmp_path / "my_conf"), *options, f"trainer.devices={processes}")
     assert outcome.code == 0, outcome.output
     assert outcome.summary["step"] == 2

@@ -66,10 +66,10 @@ class LossLog(Callback):
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def on_train_batch_end(self, trainer, pl_module, *_) -> None:
+    def on_train_batch_end(self, trainer, pl_module, outputs, *_) -> None:
         terms = {
             f"{player}_{name}": value.item().hex()
-            for player, terms in pl_module.terms.items()
+            for player, terms in outputs["terms"].items()
             for name, value in terms.items()
         }
         with Path(f"{self.path}.{trainer.global_rank}").open("a") as file:

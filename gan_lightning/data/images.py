@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 from gan_lightning.data.sampler import BatchSampler, ResumableLoader, TensorBatches, require_even_shares
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
+from gan_lightning.specs import Described
 
 Split = Literal["train", "test"]
 Images = UInt8[Tensor, "count channels height width"]
@@ -22,7 +23,7 @@ Labels = Int64[Tensor, " count"] | UInt8[Tensor, "count names"]
 _BLOCK = 1024  # images that are resized at a time: as floats, they take four times the memory
 
 
-class ImageData(LightningDataModule):
+class ImageData(Described, LightningDataModule):
     """Labeled images held as uint8; batches reach the model as (images in [-1, 1], labels).
 
     A data set overrides `load`. It may return images of any size, gray or colored: they are brought to

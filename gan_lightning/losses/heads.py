@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, gaussian_nll_loss
 
-from gan_lightning.losses.terms import DiscriminatorOutput, Part, Terms
+from gan_lightning.losses.terms import DiscriminatorOutput, Part, Terms, to_float32
 
 
 class Head(Part):
@@ -101,8 +100,3 @@ class CodeHead(Head):
             mean, log_variance = q[:, self.categories :].chunk(2, 1)
             loss = loss + gaussian_nll_loss(mean, code[:, self.categories :], log_variance.exp()) * self.continuous
         return self.weight * loss
-
-
-def to_float32(logits: Tensor) -> Tensor:
-    """Turns 16-bit numbers into float32; returns others as they are."""
-    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gan_lightning.distributed.collectives import all_reduce_sum_
-from gan_lightning.losses.terms import Part, StepOutput
+from gan_lightning.losses.terms import Part, StepOutput, to_float32
 
 
 class LeCam(Part):
@@ -40,9 +40,9 @@ class LeCam(Part):
         self.register_buffer("batches", torch.tensor(0.0))
 
     def forward(self, real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-        """The summand of D's loss."""
+        """The summand of D's loss, in float32 at least."""
         real_anchor, fake_anchor = self.anchors
-        real, fake = real_logits - fake_anchor, fake_logits - real_anchor
+        real, fake = to_float32(real_logits) - fake_anchor, to_float32(fake_logits) - real_anchor
         return self.weight * (real.square().mean() + fake.square().mean())
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ import operator
 from dataclasses import dataclass
 from typing import Literal, TypedDict
 
+import torch
 from torch import Tensor, nn
 
 from gan_lightning.specs import Described
@@ -50,6 +51,23 @@ class Part(Described, nn.Module):
         return {}
 
 
+def join(*parts: Terms) -> Terms:
+    """All terms of the parts of one loss.
+
+    Raises:
+        ValueError: Two parts have a term of the same name, of which one would be lost.
+    """
+    joined: Terms = {}
+    for terms in parts:
+        if twice := joined.keys() & terms.keys():
+            raise ValueError(
+                f"model: two parts of a player's loss are named {', '.join(sorted(twice))}; rename a penalty or "
+                "regularizer, or keep one head of a kind"
+            )
+        joined |= terms
+    return joined
+
+
 def means(terms: Terms) -> Terms:
     """The terms as scalars."""
     return {name: term.mean() for name, term in terms.items()}
@@ -58,3 +76,8 @@ def means(terms: Terms) -> Terms:
 def total(terms: Terms) -> Tensor:
     """The loss that the terms make up: their sum."""
     return functools.reduce(operator.add, terms.values())
+
+
+def to_float32(logits: Tensor) -> Tensor:
+    """Turns 16-bit numbers into float32; returns others as they are."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -39,7 +39,8 @@ class ACGAN(GAN):
         class_weight: float = 1.0,
         **gan: Any,
     ) -> None:
-        heads = {"class": partial(ClassifierHead, num_classes=classes, weight=class_weight)} | (gan.pop("heads", {}))
+        head = partial(ClassifierHead, num_classes=classes, weight=class_weight)
+        heads = {"class": head} | (gan.pop("heads", None) or {})
         super().__init__(generator, discriminator, heads=heads, **gan)
         if not self.conditional:
             raise ValueError("model.conditional=false: AC-GAN needs classes; expected true")

@@ -23,13 +23,12 @@ from gan_lightning.losses import (
     StepOutput,
     Terms,
 )
-from gan_lightning.losses.heads import to_float32
-from gan_lightning.losses.terms import means
+from gan_lightning.losses.terms import join, means, to_float32
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.phases import Phase
 from gan_lightning.models.rebuild import rebuild
 from gan_lightning.models.step import Batch, GANStep
-from gan_lightning.specs import Described
+from gan_lightning.specs import Described, spec_of
 
 
 class GAN(Described, GANStep):
@@ -49,7 +48,7 @@ class GAN(Described, GANStep):
         penalties: Functions as in `gan_lightning.losses.penalties`, by name, which are added to D's loss.
         penalty_every: The number of batches between two uses of the penalties, which then count as many times: lazy
             regularization, Karras et al. 2020 (arXiv:1912.04958), appendix B.
-        regularizers: Modules as in `gan_lightning.losses.regularizers`, by name, which are added to D's loss.
+        regularizers: Parts as in `gan_lightning.losses.regularizers`, by name, which are added to D's loss.
         heads: By name, functions that make a head of the width of D's features, as in `gan_lightning.losses.heads`.
         augment: What D sees of real and of generated samples, in both players' losses; None: the samples themselves.
             A penalty looks at D through it and takes the gradient at the samples as they were, as the authors of
@@ -69,7 +68,7 @@ class GAN(Described, GANStep):
         loss: AdversarialLoss | None = None,
         penalties: Mapping[str, Callable[..., Tensor]] | None = None,
         penalty_every: int = 1,
-        regularizers: Mapping[str, nn.Module] | None = None,
+        regularizers: Mapping[str, Part] | None = None,
         heads: Mapping[str, Callable[[int], Head]] | None = None,
         augment: DiffAugment | None = None,
         **step: Any,
@@ -111,20 +110,16 @@ class GAN(Described, GANStep):
         self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws
     ) -> Terms:
         """What D minimizes."""
-        terms = self.loss.discriminator(d_real.logits, d_fake.logits)
-        terms |= {name: part(d_real.logits, d_fake.logits) for name, part in self.regularizers.items()}
+        added = [{name: part(d_real.logits, d_fake.logits) for name, part in self.regularizers.items()}]
         if (draws.batch_index + 1) % self.penalty_every == 0:
-            terms |= self._penalty_terms(real, fake, draws)
-        for head in self.heads.values():
-            terms |= head.discriminator(d_real, d_fake)  # type: ignore[operator]
-        return terms
+            added.append(self._penalty_terms(real, fake, draws))
+        added += [head.discriminator(d_real, d_fake) for head in self.heads.values()]  # type: ignore[operator]
+        return join(self.loss.discriminator(d_real.logits, d_fake.logits), *added)
 
     def generator_terms(self, d_fake: DiscriminatorOutput, d_real: DiscriminatorOutput | None) -> Terms:
         """What G minimizes; `d_real` is None unless the loss is relativistic, or D moves too."""
         terms = self.loss.generator(d_fake.logits, d_real.logits if d_real else None)
-        for head in self.heads.values():
-            terms |= head.generator(d_fake)  # type: ignore[operator]
-        return terms
+        return join(terms, *(head.generator(d_fake) for head in self.heads.values()))  # type: ignore[operator]
 
     def discriminate(self, batch: Batch) -> DiscriminatorOutput:
         """D's output in training: on augmented samples, with features where a head asks for them."""
@@ -160,7 +155,8 @@ class GAN(Described, GANStep):
         return self.discriminator.feature_dim  # type: ignore[return-value]
 
     def _parts(self) -> list[Part]:
-        return [self.loss, *self.regularizers.values(), *([self.augment] if self.augment else [])]  # type: ignore[list-item]
+        parts: list[Any] = [self.loss, *self.regularizers.values(), *self.heads.values()]
+        return parts + ([self.augment] if self.augment else [])
 
     def on_step_end(self, output: StepOutput) -> None:
         for part in self._parts():
@@ -175,6 +171,7 @@ class GAN(Described, GANStep):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint["model"] = self.spec
+        checkpoint["data"] = spec_of(self.trainer.datamodule)  # type: ignore[attr-defined]
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]

@@ -42,7 +42,7 @@ class InfoGAN(GAN):
         **gan: Any,
     ) -> None:
         q = partial(CodeHead, categories=categories, continuous=continuous, weight=info_weight)
-        super().__init__(generator, discriminator, heads={"info": q} | gan.pop("heads", {}), **gan)
+        super().__init__(generator, discriminator, heads={"info": q} | (gan.pop("heads", None) or {}), **gan)
         self.categories = categories
         self.continuous = continuous
         if categories + continuous >= self.latent_dim:

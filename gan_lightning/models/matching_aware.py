@@ -80,4 +80,4 @@ class MatchingAwareGAN(GAN):
 
     def _other_conditions(self, real: Batch, draws: Draws, purpose: str) -> Tensor:
         assert self.vocabulary is not None
-        return draws.local(self.vocabulary.sample, len(real.samples), "conditions", purpose)
+        return draws.local(self.vocabulary.sample, len(real.samples), "conditions", purpose).to(self.dtype)

@@ -28,8 +28,8 @@ def rebuild(checkpoint: dict[str, Any], origin: object) -> Any:
     unknown = unknown_parts(spec)
     if unknown:
         raise UserError(
-            f"{origin}: the model has parts that do not say how they were made: {', '.join(unknown)}. Let their classes "
-            "inherit gan_lightning.specs.Described, and train again"
+            f"{origin}: the model has parts that do not say how they were made: {', '.join(unknown)}. Let their "
+            "classes inherit gan_lightning.specs.Described, and train again"
         )
     try:
         model = instantiate(spec, "model")

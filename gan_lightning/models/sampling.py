@@ -46,8 +46,8 @@ class LatentModel(LightningModule):
         return torch.randn(count, self.latent_dim, generator=generator, device=generator.device)
 
     def sample_z(self, count: int, draws: Draws, *purpose: str) -> Float[Tensor, "count latent"]:
-        """Samples the local latents of a training step; every purpose has its own."""
-        return draws.local(self.sample_prior, count, "latent", *purpose)
+        """Samples the local latents of a training step, in the model's precision; every purpose has its own."""
+        return draws.local(self.sample_prior, count, "latent", *purpose).to(self.dtype)
 
     def sample(
         self, num: int, label: int | str | None = None, seed: int = 0, raw: bool = False

@@ -112,11 +112,11 @@ class GANStep(LatentModel):
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> StepOutput:
         """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None."""
         samples, labels = batch
-        real = Batch(samples, self.vocabulary.encode(labels) if self.vocabulary else None)
+        real = Batch(samples, self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None)
         draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size)
         # Dropout and augmentation draw from the global generators: they are keyed by process, and safe to resume.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
-        # global_step counts the steps of every optimizer that has Lightning's hooks, which it sets anew for every batch.
+        # global_step counts the steps of every optimizer that has Lightning's hooks; it sets them anew every batch.
         moving = self._optimizer_of["generator"]
         moving._on_before_step = moving._on_after_step = _do_nothing
         output = StepOutput(terms={}, logits={})

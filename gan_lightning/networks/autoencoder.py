@@ -10,9 +10,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ChannelConcat
+from gan_lightning.specs import Described
 
 
-class ReconstructingDiscriminator(nn.Module):
+class ReconstructingDiscriminator(Described, nn.Module):
     """logit = -mean |x - Dec(Enc(x))|: the worse a sample is reconstructed, the less real it is. Logits are 0 at most.
 
     Berthelot et al. 2017 (arXiv:1703.10717), eq. 1 with eta = 1.

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from gan_lightning.networks.autoencoder import ReconstructingDiscriminator
 from gan_lightning.networks.conditioning import ChannelConcat, LatentConcat
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
+from gan_lightning.specs import Described
 
 
-class BEGANGenerator(nn.Module):
+class BEGANGenerator(Described, nn.Module):
     """[latent, condition] -> Linear -> stages of doubling and 3x3 convolution -> image; ELU between, tanh at the end.
 
     No normalization. The paper has two convolutions a stage and the same width in all of them; here it doubles

@@ -14,6 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_lightning.specs import Described
+
 Join = Literal["projection", "concat"]
 """How a discriminator is conditioned: by projection on its features, or by concatenation to its input."""
 
@@ -120,7 +122,7 @@ class LogitHead(nn.Module):
         return logits + (self.projection(condition) * features).sum(1)
 
 
-class ConditionalDiscriminator(nn.Module):
+class ConditionalDiscriminator(Described, nn.Module):
     """image, condition -> [concatenated channel] -> body -> features -> logit: the base class of most discriminators.
 
     A family builds its body, which maps (batch, *concat.shape) to (batch, features), and calls `set_body` with it.

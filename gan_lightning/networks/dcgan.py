@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
+from gan_lightning.specs import Described
 
 
-class DCGANGenerator(nn.Module):
+class DCGANGenerator(Described, nn.Module):
     """[latent, condition] -> Linear -> transposed convolutions with batch norm -> image, tanh at the end.
 
     The stages have strides s_1 ... s_n, so that the first feature map is smaller than the image by their product.

@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
 from gan_lightning.networks.sizes import height_and_width
+from gan_lightning.specs import Described
 
 
-class FaceGenerator(nn.Module):
+class FaceGenerator(Described, nn.Module):
     """[latent, tags] -> Linear -> a map of twice the image's size -> two convolutions -> a strided one -> image.
 
     Args:

@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_lightning.specs import Described
 
-class MinibatchDiscrimination(nn.Module):
+
+class MinibatchDiscrimination(Described, nn.Module):
     """Tells each sample how close the others of its batch are: Salimans et al. 2016 (arXiv:1606.03498), section 3.2.
 
         M_i = x_i T,    o(x_i)_b = sum over j != i of exp(-||M_ib - M_jb||_1),    output [x_i, o(x_i)]

@@ -9,9 +9,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
+from gan_lightning.specs import Described
 
 
-class MLPGenerator(nn.Module):
+class MLPGenerator(Described, nn.Module):
     """[latent, condition] -> hidden_dims[0] -> ... -> sample, LeakyReLU between, tanh at the end.
 
     Args:

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
+from gan_lightning.specs import Described
 
 SLOPE = 0.2
 """The slope of every LeakyReLU below 0."""
@@ -74,7 +75,7 @@ class Resample(nn.Module):
         return convolve(x, self.taps.expand(channels, -1, -1, -1), stride=2, padding=1, groups=channels)
 
 
-class R3GANGenerator(nn.Module):
+class R3GANGenerator(Described, nn.Module):
     """[latent, condition] -> a learned map, its channels scaled by a linear map of them -> stages -> image.
 
     A stage is some residual blocks; between stages 1x1 convolutions change the channels and the size doubles. The

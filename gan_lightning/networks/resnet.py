@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionalBatchNorm, ConditionalDiscriminator, Join
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
+from gan_lightning.specs import Described
 
 
 class GeneratorBlock(nn.Module):
@@ -40,7 +41,7 @@ class GeneratorBlock(nn.Module):
         return self.second(self.second_norm(residual, condition)) + self.shortcut(x)
 
 
-class ResNetGenerator(nn.Module):
+class ResNetGenerator(Described, nn.Module):
     """z -> Linear -> residual blocks, each doubling the size -> norm -> ReLU -> 3x3 -> image, tanh at the end.
 
     Args:

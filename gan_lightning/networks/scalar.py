@@ -6,9 +6,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.minibatch import MinibatchDiscrimination
+from gan_lightning.specs import Described
 
 
-class ScalarGenerator(nn.Module):
+class ScalarGenerator(Described, nn.Module):
     """z -> Linear -> softplus -> Linear -> number; nothing bounds its samples.
 
     Args:
@@ -27,7 +28,7 @@ class ScalarGenerator(nn.Module):
         return self.layers(z)
 
 
-class ScalarDiscriminator(nn.Module):
+class ScalarDiscriminator(Described, nn.Module):
     """x -> three tanh layers -> logit; minibatch discrimination may take the third layer's place.
 
     Args:

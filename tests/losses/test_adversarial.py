@@ -1,9 +1,17 @@
+"""Every adversarial loss against its paper's formula in numpy, and its gradient against finite differences."""
+
+import inspect
+
 import numpy as np
 import pytest
 import torch
 from torch.autograd import gradcheck
 
-from gan_lightning.losses import adversarial
+from gan_lightning import losses
+from gan_lightning.losses import AdversarialLoss
+from gan_lightning.losses.adversarial import RelativisticLoss
+from gan_lightning.losses.terms import join, total
+from gan_lightning.losses.terms import means as mean_terms
 
 
 def logits() -> tuple[torch.Tensor, torch.Tensor]:
@@ -12,57 +20,106 @@ def logits() -> tuple[torch.Tensor, torch.Tensor]:
     return real.requires_grad_(True), fake.requires_grad_(True)
 
 
-def test_nonsaturating_is_the_papers_formula():
-    real, fake = logits()
-    p_real, p_fake = 1 / (1 + torch.exp(-real)), 1 / (1 + torch.exp(-fake))
-    d_loss = adversarial.total(adversarial.nonsaturating_discriminator(real, fake))
-    torch.testing.assert_close(d_loss, -(p_real.log().mean() + (1 - p_fake).log().mean()))
-    torch.testing.assert_close(adversarial.total(adversarial.nonsaturating_generator(fake)), -p_fake.log().mean())
-
-
-def test_nonsaturating_gradients():
-    real, fake = logits()
-    assert gradcheck(lambda r, f: adversarial.total(adversarial.nonsaturating_discriminator(r, f)), (real, fake))
-    assert gradcheck(lambda f: adversarial.total(adversarial.nonsaturating_generator(f)), (fake,))
-
-
-def test_sure_discriminators_give_finite_losses():
-    sure = torch.tensor([200.0])
-    assert adversarial.total(adversarial.nonsaturating_discriminator(-sure, sure)) == 400
-    assert adversarial.total(adversarial.nonsaturating_generator(-sure)) == 200
-
-
 def sigmoid(x):
     return 1 / (1 + np.exp(-x))
 
 
+def non_saturating(r, f):
+    return -np.log(sigmoid(r)).mean() - np.log(1 - sigmoid(f)).mean()
+
+
 FORMULAS = {
-    "saturating_generator": lambda f: np.log(1 - sigmoid(f)).mean(),
-    "least_squares_discriminator": lambda r, f: ((r - 1) ** 2).mean() / 2 + (f**2).mean() / 2,
-    "least_squares_generator": lambda f: ((f - 1) ** 2).mean() / 2,
-    "critic": lambda r, f: f.mean() - r.mean(),
-    "critics_generator": lambda f: -f.mean(),
-    "hinge_discriminator": lambda r, f: np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean(),
-    "relativistic_pairs": lambda r, f: -np.log(sigmoid(r - f)).mean(),
+    "NonSaturating": (non_saturating, lambda r, f: -np.log(sigmoid(f)).mean()),
+    "Minimax": (non_saturating, lambda r, f: np.log(1 - sigmoid(f)).mean()),
+    "LeastSquares": (
+        lambda r, f: ((r - 1) ** 2).mean() / 2 + (f**2).mean() / 2,
+        lambda r, f: ((f - 1) ** 2).mean() / 2,
+    ),
+    "Wasserstein": (lambda r, f: f.mean() - r.mean(), lambda r, f: -f.mean()),
+    "Hinge": (
+        lambda r, f: np.maximum(0, 1 - r).mean() + np.maximum(0, 1 + f).mean(),
+        lambda r, f: -f.mean(),
+    ),
+    "RelativisticAverage": (
+        lambda r, f: -np.log(sigmoid(r - f.mean())).mean() - np.log(1 - sigmoid(f - r.mean())).mean(),
+        lambda r, f: -np.log(sigmoid(f - r.mean())).mean() - np.log(1 - sigmoid(r - f.mean())).mean(),
+    ),
+    "RelativisticPairs": (
+        lambda r, f: -np.log(sigmoid(r - f)).mean(),
+        lambda r, f: -np.log(sigmoid(f - r)).mean(),
+    ),
+    "BoundaryEquilibrium": (lambda r, f: -r.mean() + 0.3 * f.mean(), lambda r, f: -f.mean()),
 }
+"""D's and G's objectives, of real and fake logits; BEGAN's k is 0.3."""
+EVERY_LOSS = pytest.mark.parametrize("name", FORMULAS)
 
 
-@pytest.mark.parametrize("name", FORMULAS)
-def test_a_loss_is_the_papers_formula_and_so_is_its_gradient(name):
-    loss, formula = getattr(losses, name), FORMULAS[name]
-    arguments = logits()[-formula.__code__.co_argcount :]
-    value = adversarial.total(loss(*arguments))
-    assert value.item() == pytest.approx(formula(*(a.detach().numpy() for a in arguments)), rel=1e-12)
-    assert gradcheck(lambda *a: adversarial.total(loss(*a)), arguments)
+def build(name: str) -> AdversarialLoss:
+    loss = getattr(losses, name)().double()
+    if name == "BoundaryEquilibrium":
+        loss.k.fill_(0.3)
+    return loss
 
 
-def test_the_relativistic_average_is_the_papers_formula():
+def both_players(loss: AdversarialLoss, real: torch.Tensor, fake: torch.Tensor) -> list[torch.Tensor]:
+    terms = loss.discriminator(real, fake), loss.generator(fake, real if loss.relativistic else None)
+    return [total(mean_terms(found)) for found in terms]
+
+
+def test_no_loss_is_left_out():
+    exported = {name for name in losses.__all__ if inspect.isclass(getattr(losses, name))}
+    assert {n for n in exported if issubclass(getattr(losses, n), AdversarialLoss)} == {*FORMULAS, "AdversarialLoss"}
+
+
+@EVERY_LOSS
+def test_both_players_minimize_the_papers_formulas(name):
     real, fake = logits()
-    r, f = real.detach().numpy(), fake.detach().numpy()
-    expected = -np.log(sigmoid(r - f.mean())).mean() - np.log(1 - sigmoid(f - r.mean())).mean()
+    values = [value.item() for value in both_players(build(name), real, fake)]
+    expected = [formula(real.detach().numpy(), fake.detach().numpy()) for formula in FORMULAS[name]]
+    assert values == pytest.approx(expected, rel=1e-12)
 
-    def loss(real, fake):
-        return adversarial.total(adversarial.relativistic_average(real, fake, real.mean(), fake.mean()))
 
-    assert loss(real, fake).item() == pytest.approx(expected, rel=1e-12)
-    assert gradcheck(loss, (real, fake))
+@EVERY_LOSS
+def test_gradients_are_those_of_finite_differences(name):
+    assert gradcheck(lambda *logits: tuple(both_players(build(name), *logits)), logits())
+
+
+@EVERY_LOSS
+@pytest.mark.parametrize("sure", [200.0, -200.0])
+def test_a_sure_discriminator_gives_finite_losses_and_gradients(name, sure):
+    """In float32, where sigmoid(-200) is 0 and sigmoid(200) is 1."""
+    real, fake = (torch.full((3,), value, requires_grad=True) for value in (sure, -sure))
+    for value in both_players(build(name).float(), real, fake):
+        gradients = torch.autograd.grad(value, (real, fake), allow_unused=True, retain_graph=True)
+        assert value.isfinite()
+        assert all(gradient.isfinite().all() for gradient in gradients if gradient is not None)
+
+
+def test_what_a_wrong_discriminator_pays():
+    sure = torch.tensor([200.0])
+    d_loss, g_loss = both_players(losses.NonSaturating(), -sure, sure)
+    assert (d_loss.item(), g_loss.item()) == (400, 0)
+    assert both_players(losses.NonSaturating(), sure, -sure)[1].item() == 200
+
+
+@EVERY_LOSS
+def test_a_loss_says_truly_what_it_looks_at(name):
+    """`separable`: the terms real and fake look at their logits alone. `relativistic`: G's loss looks at real ones."""
+    loss, (real, fake) = build(name), logits()
+    terms = loss.discriminator(real, fake)
+    if loss.separable:
+        others = loss.discriminator(real + 1, fake), loss.discriminator(real, fake + 1)
+        assert torch.equal(others[0]["fake"], terms["fake"])
+        assert torch.equal(others[1]["real"], terms["real"])
+        assert terms["fake"].shape == fake.shape
+    assert loss.relativistic == isinstance(loss, RelativisticLoss)
+    value = total(mean_terms(loss.generator(fake, real)))
+    (slope,) = torch.autograd.grad(value, real, allow_unused=True)
+    assert (slope is not None) == loss.relativistic
+
+
+def test_two_terms_of_one_name_are_refused():
+    one = torch.zeros(())
+    assert list(join({"real": one}, {"r1": one})) == ["real", "r1"]
+    with pytest.raises(ValueError, match="two parts of a player's loss are named real; rename"):
+        join({"real": one, "fake": one}, {"real": one})

@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import ndimage, stats
 
+from gan_lightning.losses import StepOutput, augmentation
 from gan_lightning.losses.augmentation import AdaptiveAugment, DiffAugment
 
 EVERYTHING = ("color", "translation", "cutout", "flip", "quarter_turns")
@@ -28,23 +29,23 @@ def per_sample(images, function, *numbers):
 def test_color_is_the_formula_for_each_sample(shape):
     images, numbers = pictures(shape), torch.linspace(-0.4, 1.8, 6)
     for function, expected in (
-        (augmentations.brightness, lambda x, n: x + n),
-        (augmentations.saturation, lambda x, n: x.mean(0) + n * (x - x.mean(0))),
-        (augmentations.contrast, lambda x, n: x.mean() + n * (x - x.mean())),
+        (augmentation.brightness, lambda x, n: x + n),
+        (augmentation.saturation, lambda x, n: x.mean(0) + n * (x - x.mean(0))),
+        (augmentation.contrast, lambda x, n: x.mean() + n * (x - x.mean())),
     ):
         torch.testing.assert_close(function(images, numbers), per_sample(images, expected, numbers))
 
 
 def test_grey_images_have_no_saturation_to_change():
     images = pictures((1, 8, 8))
-    torch.testing.assert_close(augmentations.saturation(images, torch.zeros(6)), images)
+    torch.testing.assert_close(augmentation.saturation(images, torch.zeros(6)), images)
 
 
 @SHAPES
 def test_translation_is_scipys(shape):
     images, down, right = pictures(shape), torch.tensor([0, 1, -2, 3, -9, 20]), torch.tensor([0, -1, 2, 0, 1, 1])
     expected = per_sample(images, lambda x, d, r: ndimage.shift(x, (0, d, r), order=0), down, right)
-    assert torch.equal(augmentations.translation(images, down, right), expected)
+    assert torch.equal(augmentation.translation(images, down, right), expected)
 
 
 @SHAPES
@@ -65,13 +66,13 @@ def test_cutout_is_a_rectangle_of_zeros(shape):
             ]
         )
 
-    assert torch.equal(augmentations.cutout(images, top, left, 4, 3), per_sample(images, cut, top, left))
+    assert torch.equal(augmentation.cutout(images, top, left, 4, 3), per_sample(images, cut, top, left))
 
 
 def test_quarter_turns_are_numpys():
     images, turns = pictures((3, 5, 5)), torch.tensor([0, 1, 2, 3, 1, 0])
     expected = per_sample(images, lambda x, k: np.rot90(x, k, (1, 2)), turns)
-    assert torch.equal(augmentations.quarter_turns(images, turns), expected)
+    assert torch.equal(augmentation.quarter_turns(images, turns), expected)
 
 
 def test_quarter_turns_need_squares():
@@ -83,7 +84,7 @@ def test_quarter_turns_need_squares():
 @pytest.mark.parametrize("policy", [*((name,) for name in EVERYTHING), EVERYTHING], ids="-".join)
 def test_first_and_second_derivatives(shape, policy):
     """The second belong to R1, which looks at D through it."""
-    augment = DiffAugment(policy, share=0.7)
+    augment = DiffAugment(policy, p=0.7)
 
     def augmented(images):
         torch.manual_seed(3)
@@ -162,11 +163,11 @@ def test_shape_type_and_images_themselves_stay(dtype):
     assert torch.equal(images, before)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 1.0])
-def test_the_share_is_that_of_the_samples_that_are_met(share):
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_p_is_the_fraction_of_the_samples_that_are_met(p):
     torch.manual_seed(0)
-    met = (DiffAugment(("cutout",), share)(torch.ones(4000, 1, 8, 8)) == 0).flatten(1).any(1)
-    assert met.float().mean().item() == pytest.approx(share, abs=0.03)
+    met = (DiffAugment(("cutout",), p)(torch.ones(4000, 1, 8, 8)) == 0).flatten(1).any(1)
+    assert met.float().mean().item() == pytest.approx(p, abs=0.03)
 
 
 def test_no_default_turns_a_digit_into_another():
@@ -189,64 +190,66 @@ def test_points_are_no_images():
 
 
 def test_a_policy_of_what_there_is_not():
-    with pytest.raises(ValueError, match=r"model\.augment\.policy=\['color'\]: expected some of color, translation"):
-        unwrap(DiffAugment.__init__)(DiffAugment(), ["color"])
+    with pytest.raises(ValueError, match=r"model\.augment\.policy=\['colour'\]: expected some of color, translation"):
+        unwrap(DiffAugment.__init__)(DiffAugment(), ["colour"])
 
 
 # Adaptive
 
 
-def logits_with(positive: int, negative: int) -> dict[str, torch.Tensor]:
-    return {"real": torch.cat([torch.full((positive,), 3.0), torch.full((negative,), -0.1)]), "fake": torch.zeros(1)}
+def output_with(positive: int, negative: int) -> StepOutput:
+    real = torch.cat([torch.full((positive,), 3.0), torch.full((negative,), -0.1)])
+    return StepOutput(terms={}, logits={"real": real, "fake": torch.zeros(1)})
 
 
-def test_the_share_follows_the_signs():
+def test_p_follows_the_signs():
     """10 samples a batch, 100 to one, every 2 batches: steps of 0.2."""
     augment = AdaptiveAugment(target=0.6, ada_images=100, every_n_batches=2)
     history = []
     for positive in (10, 10, 10, 8, 8, 8, 10, 3, 10, 10, 10, 6, *[10] * 8, *[0] * 2):
-        augment.observe(logits_with(positive, 10 - positive))
-        history.append(round(augment.share.item(), 6))
+        augment.on_step_end(output_with(positive, 10 - positive))
+        history.append(round(augment.p.item(), 6))
     # r: 1 up; 0.8 up; 0.6 is the target; 0.3 down; 1 up; 0.6 again; up, up, up, and no further; -1 down
     pairs = [0.2, 0.4, 0.4, 0.2, 0.4, 0.4, 0.6, 0.8, 1.0, 1.0, 0.8]
     assert history[1::2] == pytest.approx(pairs)
     assert history[0::2] == pytest.approx([0.0, *pairs[:-1]])  # never between two batches of a pair
 
 
-def test_the_share_does_not_fall_below_none():
+def test_p_does_not_fall_below_0():
     augment = AdaptiveAugment(ada_images=100, every_n_batches=1)
-    augment.observe(logits_with(0, 10))
-    assert augment.share.item() == 0.0
-    augment.observe(logits_with(10, 0))
-    assert augment.share.item() == pytest.approx(0.1)
+    augment.on_step_end(output_with(0, 10))
+    assert augment.p.item() == 0.0
+    augment.on_step_end(output_with(10, 0))
+    assert augment.p.item() == pytest.approx(0.1)
 
 
-def test_observation_goes_on_from_its_state():
-    """Saved between two moves of the share."""
+def test_adaptation_goes_on_from_its_state():
+    """Saved between two changes of p."""
     one = AdaptiveAugment(ada_images=100, every_n_batches=3)
     for positive in (10, 10):
-        one.observe(logits_with(positive, 10 - positive))
+        one.on_step_end(output_with(positive, 10 - positive))
     other = AdaptiveAugment(ada_images=100, every_n_batches=3)
     other.load_state_dict(copy.deepcopy(one.state_dict()))
     for augment in (one, other):
         for positive in (7, 10, 10, 8):  # r is 0.8, where the last of its three batches alone has 0.4
-            augment.observe(logits_with(positive, 10 - positive))
-    assert one.share.item() == other.share.item() == pytest.approx(0.6)
+            augment.on_step_end(output_with(positive, 10 - positive))
+    assert one.p.item() == other.p.item() == pytest.approx(0.6)
     assert torch.equal(one.signs, other.signs)
 
 
 def test_half_precision_counts_exactly():
     """In bfloat16 itself, 256 + 1 is 256."""
     augment = AdaptiveAugment(ada_images=1000, every_n_batches=100)
-    augment.observe({name: logits.bfloat16() for name, logits in logits_with(900, 101).items()})
+    logits = {name: logits.bfloat16() for name, logits in output_with(900, 101)["logits"].items()}
+    augment.on_step_end(StepOutput(terms={}, logits=logits))
     assert augment.signs.item() == 799
     assert augment.images.item() == 1001
 
 
-def test_augmented_samples_are_as_many_as_the_share():
+def test_augmented_samples_are_as_many_as_p_says():
     torch.manual_seed(0)
     augment = AdaptiveAugment(("cutout",), ada_images=1000, every_n_batches=1)
     images = torch.ones(4000, 1, 8, 8)
     assert torch.equal(augment(images), images)
-    augment.observe(logits_with(400, 0))
+    augment.on_step_end(output_with(400, 0))
     assert (augment(images) == 0).flatten(1).any(1).float().mean().item() == pytest.approx(0.4, abs=0.03)

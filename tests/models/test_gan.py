@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from gan_lightning import rng
 from gan_lightning.data import Digits
-from gan_lightning.losses import penalties
+from gan_lightning.losses import NonSaturating, penalties
 from gan_lightning.models import GAN
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator
 
@@ -81,8 +81,8 @@ def plain_loop(max_steps, n_critic, clip=None, r1_weight=0.0):
 @pytest.mark.parametrize("n_critic", [1, 3])
 @pytest.mark.parametrize(("clip", "r1_weight"), [(None, 0.0), (0.1, 0.0), (None, 2.0)])
 def test_the_step_is_the_textbooks(n_critic, clip, r1_weight):
-    regularizers = {"r1": partial(penalties.r1, weight=r1_weight)} if r1_weight else {}
-    model = GAN(*networks(), SGD, n_critic=n_critic, gradient_clip_norm=clip, penalties=regularizers, seed=5)
+    penalty = {"r1": partial(penalties.r1, weight=r1_weight)} if r1_weight else {}
+    model = GAN(*networks(), optimizer=SGD, n_critic=n_critic, gradient_clip_norm=clip, penalties=penalty, seed=5)
     fit(model)
     for network, expected in zip(
         (model.generator, model.discriminator), plain_loop(12, n_critic, clip, r1_weight), strict=True
@@ -91,24 +91,24 @@ def test_the_step_is_the_textbooks(n_critic, clip, r1_weight):
             torch.testing.assert_close(weight, other, atol=1e-6, rtol=1e-5)
 
 
-class PenaltyAlone(GAN):
+class Nothing(NonSaturating):
     """Keeps what it is given; D's loss is its penalty."""
 
-    def discriminator_loss(self, real_logits, fake_logits):
+    def discriminator(self, real_logits, fake_logits):
         self.given = [real_logits, fake_logits]
-        return {"nothing": 0 * real_logits.mean()}
+        return {"nothing": 0 * real_logits}
 
 
 def test_in_mixed_precision_logits_and_penalties_and_their_gradients_are_whole():
     r1 = partial(penalties.r1, weight=2.0)
-    model = PenaltyAlone(*networks(), SGD, penalties={"r1": r1}, seed=5)
+    model = GAN(*networks(), loss=Nothing(), optimizer=SGD, penalties={"r1": r1}, seed=5)
     expected = copy.deepcopy(model.discriminator)
     data = Digits(SHAPE, batch_size=32, seed=5)
     data.setup()
     real = next(iter(data.train_dataloader()))[0].float() / 127.5 - 1
     r1(expected, real, real).backward()
     fit(model, max_steps=1, precision="bf16-mixed")
-    assert {logits.dtype for logits in model.given} == {torch.float32}
+    assert {logits.dtype for logits in model.loss.given} == {torch.float32}
     for weight, other in zip(model.discriminator.parameters(), expected.parameters(), strict=True):
         moved = other.detach() - 0.1 * (0 if other.grad is None else other.grad)
         torch.testing.assert_close(weight, moved, atol=1e-7, rtol=1e-6)
@@ -117,7 +117,7 @@ def test_in_mixed_precision_logits_and_penalties_and_their_gradients_are_whole()
 
 @pytest.mark.parametrize("n_critic", [1, 5])
 def test_a_step_is_a_batch(n_critic):
-    runner = fit(GAN(*networks(), ADAM, n_critic=n_critic, seed=5), max_steps=10)
+    runner = fit(GAN(*networks(), optimizer=ADAM, n_critic=n_critic, seed=5), max_steps=10)
     assert runner.global_step == 10
     assert runner.fit_loop.epoch_loop.total_batch_idx == 9
 
@@ -126,13 +126,13 @@ def test_only_the_moving_player_moves():
     """With a generator that never gets its turn, its weights stay and D's move."""
     generator, discriminator = networks()
     before = copy.deepcopy(generator.state_dict()), copy.deepcopy(discriminator.state_dict())
-    fit(GAN(generator, discriminator, ADAM, n_critic=100), max_steps=4)
+    fit(GAN(generator, discriminator, optimizer=ADAM, n_critic=100), max_steps=4)
     assert all(torch.equal(generator.state_dict()[k], v) for k, v in before[0].items() if "weight" in k)
     assert not any(torch.equal(discriminator.state_dict()[k], v) for k, v in before[1].items())
 
 
 def test_each_side_may_have_its_own_rate():
-    model = GAN(*networks(), ADAM, discriminator_optimizer={"lr": 4e-3, "betas": (0.0, 0.9)})
+    model = GAN(*networks(), optimizer=ADAM, discriminator_optimizer={"lr": 4e-3, "betas": (0.0, 0.9)})
     runner = fit(model, max_steps=1)
     discriminator, generator = runner.optimizers
     assert discriminator.param_groups[0]["lr"] == 4e-3
@@ -143,7 +143,7 @@ def test_each_side_may_have_its_own_rate():
 def test_a_loss_that_is_not_finite_stops_before_the_optimizer():
     generator, discriminator = networks()
     model = GAN(
-        generator, discriminator, ADAM, penalties={"bad": lambda d, real, fake, rows: real.sum() * float("nan")}
+        generator, discriminator, optimizer=ADAM, penalties={"bad": lambda d, real, *_: real.sum() * float("nan")}
     )
     before = copy.deepcopy(discriminator.state_dict())
     with pytest.raises(FloatingPointError, match=r"discriminator's loss is not finite at batch 1: .*bad=nan"):
@@ -154,7 +154,7 @@ def test_a_loss_that_is_not_finite_stops_before_the_optimizer():
 @pytest.mark.parametrize("fused", [True, False])
 def test_clipping_acts_on_unscaled_gradients(fused):
     """A GradScaler multiplies gradients by 65536; clipped before unscaling, hardly anything would be left."""
-    model = GAN(*networks(), partial(torch.optim.SGD, lr=1.0, fused=fused), gradient_clip_norm=1e-3)
+    model = GAN(*networks(), optimizer=partial(torch.optim.SGD, lr=1.0, fused=fused), gradient_clip_norm=1e-3)
     before = [p.detach().clone() for p in model.discriminator.parameters()]
     scaler = torch.amp.GradScaler("cpu")
     plugin = lightning.pytorch.plugins.MixedPrecision("bf16-mixed", "cpu")
@@ -167,17 +167,18 @@ def test_clipping_acts_on_unscaled_gradients(fused):
     assert moved.item() == pytest.approx(1e-3, rel=1e-3)
 
 
-def test_samples_do_not_depend_on_how_many_are_drawn():
+def test_samples_do_not_depend_on_how_many_there_are():
     model = GAN(*networks())
-    many = torch.cat(list(model.samples(130, seed=1)))
+    many = model.sample(130, seed=1)
     assert many.shape == (130, *SHAPE)
-    torch.testing.assert_close(torch.cat(list(model.samples(3, seed=1))), many[:3])
-    assert not torch.equal(torch.cat(list(model.samples(3, seed=2))), many[:3])
+    torch.testing.assert_close(model.sample(3, seed=1), many[:3])
+    torch.testing.assert_close(torch.cat(list(model.sample_blocks(130, seed=1))), many)
+    assert not torch.equal(model.sample(3, seed=2), many[:3])
 
 
 def test_sampling_leaves_the_training_mode_and_the_statistics():
     model = GAN(*networks()).train()
     statistics = copy.deepcopy(dict(model.generator.named_buffers()))
-    list(model.samples(5, seed=0))
+    model.sample(5)
     assert model.generator.training
     assert all(torch.equal(statistics[name], buffer) for name, buffer in model.generator.named_buffers())

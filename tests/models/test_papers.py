@@ -5,43 +5,39 @@ import torch
 from torch.nn.functional import cross_entropy, one_hot, softplus
 
 from gan_lightning import models, rng
-from gan_lightning.losses import penalties
+from gan_lightning.losses import BoundaryEquilibrium, StepOutput, penalties
+from gan_lightning.models.draws import Draws
+from gan_lightning.models.step import Batch
 from gan_lightning.networks import AutoencoderDiscriminator, MLPDiscriminator, MLPGenerator
 
 SHAPE, COUNT, LATENT = [1, 4, 4], 8, 16
 
 
 def probe(kind, conditional=False, told=None, discriminator=None, **more):
-    """A model that hands out its terms without a trainer."""
+    """A model with small networks; `told`: whether D is told the condition."""
     told = conditional if told is None else told
     torch.manual_seed(0)
-    alone = type(
-        "Probe",
-        (kind,),
-        {"device": torch.device("cpu"), "trainer": type("Alone", (), {"world_size": 1}), "global_rank": 0},
-    )
     generator = MLPGenerator(LATENT, SHAPE, [8], condition_dim=3 * conditional)
     discriminator = discriminator or MLPDiscriminator(SHAPE, [8], condition_dim=3 * told)
-    return alone(generator, discriminator, conditional=conditional, seed=3, **more)
+    return kind(generator, discriminator, conditional=conditional, seed=3, **more)
 
 
 def batch(conditional=False):
     real = torch.randn(COUNT, *SHAPE, generator=torch.Generator().manual_seed(1))
-    return real, one_hot(torch.arange(COUNT) % 3, 3).float() if conditional else None
+    return Batch(real, one_hot(torch.arange(COUNT) % 3, 3).float() if conditional else None)
 
 
 def z(purpose):
     return torch.randn(COUNT, LATENT, generator=rng.generator("latent", purpose, 3, 0))
 
 
-def terms(model, player, conditional=False):
-    compute = model.discriminator_terms if player == "discriminator" else model.generator_terms
-    return {name: term.item() for name, term in compute(*batch(conditional)).items()}
+def terms(model, player, conditional=False, batch_index=0):
+    output = model.losses((player,), batch(conditional), Draws(3, batch_index, torch.device("cpu")))
+    return {name: term.item() for name, term in output["terms"][player].items()}
 
 
 def logits(model, purpose):
-    real, _ = batch()
-    return model.discriminator(real), model.discriminator(model.generator(z(purpose)))
+    return model.discriminator(batch().samples), model.discriminator(model.generator(z(purpose)))
 
 
 LOSSES = {
@@ -50,7 +46,7 @@ LOSSES = {
     "LSGAN": (lambda r, f: ((r - 1) ** 2).mean() / 2 + (f**2).mean() / 2, lambda r, f: ((f - 1) ** 2).mean() / 2),
     "WGAN": (lambda r, f: f.mean() - r.mean(), lambda r, f: -f.mean()),
     "HingeGAN": (lambda r, f: (1 - r).clamp(0).mean() + (1 + f).clamp(0).mean(), lambda r, f: -f.mean()),
-    "RelativisticAverageGAN": (
+    "RelativisticGAN": (
         lambda r, f: softplus(f.mean() - r).mean() + softplus(f - r.mean()).mean(),
         lambda r, f: softplus(r.mean() - f).mean() + softplus(r - f.mean()).mean(),
     ),
@@ -73,11 +69,11 @@ def test_sngan_is_the_hinge_loss_on_normalized_weights():
     assert found == pytest.approx(((1 - r).clamp(0).mean() + (1 + f).clamp(0).mean()).item(), rel=1e-5)
 
 
-def test_wgan_clips_the_critics_weights_alone():
+def test_wgan_clips_the_weights_of_the_discriminator_alone():
     model = probe(models.WGAN, clip=0.01)
     generators = [p.clone() for p in model.generator.parameters()]
     for player in ("discriminator", "generator"):
-        model.constrain(player)
+        model.after_step(player)
     assert max(p.abs().max().item() for p in model.discriminator.parameters()) == pytest.approx(0.01)
     assert all(torch.equal(a, b) for a, b in zip(generators, model.generator.parameters(), strict=True))
 
@@ -88,37 +84,37 @@ def test_lazy_penalties_count_as_many_times():
 
     model = probe(models.GAN, penalties={"constant": lambda *a: constant(*a, weight=2.0)}, penalty_every=4)
     found = []
-    for model.batch_index in range(8):
-        found.append(terms(model, "discriminator").get("constant"))
+    for index in range(8):
+        found.append(terms(model, "discriminator", batch_index=index).get("constant"))
     assert found == [None, None, None, 8.0] * 2
 
 
-def test_penalties_draw_a_row_a_sample():
+def test_penalties_draw_noise_for_every_sample():
     seen = {}
 
-    def spy(discriminate, real, fake, rows, *, weight=1.0):
-        seen["rows"] = rows(torch.rand, 1, 1, 1)
-        return penalties.wgan_gp(discriminate, real, fake, rows, weight=weight)
+    def spy(discriminate, real, fake, noise, *, weight=1.0):
+        seen["noise"] = noise(torch.rand, 1, 1, 1)
+        return penalties.wgan_gp(discriminate, real, fake, noise, weight=weight)
 
     terms(probe(models.WGAN, penalties={"gp": spy}), "discriminator")
     expected = torch.rand(COUNT, 1, 1, 1, generator=rng.generator("rows", "gp", 3, 0))
-    assert torch.equal(seen["rows"], expected)
+    assert torch.equal(seen["noise"], expected)
 
 
 def test_acgan_adds_the_classes_of_both_batches():
     model = probe(models.ACGAN, conditional=True, told=False, classes=3, class_weight=0.5)
-    real, condition = batch(conditional=True)
+    real, condition = batch(conditional=True).samples, batch(conditional=True).condition
     found = terms(model, "discriminator", conditional=True)
     fake = model.generator(z("discriminator"), condition)
     classes = torch.arange(COUNT) % 3
     for name, images in (("class_real", real), ("class_fake", fake)):
-        said = model.head(model.discriminator.body(images))
-        assert found[name] == pytest.approx(0.5 * cross_entropy(said, classes).item(), rel=1e-5)
+        class_logits = model.heads["class"].linear(model.discriminator.body(images))
+        assert found[name] == pytest.approx(0.5 * cross_entropy(class_logits, classes).item(), rel=1e-5)
     assert found["real"] == pytest.approx(softplus(-model.discriminator(real)).mean().item(), rel=1e-5)
     fake = model.generator(z("generator"), condition)
-    said = model.head(model.discriminator.body(fake))
+    class_logits = model.heads["class"].linear(model.discriminator.body(fake))
     found = terms(model, "generator", conditional=True)
-    assert found["class"] == pytest.approx(0.5 * cross_entropy(said, classes).item(), rel=1e-5)
+    assert found["class"] == pytest.approx(0.5 * cross_entropy(class_logits, classes).item(), rel=1e-5)
 
 
 def test_acgan_needs_classes():
@@ -128,16 +124,16 @@ def test_acgan_needs_classes():
 
 def test_infogan_reads_the_code_back():
     model = probe(models.InfoGAN, categories=4, continuous=2, info_weight=0.3)
-    code = model.latent(COUNT, "generator")
+    code = model.sample_z(COUNT, Draws(3, 0, torch.device("cpu")), "generator")
     one_hots, uniform = code[:, 10:14], code[:, 14:]
     assert torch.equal(one_hots.sum(1), torch.ones(COUNT))
     assert set(one_hots.unique().tolist()) == {0.0, 1.0}
     assert uniform.abs().max() <= 1
-    said = model.head(model.discriminator.body(model.generator(code)))
-    mean, log_variance = said[:, 4:6], said[:, 6:8]
+    q = model.heads["info"].linear(model.discriminator.body(model.generator(code)))
+    mean, log_variance = q[:, 4:6], q[:, 6:8]
     normal = torch.distributions.Normal(mean, (log_variance / 2).exp())
     information = normal.log_prob(uniform).sum(1).mean() + torch.log(torch.tensor(2 * torch.pi))  # but for a constant
-    expected = 0.3 * (cross_entropy(said[:, :4], one_hots.argmax(1)) - information)
+    expected = 0.3 * (cross_entropy(q[:, :4], one_hots.argmax(1)) - information)
     assert terms(model, "generator")["info"] == pytest.approx(expected.item(), rel=1e-4)
     assert terms(model, "discriminator")["info"] != 0
 
@@ -148,19 +144,25 @@ def test_infogan_has_room_for_its_code():
 
 
 def test_began_balances_reconstructions():
-    model = probe(models.BEGAN, discriminator=AutoencoderDiscriminator(SHAPE, [8], 4), gamma=0.5, rate=0.1)
-    model.balance.fill_(0.3)
-    judged = {"real": batch()[0]} | {player: model.generator(z(player)) for player in ("discriminator", "generator")}
-    error = {name: (x - model.discriminator.reconstruct(x)).abs().mean().item() for name, x in judged.items()}
-    found = terms(model, "discriminator")
-    assert found["real"] == pytest.approx(error["real"], rel=1e-5)
-    assert found["fake"] == pytest.approx(-0.3 * error["discriminator"], rel=1e-5)
-    assert terms(model, "generator")["fake"] == pytest.approx(error["generator"], rel=1e-5)
-    model.terms = {"discriminator": model.discriminator_terms(*batch()), "generator": model.generator_terms(*batch())}
-    model.observe()
+    loss = BoundaryEquilibrium(gamma=0.5, lambda_k=0.1)
+    model = probe(models.BEGAN, discriminator=AutoencoderDiscriminator(SHAPE, [8], 4), loss=loss)
+    loss.k.fill_(0.3)
+    images = {"real": batch().samples} | {kind: model.generator(z(kind)) for kind in ("discriminator", "generator")}
+    error = {name: (x - model.discriminator.reconstruct(x)).abs().mean().item() for name, x in images.items()}
+    d_terms, g_terms = terms(model, "discriminator"), terms(model, "generator")
+    assert d_terms["real"] == pytest.approx(error["real"], rel=1e-5)
+    assert d_terms["fake"] == pytest.approx(-0.3 * error["discriminator"], rel=1e-5)
+    assert g_terms["fake"] == pytest.approx(error["generator"], rel=1e-5)
+    found = {"discriminator": d_terms, "generator": g_terms}
+    model.on_step_end(StepOutput(terms=tensors(found), logits={}))
     off = 0.5 * error["real"] - error["generator"]
-    assert model.balance.item() == pytest.approx(0.3 + 0.1 * off, rel=1e-5)
-    assert model.convergence.item() == pytest.approx(error["real"] + abs(off), rel=1e-5)
-    model.n_critic = 2  # this batch, G does not move, and neither does the balance
-    model.observe()
-    assert model.balance.item() == pytest.approx(0.3 + 0.1 * off, rel=1e-5)
+    assert loss.k.item() == pytest.approx(0.3 + 0.1 * off, rel=1e-5)
+    assert loss.metrics(StepOutput(terms=tensors(found), logits={}))["began/convergence"].item() == pytest.approx(
+        error["real"] + abs(off), rel=1e-5
+    )
+    model.on_step_end(StepOutput(terms=tensors({"discriminator": d_terms}), logits={}))  # G has not moved
+    assert loss.k.item() == pytest.approx(0.3 + 0.1 * off, rel=1e-5)
+
+
+def tensors(terms):
+    return {player: {name: torch.tensor(value) for name, value in found.items()} for player, found in terms.items()}

@@ -14,6 +14,8 @@ from gan_lightning.losses import penalties
 from gan_lightning.losses.augmentation import AdaptiveAugment, DiffAugment
 from gan_lightning.losses.regularizers import LeCam
 from gan_lightning.models import GAN, MatchingAwareGAN, SimultaneousGAN
+from gan_lightning.models.draws import Draws
+from gan_lightning.models.step import Batch
 from tests.models.test_gan import SGD, SHAPE, fit, networks, z
 from tests.models.test_variants import conditional_networks, stream
 
@@ -23,8 +25,8 @@ MATCHING_REAL = partial(MatchingAwareGAN, mismatch="real")
 
 def built(kind, **more):
     if kind in (MATCHING_FAKE, MATCHING_REAL):
-        return kind(*conditional_networks(), SGD, conditional=True, seed=5, **more)
-    return kind(*networks(batch_norm=False), SGD, seed=5, **more)
+        return kind(*conditional_networks(), optimizer=SGD, conditional=True, seed=5, **more)
+    return kind(*networks(batch_norm=False), optimizer=SGD, seed=5, **more)
 
 
 def weights(model):
@@ -83,8 +85,10 @@ def test_penalties_look_through_the_augmentation_at_the_samples_as_they_were():
     discriminator = Linear(64, 1)
     for augment, factor in ((None, 1), (Double(), 4)):
         model = GAN(networks()[0], discriminator, penalties={"r1": partial(penalties.r1, weight=1.0)}, augment=augment)
-        terms = model.judge(torch.randn(4, *SHAPE), torch.randn(4, *SHAPE), None)
-        torch.testing.assert_close(terms["r1"], factor * discriminator.weight.square().sum() / 2)
+        output = model.losses(("discriminator",), Batch(torch.randn(4, *SHAPE), None), Draws(0, 0, model.device))
+        torch.testing.assert_close(
+            output["terms"]["discriminator"]["r1"], factor * discriminator.weight.square().sum() / 2
+        )
 
 
 def plain_loop(max_steps, augment=None, lecam_weight=0.0):
@@ -127,7 +131,7 @@ def plain_loop(max_steps, augment=None, lecam_weight=0.0):
     ids=["diffaugment", "lecam"],
 )
 def test_the_step_with_an_aid_is_the_textbooks(more, plain):
-    model = GAN(*networks(), SGD, seed=5, **copy.deepcopy(more))
+    model = GAN(*networks(), optimizer=SGD, seed=5, **copy.deepcopy(more))
     fit(model)
     expected = [p for network in plain_loop(12, **plain) for p in network.parameters()]
     for weight, other in zip(weights(model), expected, strict=True):
@@ -138,49 +142,52 @@ def test_the_step_with_an_aid_is_the_textbooks(more, plain):
 
 def test_the_step_adapts_the_augmentation_to_the_signs_of_real_logits():
     augment = AdaptiveAugment(ada_images=320, every_n_batches=2, target=0.0)
-    model = GAN(*networks(), SGD, augment=augment, seed=5)
-    signs, shares = [], []
-    model.on_train_batch_end = lambda *_: (
-        signs.append(model.logits["real"].sign().sum().item()),
-        shares.append(augment.share.item()),
+    model = GAN(*networks(), optimizer=SGD, augment=augment, seed=5)
+    signs, history = [], []
+    model.on_train_batch_end = lambda output, *_: (
+        signs.append(output["logits"]["real"].sign().sum().item()),
+        history.append(augment.p.item()),
     )
-    fit(model)
-    share, expected = 0.0, []
+    runner = fit(model, log_every_n_steps=1)
+    p, expected = 0.0, []
     for first, second in zip(signs[::2], signs[1::2], strict=True):
-        expected.append(share)
-        share += 0.2 * ((first + second > 0) - (first + second < 0))
-        share = min(max(share, 0.0), 1.0)
-        expected.append(share)
-    assert shares == pytest.approx(expected, abs=1e-6)
-    assert max(shares) > 0
-    assert model.report()["augment/share"].item() == pytest.approx(shares[-1])
+        expected.append(p)
+        p += 0.2 * ((first + second > 0) - (first + second < 0))
+        p = min(max(p, 0.0), 1.0)
+        expected.append(p)
+    assert history == pytest.approx(expected, abs=1e-6)
+    assert max(history) > 0
+    assert runner.logged_metrics["augment/p"].item() == pytest.approx(history[-1])
 
 
 def in_parts(kind, accumulate, **more):
     extras = {"penalties": {"r1": partial(penalties.r1, weight=0.5)}, "regularizers": {"lecam": LeCam(weight=0.1)}}
     model = built(kind, accumulate=accumulate, **(extras | more))
-    fit(model, max_steps=6)
-    return model
+    model.on_train_batch_end = lambda output, *_: setattr(model, "last", output)
+    runner = fit(model, max_steps=6, log_every_n_steps=1)
+    return model, runner.logged_metrics
 
 
 @KINDS
 @pytest.mark.parametrize("n_critic", [1, 2])
 def test_micro_batches_make_the_update_of_the_whole_batch(kind, looks, n_critic):
-    whole, parts = (in_parts(kind, accumulate, n_critic=n_critic) for accumulate in (1, 4))
+    (whole, metrics), (parts, metrics_of_parts) = (in_parts(kind, count, n_critic=n_critic) for count in (1, 4))
     assert largest_difference(whole, parts) < 1e-6
-    for name, value in whole.report().items():
-        assert float(parts.report()[name]) == pytest.approx(float(value), abs=1e-5), name
-    for kind_of, logits in whole.logits.items():
-        torch.testing.assert_close(parts.logits[kind_of], logits, atol=1e-5, rtol=0)
+    assert metrics.keys() == metrics_of_parts.keys() >= {"loss/generator", "score/real", "terms/discriminator_r1"}
+    for name, value in metrics.items():
+        assert float(metrics_of_parts[name]) == pytest.approx(float(value), abs=1e-5), name
+    torch.testing.assert_close(parts.last["logits"], whole.last["logits"], atol=1e-5, rtol=0)
+    assert len(whole.last["logits"]["fake"]) == 32
 
 
 def test_that_comparison_can_fail(monkeypatch):
     """Every micro-batch with the first one's latents; and batch norm, which looks at the batch as a whole."""
-    whole = in_parts(GAN, 1)
-    monkeypatch.setattr(GAN, "part", property(lambda self: 0, lambda self, value: None), raising=False)
-    assert largest_difference(whole, in_parts(GAN, 4)) > 1e-4
+    whole, _ = in_parts(GAN, 1)
+    first = Draws.micro_batch
+    monkeypatch.setattr(Draws, "micro_batch", lambda self, index, count: first(self, 0, count))
+    assert largest_difference(whole, in_parts(GAN, 4)[0]) > 1e-4
     monkeypatch.undo()
-    batch_norm = [GAN(*networks(batch_norm=True), SGD, seed=5, accumulate=parts) for parts in (1, 4)]
+    batch_norm = [GAN(*networks(batch_norm=True), optimizer=SGD, seed=5, accumulate=parts) for parts in (1, 4)]
     for model in batch_norm:
         fit(model, max_steps=6)
     assert largest_difference(*batch_norm) > 1e-4

@@ -14,6 +14,8 @@ from gan_lightning.data import Digits, Gaussian1D
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.models import GAN, DensityMatchingGAN, MatchingAwareGAN, SimultaneousGAN
+from gan_lightning.models.draws import Draws
+from gan_lightning.models.step import Batch
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator, ScalarDiscriminator, ScalarGenerator
 from tests.models.test_gan import SGD, SHAPE, networks, trainer
 
@@ -25,7 +27,7 @@ def stream(data: LightningDataModule):
 
 
 def test_simultaneous_steps_are_taken_from_one_point():
-    model = SimultaneousGAN(*networks(), SGD, seed=5)
+    model = SimultaneousGAN(*networks(), optimizer=SGD, seed=5)
     trainer(6).fit(model, Digits(SHAPE, batch_size=32, seed=5))
     generator, discriminator = networks()
     batches = stream(Digits(SHAPE, batch_size=32, seed=5))
@@ -51,7 +53,7 @@ def test_simultaneous_steps_are_taken_from_one_point():
 def test_alternating_steps_are_not_simultaneous_ones():
     weights = []
     for kind in (GAN, SimultaneousGAN):
-        model = kind(*networks(), SGD, seed=5)
+        model = kind(*networks(), optimizer=SGD, seed=5)
         trainer(3).fit(model, Digits(SHAPE, batch_size=32, seed=5))
         weights.append(model.generator.state_dict())
     assert any(not torch.allclose(weights[0][name], weights[1][name]) for name in weights[0])
@@ -63,34 +65,26 @@ def conditional_networks():
 
 
 def test_a_conditional_model_takes_its_vocabulary_from_the_data_and_tells_both_networks():
-    model = GAN(*conditional_networks(), SGD, conditional=True)
+    model = GAN(*conditional_networks(), optimizer=SGD, conditional=True)
     trainer(3).fit(model, Digits(SHAPE, batch_size=32))
-    assert model.conditions.names == tuple("0123456789")
-    (drawn,) = model.samples(4, seed=0, asked=model.conditions.parse("3"))
-    (free,) = model.samples(4, seed=0)
-    assert not torch.allclose(drawn, free)
+    assert model.vocabulary.names == tuple("0123456789")
+    threes = model.sample(4, label=3)
+    assert torch.equal(threes, model.sample(4, label="3"))
+    assert not torch.allclose(threes, model.sample(4))
 
 
 def test_conditions_of_samples_occur_as_in_the_data():
     model = GAN(*conditional_networks(), conditional=True)
-    model.conditions = LabelVocabulary.of_labels("ab", torch.tensor([[1, 0]] * 90 + [[0, 1]] * 10))
-    drawn = model.sample_conditions(5000, seed=1)
-    assert drawn[:, 1].mean().item() == pytest.approx(0.1, abs=0.02)
-    assert torch.equal(model.sample_conditions(70, seed=1), drawn[:70])
-
-
-class MatchingProbe(MatchingAwareGAN):
-    """Hands out what it would minimize, without training."""
-
-    device = torch.device("cpu")
-    trainer = type("Alone", (), {"world_size": 1})
-    global_rank = 0
+    model.vocabulary = LabelVocabulary.of_labels("ab", torch.tensor([[1, 0]] * 90 + [[0, 1]] * 10))
+    labels = model.fixed_labels(5000, seed=1)
+    assert labels[:, 1].mean().item() == pytest.approx(0.1, abs=0.02)
+    assert torch.equal(model.fixed_labels(70, seed=1), labels[:70])
 
 
 @pytest.mark.parametrize("mismatch", ["real", "fake"])
 def test_matching_aware_is_reeds_algorithm(mismatch):
-    model = MatchingProbe(*conditional_networks(), mismatch=mismatch, conditional=True, seed=3)
-    model.conditions = LabelVocabulary.of_labels("0123456789", torch.eye(10))
+    model = MatchingAwareGAN(*conditional_networks(), mismatch=mismatch, conditional=True, seed=3)
+    model.vocabulary = LabelVocabulary.of_labels("0123456789", torch.eye(10))
     generator, discriminator = model.generator, model.discriminator
     real, condition = torch.randn(16, *SHAPE), torch.eye(10)[torch.arange(16) % 10]
     condition[12:] = 0  # not labeled
@@ -112,12 +106,14 @@ def test_matching_aware_is_reeds_algorithm(mismatch):
     else:
         logits = discriminator(generator(z("wrong"), wrong), condition)
     pairs = [-torch.log(1 - logits[i].sigmoid()) for i in range(12) if not torch.equal(wrong[i], condition[i])]
-    terms = model.discriminator_terms(real, condition)
+    draws = Draws(3, 0, torch.device("cpu"))
+    terms = model.losses(("discriminator",), Batch(real, condition), draws)["terms"]["discriminator"]
     torch.testing.assert_close(terms["real"], expected_real)
     torch.testing.assert_close(terms["fake"], expected_fake)
     torch.testing.assert_close(terms["mismatch"], sum(pairs) / 16 / 2)
-    drawn = discriminator(generator(z("generator"), asked), asked)
-    torch.testing.assert_close(model.generator_terms(real, condition)["fake"], -torch.log(drawn.sigmoid()).mean())
+    logits = discriminator(generator(z("generator"), asked), asked)
+    terms = model.losses(("generator",), Batch(real, condition), draws)["terms"]["generator"]
+    torch.testing.assert_close(terms["fake"], -torch.log(logits.sigmoid()).mean())
 
 
 def density_model(**changes):
@@ -134,7 +130,7 @@ def test_the_density_is_scipys():
 
 
 def test_latents_stratify_the_interval():
-    z = density_model().prior(12, rng.generator("z")).squeeze(1)
+    z = density_model().sample_prior(12, rng.generator("z")).squeeze(1)
     jitter = z - torch.linspace(-8, 8, 12)
     assert (jitter >= -1e-6).all()
     assert (jitter < 0.01).all()
@@ -165,11 +161,11 @@ def test_the_staircase_advances_every_batch():
 
 
 def test_the_first_samples_come_from_all_over_the_interval():
-    z = density_model().sample_latents(64, seed=0)
+    z = density_model().fixed_z(64, seed=0)
     assert z.min() < -6
     assert z.max() > 6
-    assert torch.equal(density_model().sample_latents(5, seed=0), z[:5])
-    whole = density_model().sample_latents(10_000, seed=0).squeeze(1).sort().values
+    assert torch.equal(density_model().fixed_z(5, seed=0), z[:5])
+    whole = density_model().fixed_z(10_000, seed=0).squeeze(1).sort().values
     torch.testing.assert_close(whole, torch.linspace(-8, 8, 10_000), atol=0.011, rtol=0)
 
 
@@ -179,7 +175,7 @@ def test_matching_needs_labels():
 
 
 def test_players_that_step_together_refuse_a_scale_that_changes_between_them():
-    model = SimultaneousGAN(*networks(), SGD)
+    model = SimultaneousGAN(*networks(), optimizer=SGD)
     model.trainer = type("Half", (), {"precision": "16-mixed"})
     with pytest.raises(UserError, match=r"trainer\.precision=16-mixed: .*bf16-mixed or 32-true"):
         model.setup("fit")
@@ -187,7 +183,7 @@ def test_players_that_step_together_refuse_a_scale_that_changes_between_them():
 
 def test_a_checkpoint_with_other_labels_is_refused():
     model = GAN(*conditional_networks(), conditional=True)
-    model.conditions = LabelVocabulary.of_labels("ab", torch.eye(2))
-    model.on_load_checkpoint({"conditions": {"names": ["a", "b"]}})
+    model.vocabulary = LabelVocabulary.of_labels("ab", torch.eye(2))
+    model.on_load_checkpoint({"vocabulary": {"names": ["a", "b"]}})
     with pytest.raises(UserError, match=r"data\.root: its labels are .*'a', 'b'.*; expected .*'b', 'a'"):
-        model.on_load_checkpoint({"conditions": {"names": ["b", "a"]}})
+        model.on_load_checkpoint({"vocabulary": {"names": ["b", "a"]}})

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from gan_lightning import rng
 from gan_lightning.data.sampler import ResumableLoader, require_even_shares
+from gan_lightning.specs import Described
 
 
 class DueBatches(Sampler[int]):
@@ -39,7 +40,7 @@ class SyntheticBatches(Dataset[tuple[Tensor, None]]):
         return self.sample(batch), None
 
 
-class SyntheticData(LightningDataModule):
+class SyntheticData(Described, LightningDataModule):
     """Unlabeled samples of a known distribution; batch k is a function of (seed, k).
 
     A distribution overrides `sample`.

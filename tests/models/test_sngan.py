@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gan_lightning.models import SNGAN
-from gan_lightning.models.spectral import spectrally_normalized
+from gan_lightning.models.sngan import spectrally_normalized
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator, ResNetDiscriminator
 
 

@@ -27,7 +27,6 @@ SECTIONS = {
 """The groups whose options describe a class, and the section that holds it. A variant's values are its paper's."""
 DIFFERENT = {
     "condition_dim": "A data set counts the names of its classes; the number in YAML is what networks interpolate.",
-    "monitor": "A metric can be the monitor only where metrics=... computes one.",
 }
 """Values that differ on purpose, by the key's last part, each with its reason."""
 

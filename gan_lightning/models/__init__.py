@@ -12,7 +12,7 @@ from gan_lightning.models.minimax import MinimaxGAN
 from gan_lightning.models.phases import alternating, simultaneous
 from gan_lightning.models.r3gan import R3GAN
 from gan_lightning.models.relativistic import RelativisticGAN
-from gan_lightning.models.simultaneous import SimultaneousGAN
+from gan_lightning.models.simultaneous_gan import SimultaneousGAN
 from gan_lightning.models.sngan import SNGAN
 from gan_lightning.models.wgan import WGAN
 

@@ -17,6 +17,7 @@ from scipy.stats import norm, wasserstein_distance
 from tqdm import tqdm
 
 from gan_lightning.config import check, resolvers
+from gan_lightning.config.build import build
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 SETTINGS = {
@@ -37,7 +38,7 @@ def generated(overrides: tuple[str, ...], seed: int, count: int = 10_000) -> np.
         composed = compose("config", [*overrides, f"seed={seed}", "trainer=cpu", "name=gaussian", "run_dir=unused"])
     checked = check.check(composed)
     lightning.seed_everything(seed, verbose=False)
-    data, model = check.build(checked, "data"), check.build(checked, "model")
+    data, model = build(checked, "data"), build(checked, "model")
     trainer = lightning.Trainer(
         max_steps=checked["trainer"]["max_steps"],
         accelerator="cpu",

@@ -11,6 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+from omegaconf import OmegaConf
+
+from gan_lightning.config.options import conf_folder, options
 from gan_lightning.training.run_folder import RunFolder
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -20,11 +23,17 @@ Job = TypeVar("Job")
 Found = TypeVar("Found")
 
 
-def train(folder: Path, options: Iterable[str], jobs: int = 1) -> None:
+def variants() -> dict[str, bool]:
+    """Every `model=` in conf/, and whether it is conditional; without density_matching, which is for numbers."""
+    files = {name: conf_folder() / "model" / f"{name}.yaml" for name in options("model") if name != "density_matching"}
+    return {name: bool(OmegaConf.load(file).get("conditional")) for name, file in files.items()}
+
+
+def train(folder: Path, overrides: Iterable[str], jobs: int = 1) -> None:
     """Trains into `folder`, unless that is done already; on its share of the cores where there are several `jobs`."""
     if RunFolder(folder).read_summary().get("status") == "finished":
         return
-    command = [sys.executable, str(PROJECT / "train.py"), *options, *QUIET, f"hydra.run.dir={folder}"]
+    command = [sys.executable, str(PROJECT / "train.py"), *overrides, *QUIET, f"hydra.run.dir={folder}"]
     threads = max((os.cpu_count() or 1) // jobs, 1)
     done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": str(threads)}, capture_output=True, text=True)
     if done.returncode:

@@ -47,13 +47,13 @@ def nonsaturating(d: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
     return ones(d(real)) + zeros(d(fake))
 
 
-def critic(d: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
+def wasserstein(d: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
     return d(fake).mean() - d(real).mean()
 
 
 def gradient_penalty(d: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
     between = torch.lerp(fake, real, torch.rand(len(real), 1, 1, 1))
-    return critic(d, real, fake) + 10 * ((squared_gradient(d, between) + 1e-12).sqrt() - 1).square().mean()
+    return wasserstein(d, real, fake) + 10 * ((squared_gradient(d, between) + 1e-12).sqrt() - 1).square().mean()
 
 
 def dragan(d: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
@@ -65,8 +65,8 @@ def hinge(d: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
     return relu(1 - d(real)).mean() + relu(1 + d(fake)).mean()
 
 
-def relativistic(better: Tensor, worse: Tensor) -> Tensor:
-    return ones(better - worse.mean()) + zeros(worse - better.mean())
+def relativistic(real: Tensor, fake: Tensor) -> Tensor:
+    return ones(real - fake.mean()) + zeros(fake - real.mean())
 
 
 def r3gan(d: Discriminate, real: Tensor, fake: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ LOSSES: dict[str, tuple[Loss, Loss]] = {
         lambda d, real, fake: ((d(real) - 1).square().mean() + d(fake).square().mean()) / 2,
         lambda d, fake, real: (d(fake) - 1).square().mean() / 2,
     ),
-    "wgan": (critic, lambda d, fake, real: -d(fake).mean()),
+    "wgan": (wasserstein, lambda d, fake, real: -d(fake).mean()),
     "wgan_gp": (gradient_penalty, lambda d, fake, real: -d(fake).mean()),
     "dragan": (dragan, lambda d, fake, real: ones(d(fake))),
     "gan_r1": (
@@ -119,7 +119,7 @@ class Plain:
     def __init__(self, model: Any, variant: str, root: str) -> None:
         self.losses = LOSSES.get(variant)
         self.generator, self.discriminator = copy.deepcopy(model.generator), copy.deepcopy(model.discriminator)
-        self.head = copy.deepcopy(getattr(model, "head", nn.Identity()))
+        self.head = copy.deepcopy(next((head.linear for head in model.heads.values()), nn.Identity()))
         self.d_optimizer, self.g_optimizer = (
             type(given)(parameters, **given.defaults)
             for given, parameters in zip(
@@ -174,20 +174,23 @@ class Plain:
         assert self.losses
         return self.losses[1](lambda samples: self.discriminator(samples, condition), fake, real)
 
-    def both(self, samples: Tensor) -> tuple[Tensor, Tensor]:
-        """The logits and what the second head says."""
+    def logits_and_head(self, samples: Tensor) -> tuple[Tensor, Tensor]:
+        """The logits, and the output of the auxiliary head."""
         features = self.discriminator.body(samples)
         return self.discriminator.head(features, None), self.head(features)
 
 
 class PlainACGAN(Plain):
     def d_loss(self, real: Tensor, fake: Tensor, condition: Any, z: Tensor) -> Tensor:
-        (real_logits, real_classes), (fake_logits, fake_classes) = self.both(real), self.both(fake)
+        (real_logits, real_classes), (fake_logits, fake_classes) = (
+            self.logits_and_head(real),
+            self.logits_and_head(fake),
+        )
         classes = cross_entropy(real_classes, condition) + cross_entropy(fake_classes, condition)
         return ones(real_logits) + zeros(fake_logits) + classes
 
     def g_loss(self, fake: Tensor, real: Tensor, condition: Any, z: Tensor) -> Tensor:
-        logits, classes = self.both(fake)
+        logits, classes = self.logits_and_head(fake)
         return ones(logits) + cross_entropy(classes, condition)
 
 
@@ -196,17 +199,17 @@ class PlainInfoGAN(Plain):
         categories, codes = one_hot(torch.randint(10, (BATCH,)), 10), 2 * torch.rand(BATCH, 2) - 1
         return torch.cat([torch.randn(BATCH, self.generator.latent_dim - 12), categories, codes], 1)
 
-    def information(self, said: Tensor, z: Tensor) -> Tensor:
-        mean, log_variance = said[:, 10:].chunk(2, 1)
-        return cross_entropy(said[:, :10], z[:, -12:-2]) + 2 * gaussian_nll_loss(mean, z[:, -2:], log_variance.exp())
+    def information(self, q: Tensor, z: Tensor) -> Tensor:
+        mean, log_variance = q[:, 10:].chunk(2, 1)
+        return cross_entropy(q[:, :10], z[:, -12:-2]) + 2 * gaussian_nll_loss(mean, z[:, -2:], log_variance.exp())
 
     def d_loss(self, real: Tensor, fake: Tensor, condition: Any, z: Tensor) -> Tensor:
-        logits, said = self.both(fake)
-        return ones(self.discriminator(real)) + zeros(logits) + self.information(said, z)
+        logits, q = self.logits_and_head(fake)
+        return ones(self.discriminator(real)) + zeros(logits) + self.information(q, z)
 
     def g_loss(self, fake: Tensor, real: Tensor, condition: Any, z: Tensor) -> Tensor:
-        logits, said = self.both(fake)
-        return ones(logits) + self.information(said, z)
+        logits, q = self.logits_and_head(fake)
+        return ones(logits) + self.information(q, z)
 
 
 class PlainMatchingAware(Plain):

@@ -1,3 +1,32 @@
-"""GAN experiments on PyTorch Lightning 2. Kept import-free, so that the command line answers at once."""
+"""GAN experiments on PyTorch Lightning 2.
+
+The public names are imported when they are first used, so that the command line answers at once.
+"""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
+_MODULES = {
+    "train": "gan_lightning.cli.train",
+    "load": "gan_lightning.training.checkpoint",
+    "evaluate": "gan_lightning.cli.evaluate",
+    "Experiment": "gan_lightning.training.experiment",
+    "GAN": "gan_lightning.models",
+    "UserError": "gan_lightning.errors",
+    "list_models": "gan_lightning.config.conf",
+    "list_networks": "gan_lightning.config.conf",
+    "list_data": "gan_lightning.config.conf",
+    "list_experiments": "gan_lightning.config.conf",
+}
+__all__ = [*_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

@@ -74,3 +74,9 @@ def _finite(node: Any) -> Any:
     if isinstance(node, list):
         return [_finite(child) for child in node]
     return None if isinstance(node, float) and not math.isfinite(node) else node
+
+
+def run_folder_of(place: str | Path) -> Path:
+    """The folder of a run that is named by itself or by one of its checkpoints."""
+    path = Path(place)
+    return path.parent.parent if path.suffix == ".ckpt" else path

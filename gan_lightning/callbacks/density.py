@@ -44,7 +44,7 @@ class DensityPlot(SampleGrid):
 
     def _plot(self, trainer: Trainer, model: GAN, limit: float) -> Picture:
         data: Gaussian1D = trainer.datamodule  # type: ignore[attr-defined]
-        true = data.draw(self.num, rng.generator("density", self.seed))
+        true = data.sample(self.num, rng.generator("density", self.seed))
         generated = torch.cat(list(model.sample_blocks(self.num, self.seed))).cpu()
         x = torch.linspace(-limit, limit, self.POINTS)
         boundary = judged(model, x.unsqueeze(1), data.batch_size).sigmoid()

@@ -56,7 +56,7 @@ class SurfacePlot(SampleGrid):
 
     def paint(self, trainer: Trainer, model: GAN) -> Picture:
         data: Gaussians2D = trainer.datamodule  # type: ignore[attr-defined]
-        true = data.draw(self.SHOWN, rng.generator("surface", self.seed))
+        true = data.sample(self.SHOWN, rng.generator("surface", self.seed))
         generated = self._generated(model)
         modes, quality = data.modes_covered(generated), data.high_quality(generated)
         axis = torch.linspace(-self.LIMIT, self.LIMIT, self.POINTS)

@@ -8,15 +8,15 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning.cli.generate import device_of, whole_number_from
-from gan_lightning.config import check
+from gan_lightning.config.build import build
 from gan_lightning.data import ImageData
-from gan_lightning.data.images import to_uint8, to_unit_range
+from gan_lightning.data.images import Split, to_uint8, to_unit_range
 from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.evaluation import Classifier, Inception, Random, memorization, report
 from gan_lightning.evaluation.features import Extractor
@@ -26,6 +26,7 @@ from gan_lightning.evaluation.report import EvaluationReport
 from gan_lightning.files import atomic, write_json
 from gan_lightning.models import GAN
 from gan_lightning.models.rebuild import rebuild
+from gan_lightning.specs import unknown_parts
 from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids
 
@@ -45,35 +46,70 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif options.checkpoint is None:
             parser.error("expected a run folder or a checkpoint, or --compare RUN RUN ...")
         else:
-            _evaluate(options)
+            asked = {name: value for name, value in vars(options).items() if name not in ("checkpoint", "compare")}
+            found = evaluate(options.checkpoint, **asked)
+            print(_closing_words(found, report.path_of(options.out or found["checkpoint"]["path"])))
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
         sys.exit(f"error: --out {options.out}: {error}")
 
 
-def _evaluate(options: argparse.Namespace) -> None:
+def evaluate(
+    place: str | Path,
+    *,
+    num: int = 10_000,
+    repeats: int = 3,
+    split: Split = "test",
+    extractor: Literal["classifier", "inception", "random"] = "classifier",
+    weights: str | None = None,
+    seed: int = 0,
+    raw: bool = False,
+    root: str | None = None,
+    out: str | Path | None = None,
+    device: str = "cpu",
+) -> EvaluationReport:
+    """Measures a trained generator against real images; writes the evaluation report and returns it.
+
+    Args:
+        place: a run folder, or a checkpoint.
+        num: generated images of one draw, at least 2.
+        repeats: draws of as many images, for the standard deviation.
+        split: the real images to compare with, test or train.
+        extractor: of features: a small classifier of this data, Inception-v3, or an untrained network.
+        weights: of Inception-v3, a file; None: torch-fidelity's are downloaded once.
+        seed: of the latents.
+        raw: whether to measure the last weights, where the default is their average (EMA).
+        root: where the data lies, if it is not where it was in training.
+        out: the evaluation report, x.json; None: evaluation.json in the run folder.
+        device: cpu, cuda, cuda:1 or mps.
+
+    Raises:
+        UserError: there is no such checkpoint or device, or its data has no images to compare with.
+    """
     started = time.monotonic()
-    path = checkpoint.locate(options.checkpoint)
+    path = checkpoint.locate(place)
     saved = checkpoint.read(path)
-    device = device_of(options.device)
-    extractor = _extractor(options)
-    model = rebuild(saved, path).to(device)
-    data = _data(saved["config"]["data"], options.root)
-    reference = Reference(extractor, data, options.split, device)
-    found = measure(model, reference, options.num, options.repeats, options.seed, options.raw)
-    out = report.path_of(options.out or path)
+    placed, features = device_of(device), _extractor(extractor, weights)
+    model = rebuild(saved, path).to(placed)
+    data = _data(saved, path, root)
+    found = measure(model, Reference(features, data, split, placed), num, repeats, seed, raw)
+    written = report.path_of(out or path)
+    pictures = written.with_suffix(".png")
     found |= {
         "checkpoint": {"path": str(path.absolute()), "step": saved["global_step"]},
-        "memorization": _memorization(model, data, options, out.with_suffix(".png")),
+        "memorization": _memorization(model, data, min(num, QUERIES), seed, raw, pictures),
         "seconds": round(time.monotonic() - started, 1),
         "versions": {name: version(name) for name in ("gan_lightning", "torch", "torchmetrics")},
     }
-    write_json(found, out)
-    print(report.comparison([str(out)]))
-    if found["memorization"]:
-        print(_in_words(found["memorization"]))
-    print(f"evaluation report in {out}, {found['seconds']} s")
+    write_json(found, written)
+    return found
+
+
+def _closing_words(found: EvaluationReport, written: Path) -> str:
+    memorization = [_in_words(found["memorization"])] if found["memorization"] else []
+    words = [*memorization, f"evaluation report in {written}, {found['seconds']} s"]
+    return "\n".join([report.comparison([str(written)]), *words])
 
 
 def _in_words(report: dict[str, Any]) -> str:
@@ -102,36 +138,40 @@ def measure(model: GAN, reference: Reference, num: int, repeats: int, seed: int,
     }
 
 
-def _extractor(options: argparse.Namespace) -> Extractor:
-    if options.weights and options.extractor != "inception":
-        raise UserError(f"--weights {options.weights}: belongs to --extractor inception, not {options.extractor}")
-    if options.extractor == "inception":
-        return Inception(options.weights)
-    return Classifier() if options.extractor == "classifier" else Random()
+def _extractor(name: str, weights: str | None) -> Extractor:
+    if weights and name != "inception":
+        raise UserError(f"--weights {weights}: belongs to --extractor inception, not {name}")
+    if name == "inception":
+        return Inception(weights)
+    return Classifier() if name == "classifier" else Random()
 
 
-def _data(section: dict[str, Any], root: str | None) -> Any:
-    """The data of the run, wherever it lies now."""
+def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None) -> Any:
+    """The data that a checkpoint was trained on, wherever it lies now."""
+    spec = saved.get("data")
+    if not isinstance(spec, dict) or unknown_parts(spec):
+        raise UserError(
+            f"{path} does not say what data it was trained on; expected a data module of gan_lightning.data"
+        )
     if root is not None:
-        if "root" not in section:
-            raise UserError(f"--root {root}: {section['_target_']} needs no files")
-        section = section | {"root": root}
-    data = check.build({"data": section}, "data")
+        if "root" not in spec:
+            raise UserError(f"--root {root}: {spec['_target_']} needs no files")
+        spec = spec | {"root": root}
+    data = build({"data": spec}, "data")
     data.prepare_data()
     return data
 
 
-def _memorization(model: GAN, data: ImageData, options: argparse.Namespace, out: Path) -> dict[str, Any] | None:
+def _memorization(model: GAN, data: ImageData, count: int, seed: int, raw: bool, out: Path) -> dict[str, Any] | None:
     """Metrics, and a picture: generated images, below each its nearest training image, the nearest pairs first."""
     try:
         held_out = data.split("test")[0]
     except NoSuchSplit:
         return None
     train = data.split("train")[0]
-    count = min(options.num, QUERIES)
-    blocks = model.sample_blocks(count, samples_seed(options.seed), options.raw)
+    blocks = model.sample_blocks(count, samples_seed(seed), raw)
     generated = torch.cat([to_uint8(block).cpu() for block in blocks])
-    report = memorization.report(generated, train, held_out, options.seed)
+    report = memorization.report(generated, train, held_out, seed)
     pairs = report.distances.argsort()[:: max(1, count // PAIRS)][:PAIRS]
     rows = torch.cat([generated[pairs], train[report.neighbors[pairs]]])
     with atomic(out) as path:
@@ -143,8 +183,8 @@ def _memorization(model: GAN, data: ImageData, options: argparse.Namespace, out:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gan-evaluate",
-        description="Measures a trained generator against real images and writes an evaluation report, evaluation.json, with "
-        "all that decides on its metrics; or compares evaluation reports.",
+        description="Measures a trained generator against real images and writes an evaluation report, "
+        "evaluation.json, with all that decides on its metrics; or compares evaluation reports.",
     )
     parser.add_argument("checkpoint", nargs="?", help="a run folder, or a .ckpt file")
     parser.add_argument("--compare", nargs="+", metavar="RUN", help="a table of evaluated runs, instead")

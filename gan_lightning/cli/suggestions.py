@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,9 +12,12 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_lightning.config import renamed
+from gan_lightning.config.conf import conf_folder
+
 
 @contextlib.contextmanager
-def suggestions(overrides: Sequence[str]) -> Iterator[None]:
+def suggestions(arguments: Sequence[str]) -> Iterator[None]:
     """Where Hydra refuses a key of the command line, adds the nearest one that exists; shortens other refusals."""
     from hydra.core.hydra_config import HydraConfig
 
@@ -23,30 +27,62 @@ def suggestions(overrides: Sequence[str]) -> Iterator[None]:
         sys.exit(f"error: {error.__cause__ or str(error).splitlines()[0]}")
     except SystemExit as leaving:
         if leaving.code == 1 and not HydraConfig.initialized():
-            for line in _suggest(overrides):
+            parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+            parser.add_argument("--config-dir", "-cd")
+            known, rest = parser.parse_known_args(arguments)
+            for line in hints([argument for argument in rest if "=" in argument], known.config_dir):
                 print(line, file=sys.stderr)
         raise
 
 
-def _suggest(overrides: Sequence[str]) -> Iterator[str]:
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
+def hints(overrides: Sequence[str], config_dir: str | Path | None = None) -> list[str]:
+    """A line for each override whose key does not exist: what it is called now, or the nearest key that exists.
 
+    Args:
+        overrides: as typed, `key=value`.
+        config_dir: the user's own folder of groups and keys, which joins the package's.
+    """
     from gan_lightning.config.targets import suggestion
 
-    conf = Path(sys.argv[0]).resolve().parent / "conf"
-    assignments = [override for override in overrides if "=" in override and override[0] not in "-+~"]
-    keys = [assignment.partition("=")[0] for assignment in assignments]
-    groups = [a for a, key in zip(assignments, keys, strict=True) if (conf / key).is_dir() and "," not in a]
-    GlobalHydra.instance().clear()
+    typed = [override for override in overrides if override[0] not in "-+~"]
+    folders = [conf_folder(), *([Path(config_dir)] if config_dir else [])]
+    groups = [o for o in typed if _is_group(o.partition("=")[0], folders) and "," not in o]
+    network = next((o.partition("=")[2] for o in groups if o.startswith("network=")), "")
+    known = _known_keys(groups, config_dir)
+    lines = []
+    for override in overrides:
+        key = override.partition("=")[0].lstrip("+~")
+        new = list(renamed.hints([override], network)) if key not in known else []
+        lines += new
+        missing = override in typed and known and key not in known and not _is_group(key, folders)
+        if missing and not new and not key.startswith("hydra"):
+            lines.append(f"{key}: no such key{suggestion(key, list(known))}")
+    return lines
+
+
+def _is_group(key: str, folders: Iterable[Path]) -> bool:
+    return any((folder / key.partition("@")[0]).is_dir() for folder in folders)
+
+
+def _known_keys(groups: Sequence[str], config_dir: str | Path | None) -> set[str]:
+    """The keys of the configuration of these groups; none where the groups themselves are wrong."""
+    from hydra import compose, initialize_config_dir
+
     try:
-        with initialize_config_dir(str(conf), version_base="1.3"):
-            known = list(leaves(compose("config", groups)))
-    except Exception:  # the groups themselves are wrong: Hydra has already said so
-        return
-    for key in keys:
-        if key not in known and not (conf / key).is_dir() and not key.startswith("hydra"):
-            yield f"{key}: no such key{suggestion(key, known)}"
+        with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+            return set(leaves(compose("config", [*search_path(config_dir), *groups])))
+    except Exception:  # Hydra has already said why
+        return set()
+
+
+def search_path(config_dir: str | Path | None) -> list[str]:
+    """The override that adds a folder of the user's to the package's."""
+    from hydra.core.override_parser.types import Quote, QuotedString
+
+    if config_dir is None:
+        return []
+    place = QuotedString(f"file://{Path(config_dir).absolute()}", Quote.single).with_quotes()
+    return [f"hydra.searchpath=[{place}]"]
 
 
 def leaves(node: DictConfig, path: str = "") -> Iterator[str]:
@@ -55,5 +91,9 @@ def leaves(node: DictConfig, path: str = "") -> Iterator[str]:
     for name in names:
         key = f"{path}.{name}" if path else str(name)
         yield key
-        if not OmegaConf.is_interpolation(node, name) and isinstance(node._get_node(name), DictConfig):
-            yield from leaves(node._get_node(name), key)  # type: ignore[arg-type]
+        if not OmegaConf.is_interpolation(node, name) and OmegaConf.is_dict(child := _child(node, name)):
+            yield from leaves(child, key)
+
+
+def _child(node: DictConfig, name: Any) -> Any:
+    return None if OmegaConf.is_missing(node, name) else node[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import time
@@ -13,6 +14,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from gan_lightning.errors import UserError
+from gan_lightning.files import run_folder_of
 
 
 def register_resolvers() -> None:
@@ -59,13 +61,19 @@ def _if_new(resume: str | None, value: Any) -> Any:
 def _run_dir(resume: str | None, name: str) -> str:
     """The folder of the run: the resumed one, or a new one below logs/."""
     if resume is not None:
-        folder = run_folder(resume)
+        folder = run_folder_of(resume)
         if not folder.is_dir():
             raise UserError(f"resume={resume}: there is no such folder. Expected the folder of a run")
         return str(folder)
     # Processes that a cluster starts by themselves agree on the job's number, but not on the time.
     job = [os.environ[v] for v in ("SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RUN_ID") if v in os.environ]
-    return f"logs/{name}/{'_'.join(job) if job not in ([], ['none']) else time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    if job not in ([], ["none"]):
+        return f"logs/{name}/{'_'.join(job)}"
+    new = f"logs/{name}/{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+    if "RANK" in os.environ:  # torchrun's processes find the folder that the first one has made
+        return new
+    others = (f"{new}_{number}" for number in itertools.count(2))  # of runs that were begun in the same second
+    return new if not Path(new).exists() else next(other for other in others if not Path(other).exists())
 
 
 def _direction(objective: str) -> str:
@@ -81,9 +89,3 @@ def _job_folder(typed: str, number: int | str) -> str:
     if len(os.fsencode(name)) <= 120:
         return name
     return f"{os.fsencode(name)[:100].decode(errors='ignore')}_{hashlib.sha256(typed.encode()).hexdigest()[:12]}"
-
-
-def run_folder(place: str | Path) -> Path:
-    """The folder of a run that is named by itself or by one of its checkpoints."""
-    path = Path(place)
-    return path.parent.parent if path.suffix == ".ckpt" else path

@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 from beartype import BeartypeConf
 from beartype.door import is_bearable
 
+from gan_lightning.config.renamed import new_target
 from gan_lightning.specs import Described
 
 TRUST_VARIABLE = "GAN_LIGHTNING_TRUST"
@@ -45,6 +46,9 @@ def locate(target: str, section: str) -> Callable[..., Any]:
     root = module_name.partition(".")[0]
     trusted = {package for package in os.environ.get(TRUST_VARIABLE, "").split(",") if package}
     if root not in trusted and module_name not in _CALLABLE.get(section, set()):
+        renamed = new_target(target)
+        if renamed is not None:
+            raise PermissionError(f"{target} is now {renamed}")
         raise PermissionError(
             f"{target} is not a class that a configuration may name here. To use your own package, set the "
             f"environment variable {TRUST_VARIABLE}={root or 'my_package'}"
@@ -67,7 +71,8 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
     """What a nest of containers describes: every dict with a `_target_` becomes the result of calling it.
 
     Innermost first. `extra` arguments go to the outermost, instead of its own of the same name. Plain on purpose:
-    strings stay strings, whatever they hold.
+    strings stay strings, whatever they hold. What does not describe itself gets its node as `spec`, so that a
+    checkpoint can say how to make a user's own network again.
     """
     if isinstance(node, list):
         return [instantiate(child, section) for child in node]
@@ -80,7 +85,8 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
     if node.get("_partial_"):
         return functools.partial(called, **(arguments | extra))
     made = called(**(arguments | extra))
-    if hasattr(made, "forward") and not hasattr(made, "spec"):  # a module of the user's
+    describable = hasattr(made, "forward") or hasattr(made, "train_dataloader")
+    if describable and not hasattr(made, "spec"):  # a module of the user's
         made.spec = node  # so that a checkpoint can say how to make it again
     return made
 

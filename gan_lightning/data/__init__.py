@@ -1,4 +1,4 @@
-"""LightningDataModules: what is learned from."""
+"""LightningDataModules, whose batches are (sample, condition)."""
 
 from gan_lightning.data.datasets.celeba import CelebA
 from gan_lightning.data.datasets.digits import Digits

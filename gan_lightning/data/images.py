@@ -1,4 +1,4 @@
-"""What every data module of images shares."""
+"""The base class of the data modules of images."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate
 from gan_lightning.data.sampler import BatchSampler, ResumableLoader, TensorBatches, require_even_shares
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
+from gan_lightning.specs import Described
 
 Split = Literal["train", "test"]
 Images = UInt8[Tensor, "count channels height width"]
@@ -22,20 +23,26 @@ Labels = Int64[Tensor, " count"] | UInt8[Tensor, "count names"]
 _BLOCK = 1024  # images that are resized at a time: as floats, they take four times the memory
 
 
-class ImageData(LightningDataModule):
+class ImageData(Described, LightningDataModule):
     """Labeled images held as uint8; batches reach the model as (images in [-1, 1], labels).
 
     A data set overrides `load`. It may return images of any size, gray or colored: they are brought to
     `image_shape` once, and scaled on the device. Training never sees the test split; evaluation compares with it.
 
     Args:
-        image_shape: (channels, height, width) that the model sees.
-        batch_size: images per step, over all processes together.
-        num_workers: processes that gather batches; 0 is fastest for data in memory.
-        seed: keys the order.
-        condition_dim: number of classes or tags.
-        limit: how many of the training images are used; None: all.
+        image_shape: (channels, height, width) of the images that the model sees.
+        batch_size: The number of images per step, over all processes together.
+        num_workers: The number of processes that gather batches; 0 is fastest for data in memory.
+        seed: It decides on the order of the images.
+        condition_dim: The number of classes or tags, for which the networks are built. None: as many as have names.
+        limit: The number of training images that are used, the first ones; None: all.
+
+    Raises:
+        UserError: At setup, if `batch_size` or `condition_dim` does not fit the data.
     """
+
+    names: ClassVar[Sequence[str] | None] = None
+    """The names of the classes or tags; None: they are numbered, up to `condition_dim`."""
 
     classifier: ClassVar[str | None] = None
     """The bundled classifier that knows these images, by its name in `gan_lightning/metrics/weights/`."""
@@ -48,12 +55,12 @@ class ImageData(LightningDataModule):
         batch_size: int = 64,
         num_workers: int = 0,
         seed: int = 0,
-        condition_dim: int = 10,
+        condition_dim: int | None = None,
         limit: int | None = None,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
-        self.condition_dim = condition_dim
+        self._expected_dim = condition_dim
         self.batch_size = batch_size
         self.num_workers = num_workers
         self.seed = seed
@@ -65,12 +72,12 @@ class ImageData(LightningDataModule):
         """The images of a split and their labels.
 
         Raises:
-            NoSuchSplit: the data has none of that name.
+            NoSuchSplit: The data has no split of that name.
         """
         raise NotImplementedError
 
     def labeled(self) -> tuple[Images, Labels]:
-        """The training images whose labels are known, and these."""
+        """The training images that are labeled, and their labels."""
         images, labels = self.load("train")
         known = (labels != 0).any(1) if labels.ndim == 2 else labels >= 0
         return images[known], labels[known]
@@ -84,8 +91,13 @@ class ImageData(LightningDataModule):
         return self._splits[split]
 
     def condition_names(self) -> Sequence[str]:
-        """The names of the classes or tags; here the classes' numbers."""
-        return [str(number) for number in range(self.condition_dim)]
+        """The names of the classes or tags, in the order of their numbers."""
+        return numbered(self._expected_dim or 0) if self.names is None else self.names
+
+    @property
+    def condition_dim(self) -> int:
+        """The number of classes or tags."""
+        return len(self.condition_names())
 
     @property
     def vocabulary(self) -> LabelVocabulary:
@@ -103,8 +115,11 @@ class ImageData(LightningDataModule):
                 f"{len(images)} images. Choose data.batch_size between 1 and {len(images)}"
             )
         count = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
-        if count > self.condition_dim or len(self.condition_names()) != self.condition_dim:
-            raise UserError(f"data.condition_dim={self.condition_dim}: {type(self).__name__} has {count} labels")
+        known = max(count, self.condition_dim)
+        if known > self.condition_dim or self._expected_dim not in (None, known):
+            raise UserError(
+                f"data.condition_dim={self._expected_dim}: {type(self).__name__} has {known} labels; expected {known}"
+            )
         self.train = TensorBatches(images, labels)
 
     def train_dataloader(self) -> ResumableLoader:
@@ -134,18 +149,23 @@ class ImageData(LightningDataModule):
         return to_unit_range(images), labels
 
 
+def numbered(count: int) -> tuple[str, ...]:
+    """The names of classes that have only numbers: "0", "1" and so on."""
+    return tuple(map(str, range(count)))
+
+
 def to_unit_range(images: UInt8[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-    """0..255 to [-1, 1]."""
+    """Scales 0..255 to [-1, 1]."""
     return images.float().div_(127.5).sub_(1)
 
 
 def to_uint8(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
-    """[-1, 1] to 0..255, rounded to nearest."""
+    """Scales [-1, 1] to 0..255, rounded to the nearest."""
     return images.add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
 
 
 def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
-    """Images of the asked channels and size: gray is repeated, color averaged by luma (ITU-R 601).
+    """Images with the channels and size of `image_shape`: gray is repeated, color is averaged by luma (ITU-R 601).
 
     Those that fit already are not copied: they may be a file that is larger than the memory.
     """

@@ -6,24 +6,28 @@ import os
 import subprocess
 import sys
 import threading
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 import torch.distributed as dist
-from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.types import Quote, QuotedString
-from hydra.types import RunMode
-from lightning.fabric.strategies.launchers.subprocess_script import (
-    _basic_subprocess_cmd,
-    _ChildProcessObserver,
-)
+from lightning.fabric.strategies.launchers.subprocess_script import _ChildProcessObserver
 from lightning.fabric.utilities.distributed import _set_num_threads_if_needed
 from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
 
 
 class Launcher(_SubprocessScriptLauncher):
-    """Starts the other processes of this node with the command that this job was composed from."""
+    """Starts the other processes of this node.
+
+    Args:
+        command: starts one of them; it gets its number as LOCAL_RANK in its environment.
+        more: arguments of Lightning's launcher.
+    """
 
     _observer: _Observer | None = None
+
+    def __init__(self, command: Sequence[str], *more: Any) -> None:
+        super().__init__(*more)
+        self.command = command
 
     def launch(self, function, *args, trainer=None, **kwargs):  # type: ignore[no-untyped-def]
         if not self.cluster_environment.creates_processes_externally:
@@ -67,31 +71,11 @@ class Launcher(_SubprocessScriptLauncher):
         os.environ["NODE_RANK"] = str(environment.node_rank())
         os.environ["LOCAL_RANK"] = str(environment.local_rank())
         os.environ["WORLD_SIZE"] = str(self.num_processes * self.num_nodes)
+        modules = os.pathsep.join(path or os.getcwd() for path in sys.path)  # the user's own, wherever they lie
         self.procs = [
-            subprocess.Popen(_child_command(), env={**os.environ, "LOCAL_RANK": str(local_rank)})
+            subprocess.Popen(self.command, env=os.environ | {"PYTHONPATH": modules, "LOCAL_RANK": str(local_rank)})
             for local_rank in range(1, self.num_processes)
         ]
-
-
-def _child_command() -> list[str]:
-    """The command line that repeats this one job, also where it is one of a sweep's, in a launcher's process."""
-    if not HydraConfig.initialized():
-        return list(_basic_subprocess_cmd())
-    hydra = HydraConfig.get()
-    sources = hydra.runtime.config_sources
-    extra = [source.path for source in sources if source.provider == "command-line"]
-    conf = next(Path(source.path) for source in sources if source.provider == "main")
-    return [
-        *(sys.executable, str(conf.parent / f"{hydra.job.name}.py")),
-        *(argument for path in extra for argument in ("--config-dir", path)),
-        *(f"--config-name={hydra.job.config_name}",),
-        *(override for override in hydra.overrides.hydra if override.startswith("hydra.searchpath")),
-        *hydra.overrides.task,
-        f"hydra.run.dir={QuotedString(hydra.runtime.output_dir, Quote.single).with_quotes()}",
-        "hydra.mode=RUN",
-        "hydra.output_subdir=null",
-        "hydra/job_logging=stdout",
-    ]
 
 
 class _Observer(_ChildProcessObserver):
@@ -122,10 +106,7 @@ class _Observer(_ChildProcessObserver):
                 return
 
     def _end(self) -> None:
-        """Ends what is left. A sweep's own process goes on with its next job: it only loses its company."""
-        if not (HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN):
-            self._terminate_all()
-            return
+        """Ends what is left; our own process, which may be a sweep's or a notebook's, only loses its company."""
         for process in self._child_processes:
             process.kill()
         if dist.is_initialized() and dist.get_backend() == "nccl":  # gloo notices, NCCL would wait for ever

@@ -28,7 +28,7 @@ from gan_lightning.models.draws import Draws
 from gan_lightning.models.phases import Phase
 from gan_lightning.models.rebuild import rebuild
 from gan_lightning.models.step import Batch, GANStep
-from gan_lightning.specs import Described
+from gan_lightning.specs import Described, spec_of
 
 
 class GAN(Described, GANStep):
@@ -171,6 +171,7 @@ class GAN(Described, GANStep):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
         checkpoint["model"] = self.spec
+        checkpoint["data"] = spec_of(self.trainer.datamodule)  # type: ignore[attr-defined]
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]

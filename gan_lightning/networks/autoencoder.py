@@ -1,4 +1,4 @@
-"""Discriminators that judge by reconstruction, for BEGAN: one for any samples, which is fully connected."""
+"""Discriminators that are autoencoders, for BEGAN: the base class, and a fully connected one for any samples."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ class ReconstructingDiscriminator(Described, nn.Module):
     Berthelot et al. 2017 (arXiv:1703.10717), eq. 1 with eta = 1.
 
     Args:
-        plane: joins the condition to the sample.
-        encoder: maps what comes of it to codes.
-        decoder: maps codes to samples.
+        concat: It joins the condition to the sample, as one more channel.
+        encoder: It maps the joined sample to a code.
+        decoder: It maps a code to a sample.
     """
 
-    def __init__(self, plane: ChannelConcat, encoder: nn.Module, decoder: nn.Module) -> None:
+    def __init__(self, concat: ChannelConcat, encoder: nn.Module, decoder: nn.Module) -> None:
         super().__init__()
-        self.plane = plane
+        self.concat = concat
         self.encoder = encoder
         self.decoder = decoder
 
     def reconstruct(
         self, sample: Float[Tensor, "batch *sample"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, "batch *sample"]:
-        """What the autoencoder makes of a sample."""
-        return self.decoder(self.encoder(self.plane(sample, condition)))
+        """The output of the autoencoder."""
+        return self.decoder(self.encoder(self.concat(sample, condition)))
 
     def forward(
         self, sample: Float[Tensor, "batch *sample"], condition: Float[Tensor, "batch condition"] | None = None
@@ -43,13 +43,13 @@ class ReconstructingDiscriminator(Described, nn.Module):
 
 
 class AutoencoderDiscriminator(ReconstructingDiscriminator):
-    """Fully connected, ELU between, tanh at the end.
+    """A fully connected autoencoder: ELU follows every layer but the last of each half; tanh follows the decoder.
 
     Args:
-        image_shape: (channels, height, width) of a sample.
-        hidden_dims: widths of the encoder's layers; the decoder has them in reverse.
-        code_dim: width between the two.
-        condition_dim: width of the condition, which enters as one more channel; 0: unconditional.
+        image_shape: The shape of a sample, such as (channels, height, width).
+        hidden_dims: The widths of the encoder's layers; the decoder has them in reverse.
+        code_dim: The width of the code.
+        condition_dim: The width of the condition, which enters as one more channel; 0: the network is unconditional.
     """
 
     def __init__(
@@ -59,14 +59,14 @@ class AutoencoderDiscriminator(ReconstructingDiscriminator):
         code_dim: int = 64,
         condition_dim: int = 0,
     ) -> None:
-        plane = ChannelConcat(image_shape, condition_dim)
-        encoder = [nn.Flatten(), *_stack([math.prod(plane.shape), *hidden_dims, code_dim])]
+        concat = ChannelConcat(image_shape, condition_dim)
+        encoder = [nn.Flatten(), *_stack([math.prod(concat.shape), *hidden_dims, code_dim])]
         decoder = [
             *_stack([code_dim, *reversed(hidden_dims), math.prod(image_shape)]),
             nn.Tanh(),
             nn.Unflatten(1, tuple(image_shape)),
         ]
-        super().__init__(plane, nn.Sequential(*encoder), nn.Sequential(*decoder))
+        super().__init__(concat, nn.Sequential(*encoder), nn.Sequential(*decoder))
 
 
 def _stack(dims: Sequence[int]) -> list[nn.Module]:

@@ -1,4 +1,4 @@
-"""How networks are told a condition: the parts that every family shares.
+"""Conditioning on labels: the parts that every family of networks shares.
 
 A condition is a vector (batch, condition_dim), one-hot for a class, multi-hot for tags, zero where a sample is not
 labeled. Where condition_dim is 0 the parts change nothing and expect None.
@@ -17,19 +17,21 @@ from torch import Tensor, nn
 from gan_lightning.specs import Described
 
 Join = Literal["projection", "concat"]
-"""How a discriminator learns of the condition."""
+"""How a discriminator is conditioned: by projection on its features, or by concatenation to its input."""
 
 
-class JoinLatent(nn.Module):
-    """[z, condition]: Mirza & Osindero 2014 (arXiv:1411.1784), section 3.2; or [z, W condition + b].
+class LatentConcat(nn.Module):
+    """Concatenates the condition to z: Mirza & Osindero 2014 (arXiv:1411.1784), section 3.2.
+
+        [z, condition],    or with an embedding    [z, W condition + b]
 
     Args:
-        latent_dim: width of z.
-        condition_dim: width of the condition; 0 adds nothing.
-        label_embedding_dim: width of W condition + b; 0: the condition enters as it is.
+        latent_dim: The width of z.
+        condition_dim: The width of the condition; 0: nothing is added.
+        label_embedding_dim: The width of W condition + b; 0: the condition enters as it is.
 
     Attributes:
-        out_dim: width of the output.
+        out_dim: The width of the output.
     """
 
     def __init__(self, latent_dim: int, condition_dim: int, label_embedding_dim: int = 0) -> None:
@@ -45,28 +47,28 @@ class JoinLatent(nn.Module):
 
 
 class ChannelConcat(nn.Module):
-    """Adds one channel to an image, a linear map of the condition: conditioning by concatenation, at the input.
+    """Concatenates one channel to an image, a linear map of the condition.
 
     Args:
-        image_shape: (channels, *size) of a sample.
-        condition_dim: width of the condition; 0 adds nothing.
+        image_shape: The shape (channels, *size) of a sample.
+        condition_dim: The width of the condition; 0: nothing is added.
 
     Attributes:
-        shape: of a sample with the added channel.
+        shape: The shape of a sample with the added channel.
     """
 
     def __init__(self, image_shape: Sequence[int], condition_dim: int) -> None:
         super().__init__()
         channels, *self.size = image_shape
         self.shape = (channels + (condition_dim > 0), *self.size)
-        self.plane = nn.Linear(condition_dim, math.prod(self.size)) if condition_dim else None
+        self.channel = nn.Linear(condition_dim, math.prod(self.size)) if condition_dim else None
 
     def forward(
         self, image: Float[Tensor, "batch channels *size"], condition: Float[Tensor, "batch condition"] | None
     ) -> Float[Tensor, "batch joined *size"]:
-        if self.plane is None or condition is None:
+        if self.channel is None or condition is None:
             return image
-        return torch.cat([image, self.plane(condition).view(-1, 1, *self.size)], 1)
+        return torch.cat([image, self.channel(condition).view(-1, 1, *self.size)], 1)
 
 
 class ConditionalBatchNorm(nn.Module):
@@ -75,8 +77,8 @@ class ConditionalBatchNorm(nn.Module):
         y = (x - mean) / sqrt(var + eps) * (V condition + g) + W condition + b,    at first g = 1, b = 0
 
     Args:
-        channels: of the feature map.
-        condition_dim: width of the condition; 0: g and b alone, ordinary batch norm.
+        channels: The channels of the feature map.
+        condition_dim: The width of the condition; 0: g and b are learned alone, as in ordinary batch norm.
     """
 
     def __init__(self, channels: int, condition_dim: int) -> None:
@@ -102,14 +104,14 @@ class LogitHead(nn.Module):
     """features -> logit = w . features + b + <V condition, features>: Miyato & Koyama 2018 (arXiv:1802.05637), eq. 4.
 
     Args:
-        features: width of the features.
-        condition_dim: width of the condition; 0 leaves the linear part alone.
+        feature_dim: The width of the features.
+        condition_dim: The width of the condition; 0: the logit has the linear part alone.
     """
 
-    def __init__(self, features: int, condition_dim: int) -> None:
+    def __init__(self, feature_dim: int, condition_dim: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(features, 1)
-        self.projection = nn.Linear(condition_dim, features, bias=False) if condition_dim else None
+        self.linear = nn.Linear(feature_dim, 1)
+        self.projection = nn.Linear(condition_dim, feature_dim, bias=False) if condition_dim else None
 
     def forward(
         self, features: Float[Tensor, "batch features"], condition: Float[Tensor, "batch condition"] | None
@@ -120,31 +122,36 @@ class LogitHead(nn.Module):
         return logits + (self.projection(condition) * features).sum(1)
 
 
-class ConditionedDiscriminator(Described, nn.Module):
-    """image, condition -> [label plane] -> body -> head: what the discriminators of all families share.
+class ConditionalDiscriminator(Described, nn.Module):
+    """image, condition -> [concatenated channel] -> body -> features -> logit: the base class of most discriminators.
 
-    A family calls `wire` with its body, which maps (batch, *shape) to (batch, features).
+    A family builds its body, which maps (batch, *concat.shape) to (batch, features), and calls `set_body` with it.
+
+    Args:
+        image_shape: The shape (channels, *size) of a sample.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        join: How the condition enters: "concat" adds a channel to the image, "projection" a term to the logit.
 
     Attributes:
-        feature_dim: width of the features.
+        feature_dim: The width of the features.
     """
 
     def __init__(self, image_shape: Sequence[int], condition_dim: int, join: Join) -> None:
         super().__init__()
-        self.projected = condition_dim if join == "projection" else 0
-        self.plane = ChannelConcat(image_shape, condition_dim - self.projected)
+        self.projection_dim = condition_dim if join == "projection" else 0
+        self.concat = ChannelConcat(image_shape, condition_dim - self.projection_dim)
 
-    def wire(self, body: nn.Module, features: int) -> None:
-        """Puts the parts in place."""
-        self.feature_dim = features
+    def set_body(self, body: nn.Module, feature_dim: int) -> None:
+        """Sets the body, and the head on its `feature_dim` features."""
+        self.feature_dim = feature_dim
         self.body = body
-        self.head = LogitHead(features, self.projected)
+        self.head = LogitHead(feature_dim, self.projection_dim)
 
     def features(
         self, image: Float[Tensor, "batch *sample"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, "batch features"]:
-        """What the logit is computed from; other heads may share it."""
-        return self.body(self.plane(image, condition))
+        """The features from which the logit is computed; an auxiliary head may share them."""
+        return self.body(self.concat(image, condition))
 
     def forward(
         self, image: Float[Tensor, "batch *sample"], condition: Float[Tensor, "batch condition"] | None = None

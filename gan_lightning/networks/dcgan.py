@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
-from gan_lightning.networks.sizes import count_downsamples, doubled, shrunk
+from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
+from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
 from gan_lightning.specs import Described
 
 
@@ -19,18 +19,19 @@ class DCGANGenerator(Described, nn.Module):
     The stages have strides s_1 ... s_n, so that the first feature map is smaller than the image by their product.
 
     Args:
-        latent_dim: width of z.
-        image_shape: (channels, height, width); height and width are multiples of the strides' product.
-        channels: channels that enter each stage; the last stage gives the image. None: they follow from `base_channels`.
-        strides: of the stages. None: 2, for each of `channels`, or else as often as the size can be halved.
-        kernel_size: their size.
-        base_channels: channels that enter the last stage; those before it double towards the small maps, up to 8 * base_channels.
-        negative_slope: of the LeakyReLU; 0 makes it a ReLU.
-        condition_dim: width of the condition; 0: unconditional.
-        label_embedding_dim: what the condition is embedded to before it joins z; 0: it is not.
+        latent_dim: The width of z.
+        image_shape: (channels, height, width) of an image; height and width are multiples of the strides' product.
+        channels: The channels that enter each stage; the last stage gives the image. None: `base_channels` decides.
+        strides: The strides of the stages. None: 2 for each of `channels`, or else as often as the size can be halved.
+        kernel_size: The height and width of the kernels.
+        base_channels: The channels that enter the last stage; they double towards the small maps, up to
+            8 * base_channels.
+        negative_slope: The slope of LeakyReLU below 0; 0 makes it a ReLU.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        label_embedding_dim: The width to which the condition is embedded before it joins z; 0: it is not embedded.
 
     Raises:
-        ValueError: the sizes do not fit.
+        ValueError: The sizes do not fit.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class DCGANGenerator(Described, nn.Module):
         image_shape: Sequence[int],
         channels: Sequence[int] | None = None,
         strides: Sequence[int] | None = None,
-        kernel_size: int = 5,
+        kernel_size: int = 4,
         base_channels: int = 32,
         negative_slope: float = 0.0,
         condition_dim: int = 0,
@@ -47,12 +48,12 @@ class DCGANGenerator(Described, nn.Module):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.join = JoinLatent(latent_dim, condition_dim, label_embedding_dim)
+        self.concat = LatentConcat(latent_dim, condition_dim, label_embedding_dim)
         strides = strides or [2] * (len(channels) if channels else count_downsamples(image_shape))
-        channels = channels or doubled(base_channels, len(strides))[::-1]
+        channels = channels or doubling_channels(base_channels, len(strides))[::-1]
         size = _smallest(image_shape, strides, channels, kernel_size)
         layers: list[nn.Module] = [
-            nn.Linear(self.join.out_dim, channels[0] * math.prod(size), bias=False),
+            nn.Linear(self.concat.out_dim, channels[0] * math.prod(size), bias=False),
             nn.Unflatten(1, (channels[0], *size)),
         ]
         for in_channels, out_channels, stride in zip(channels, [*channels[1:], image_shape[0]], strides, strict=True):
@@ -76,26 +77,28 @@ class DCGANGenerator(Described, nn.Module):
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, "batch channels height width"]:
-        return self.layers(self.join(z, condition))
+        return self.layers(self.concat(z, condition))
 
 
-class DCGANDiscriminator(ConditionedDiscriminator):
+class DCGANDiscriminator(ConditionalDiscriminator):
     """image -> strided convolutions -> logit, LeakyReLU between.
 
     Args:
-        image_shape: (channels, height, width).
-        channels: channels that each convolution gives. None: they follow from `base_channels`.
-        strides: of the convolutions. None: 2, for each of `channels`, or else as often as the size can be halved.
-        kernel_size: their size.
-        base_channels: channels that the first convolution gives; they double towards the small maps, up to 8 * base_channels.
-        negative_slope: of the LeakyReLU.
-        batch_norm: whether all but the first are batch-normalized.
-        dropout: share of the activations that are dropped after each.
-        condition_dim: width of the condition; 0: unconditional.
-        join: how the condition enters.
+        image_shape: (channels, height, width) of an image.
+        channels: The channels that each convolution gives. None: `base_channels` decides.
+        strides: The strides of the convolutions. None: 2 for each of `channels`, or else as often as the size can be
+            halved.
+        kernel_size: The height and width of the kernels.
+        base_channels: The channels that the first convolution gives; they double towards the small maps, up to
+            8 * base_channels.
+        negative_slope: The slope of LeakyReLU below 0.
+        batch_norm: Whether batch norm follows every convolution but the first.
+        dropout: The probability with which dropout after each convolution zeroes an activation.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        join: How the condition enters.
 
     Raises:
-        ValueError: the sizes do not fit.
+        ValueError: The sizes do not fit.
     """
 
     def __init__(
@@ -103,7 +106,7 @@ class DCGANDiscriminator(ConditionedDiscriminator):
         image_shape: Sequence[int],
         channels: Sequence[int] | None = None,
         strides: Sequence[int] | None = None,
-        kernel_size: int = 5,
+        kernel_size: int = 4,
         base_channels: int = 32,
         negative_slope: float = 0.2,
         batch_norm: bool = False,
@@ -113,11 +116,11 @@ class DCGANDiscriminator(ConditionedDiscriminator):
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         strides = strides or [2] * (len(channels) if channels else count_downsamples(image_shape))
-        channels = channels or doubled(base_channels, len(strides))
+        channels = channels or doubling_channels(base_channels, len(strides))
         size = _smallest(image_shape, strides, channels, kernel_size)
         layers: list[nn.Module] = []
         for in_channels, out_channels, stride in zip(
-            [self.plane.shape[0], *channels[:-1]], channels, strides, strict=True
+            [self.concat.shape[0], *channels[:-1]], channels, strides, strict=True
         ):
             layers.append(nn.Conv2d(in_channels, out_channels, kernel_size, stride, (kernel_size - 1) // 2))
             if batch_norm and len(layers) > 1:
@@ -125,7 +128,7 @@ class DCGANDiscriminator(ConditionedDiscriminator):
             layers.append(nn.LeakyReLU(negative_slope, inplace=True))
             if dropout:
                 layers.append(nn.Dropout(dropout))
-        self.wire(nn.Sequential(*layers, nn.Flatten()), channels[-1] * math.prod(size))
+        self.set_body(nn.Sequential(*layers, nn.Flatten()), channels[-1] * math.prod(size))
         self.apply(_initialize)
 
 
@@ -139,7 +142,7 @@ def _smallest(
         )
     if len(strides) != len(channels):
         raise ValueError(f"network.*.strides={list(strides)}: expected one for each of channels={list(channels)}")
-    return shrunk(image_shape, math.prod(strides), "network.*.strides", list(strides))
+    return downsampled_size(image_shape, math.prod(strides), "network.*.strides", list(strides))
 
 
 def _initialize(layer: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""The networks of a much-copied exercise: 96x96 faces from tags, the tags as a plane beside the image."""
+"""The networks of a much-copied exercise: 96x96 faces from tags, which D is told by one more channel."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
-from gan_lightning.networks.sizes import size_of
+from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
+from gan_lightning.networks.sizes import height_and_width
 from gan_lightning.specs import Described
 
 
@@ -17,11 +17,11 @@ class FaceGenerator(Described, nn.Module):
     """[latent, tags] -> Linear -> a map of twice the image's size -> two convolutions -> a strided one -> image.
 
     Args:
-        latent_dim: width of z.
-        image_shape: (channels, height, width).
-        channels: channels of the map and after the two convolutions.
-        condition_dim: width of the condition; 0: unconditional.
-        label_embedding_dim: what the condition is embedded to before it joins z; 0: it is not.
+        latent_dim: The width of z.
+        image_shape: (channels, height, width) of an image.
+        channels: The channels of the map, and those that each of the two convolutions gives.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        label_embedding_dim: The width to which the condition is embedded before it joins z; 0: it is not embedded.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class FaceGenerator(Described, nn.Module):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.join = JoinLatent(latent_dim, condition_dim, label_embedding_dim)
-        height, width = size_of(image_shape)
+        self.concat = LatentConcat(latent_dim, condition_dim, label_embedding_dim)
+        height, width = height_and_width(image_shape)
         first, second, third = channels
         self.layers = nn.Sequential(
-            nn.Linear(self.join.out_dim, first * 4 * height * width),
+            nn.Linear(self.concat.out_dim, first * 4 * height * width),
             nn.Unflatten(1, (first, 2 * height, 2 * width)),
             *(nn.BatchNorm2d(first), nn.ReLU(inplace=True)),
             *(nn.Conv2d(first, second, 3, padding=1), nn.BatchNorm2d(second), nn.ReLU(inplace=True)),
@@ -49,18 +49,18 @@ class FaceGenerator(Described, nn.Module):
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, "batch channels height width"]:
-        return self.layers(self.join(z, condition))
+        return self.layers(self.concat(z, condition))
 
 
-class FaceDiscriminator(ConditionedDiscriminator):
+class FaceDiscriminator(ConditionalDiscriminator):
     """image -> two convolutions with average pooling, to a sixth of the size -> Linear -> logit.
 
     Args:
-        image_shape: (channels, height, width).
-        channels: channels of the two convolutions.
-        hidden_dim: width of the linear layer.
-        condition_dim: width of the condition; 0: unconditional.
-        join: how the condition enters; the exercise's is "concat".
+        image_shape: (channels, height, width) of an image.
+        channels: The channels that each of the two convolutions gives.
+        hidden_dim: The width of the linear layer.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        join: How the condition enters; the exercise has "concat".
     """
 
     def __init__(
@@ -75,9 +75,9 @@ class FaceDiscriminator(ConditionedDiscriminator):
         first, second = channels
         size = [(length // 2 - 2) // 3 + 1 for length in image_shape[1:]]
         body = nn.Sequential(
-            *(nn.Conv2d(self.plane.shape[0], first, 5, padding=2), nn.LeakyReLU(0.2, inplace=True), nn.AvgPool2d(2)),
+            *(nn.Conv2d(self.concat.shape[0], first, 5, padding=2), nn.LeakyReLU(0.2, inplace=True), nn.AvgPool2d(2)),
             *(nn.Conv2d(first, second, 5, padding=2), nn.LeakyReLU(0.2, inplace=True), nn.AvgPool2d(2, stride=3)),
             nn.Flatten(),
             *(nn.Linear(second * math.prod(size), hidden_dim), nn.LeakyReLU(0.2, inplace=True)),
         )
-        self.wire(body, hidden_dim)
+        self.set_body(body, hidden_dim)

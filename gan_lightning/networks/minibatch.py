@@ -6,8 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_lightning.specs import Described
 
-class MinibatchDiscrimination(nn.Module):
+
+class MinibatchDiscrimination(Described, nn.Module):
     """Tells each sample how close the others of its batch are: Salimans et al. 2016 (arXiv:1606.03498), section 3.2.
 
         M_i = x_i T,    o(x_i)_b = sum over j != i of exp(-||M_ib - M_jb||_1),    output [x_i, o(x_i)]
@@ -15,10 +17,10 @@ class MinibatchDiscrimination(nn.Module):
     The batch is this process's: with several processes it is a smaller one. A bias in T would cancel out.
 
     Args:
-        features: width of the input.
-        kernels: number of closenesses b that are added.
-        kernel_dim: width of each M_ib.
-        std: of the normal distribution that T starts from.
+        features: The width of the input.
+        kernels: How many closenesses b are added to it.
+        kernel_dim: The width of each M_ib.
+        std: The standard deviation of the initial T, whose mean is 0.
     """
 
     def __init__(self, features: int, kernels: int = 5, kernel_dim: int = 3, std: float = 0.02) -> None:

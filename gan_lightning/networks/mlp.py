@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
+from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
 from gan_lightning.specs import Described
 
 
@@ -16,14 +16,14 @@ class MLPGenerator(Described, nn.Module):
     """[latent, condition] -> hidden_dims[0] -> ... -> sample, LeakyReLU between, tanh at the end.
 
     Args:
-        latent_dim: width of z.
-        image_shape: (channels, height, width) of a sample.
-        hidden_dims: widths of the hidden layers.
-        batch_norm: whether every hidden layer but the first is batch-normalized.
-        batch_norm_eps: added to the variance there.
-        negative_slope: of the LeakyReLU; 0 makes it a ReLU.
-        condition_dim: width of the condition; 0: unconditional.
-        label_embedding_dim: what the condition is embedded to before it joins z; 0: it is not.
+        latent_dim: The width of z.
+        image_shape: The shape of a sample, such as (channels, height, width).
+        hidden_dims: The widths of the hidden layers.
+        batch_norm: Whether every hidden layer but the first is batch-normalized.
+        batch_norm_eps: The number that batch norm adds to the variance.
+        negative_slope: The slope of LeakyReLU below 0; 0 makes it a ReLU.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        label_embedding_dim: The width to which the condition is embedded before it joins z; 0: it is not embedded.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class MLPGenerator(Described, nn.Module):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.join = JoinLatent(latent_dim, condition_dim, label_embedding_dim)
+        self.concat = LatentConcat(latent_dim, condition_dim, label_embedding_dim)
         self.image_shape = tuple(image_shape)
         layers: list[nn.Module] = []
-        for index, (in_dim, out_dim) in enumerate(zip([self.join.out_dim, *hidden_dims], hidden_dims, strict=False)):
+        for index, (in_dim, out_dim) in enumerate(zip([self.concat.out_dim, *hidden_dims], hidden_dims, strict=False)):
             layers.append(nn.Linear(in_dim, out_dim))
             if batch_norm and index > 0:
                 layers.append(nn.BatchNorm1d(out_dim, eps=batch_norm_eps))
@@ -53,18 +53,18 @@ class MLPGenerator(Described, nn.Module):
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, "batch *sample"]:
-        return self.layers(self.join(z, condition)).view(-1, *self.image_shape)
+        return self.layers(self.concat(z, condition)).view(-1, *self.image_shape)
 
 
-class MLPDiscriminator(ConditionedDiscriminator):
+class MLPDiscriminator(ConditionalDiscriminator):
     """sample -> hidden_dims[0] -> ... -> logit, LeakyReLU between.
 
     Args:
-        image_shape: (channels, height, width) of a sample.
-        hidden_dims: widths of the hidden layers.
-        negative_slope: of the LeakyReLU.
-        condition_dim: width of the condition; 0: unconditional.
-        join: how the condition enters.
+        image_shape: The shape of a sample, such as (channels, height, width).
+        hidden_dims: The widths of the hidden layers.
+        negative_slope: The slope of LeakyReLU below 0.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        join: How the condition enters.
     """
 
     def __init__(
@@ -77,6 +77,6 @@ class MLPDiscriminator(ConditionedDiscriminator):
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         layers: list[nn.Module] = [nn.Flatten()]
-        for in_dim, out_dim in zip([math.prod(self.plane.shape), *hidden_dims], hidden_dims, strict=False):
+        for in_dim, out_dim in zip([math.prod(self.concat.shape), *hidden_dims], hidden_dims, strict=False):
             layers += [nn.Linear(in_dim, out_dim), nn.LeakyReLU(negative_slope, inplace=True)]
-        self.wire(nn.Sequential(*layers), hidden_dims[-1])
+        self.set_body(nn.Sequential(*layers), hidden_dims[-1])

@@ -11,12 +11,12 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gan_lightning.networks.conditioning import ConditionedDiscriminator, Join, JoinLatent
-from gan_lightning.networks.sizes import count_downsamples, doubled, shrunk
+from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
+from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
 from gan_lightning.specs import Described
 
 SLOPE = 0.2
-"""Of every LeakyReLU."""
+"""The slope of every LeakyReLU below 0."""
 
 
 class ResidualBlock(nn.Module):
@@ -26,28 +26,28 @@ class ResidualBlock(nn.Module):
     W1 and W2, drawn to keep the variance, are scaled by L^(-1/4), where L counts the blocks of the network.
 
     Args:
-        base_channels: channels that enter and leave.
-        expansion: the inner channels are so many times more.
-        group_width: inner channels of a group; where there are fewer, they form one group.
-        total: L.
+        channels: The channels that enter and leave.
+        expansion: How many times more channels are inside.
+        group_width: The inner channels of a group; where there are fewer, they form one group.
+        total: L, the number of blocks of the network.
 
     Raises:
-        ValueError: the inner channels do not make whole groups.
+        ValueError: The inner channels do not make whole groups.
     """
 
-    def __init__(self, base_channels: int, expansion: int, group_width: int, total: int) -> None:
+    def __init__(self, channels: int, expansion: int, group_width: int, total: int) -> None:
         super().__init__()
-        inner = base_channels * expansion
+        inner = channels * expansion
         if inner > group_width and inner % group_width:
             raise ValueError(
-                f"network.*.group_width={group_width}: {base_channels} channels times expansion={expansion} make no whole "
+                f"network.*.group_width={group_width}: {channels} channels times expansion={expansion} make no whole "
                 f"groups; expected a divisor of {inner}. Change network.*.group_width or network.*.base_channels"
             )
         gain = nn.init.calculate_gain("leaky_relu", SLOPE) * total**-0.25
         self.layers = nn.Sequential(
-            *(_conv(base_channels, inner, 1, gain=gain, bias=True), nn.LeakyReLU(SLOPE)),
+            *(_conv(channels, inner, 1, gain=gain, bias=True), nn.LeakyReLU(SLOPE)),
             _conv(inner, inner, 3, groups=max(1, inner // group_width), gain=gain, bias=True),
-            *(nn.LeakyReLU(SLOPE), _conv(inner, base_channels, 1, gain=0.0)),
+            *(nn.LeakyReLU(SLOPE), _conv(inner, channels, 1, gain=0.0)),
         )
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
@@ -58,7 +58,7 @@ class Resample(nn.Module):
     """Doubles or halves a feature map by bilinear interpolation: the filter [1, 2, 1] * [1, 1] = [1, 3, 3, 1].
 
     Args:
-        up: whether it doubles.
+        up: Whether the size is doubled; else it is halved.
     """
 
     taps: Tensor
@@ -82,27 +82,27 @@ class R3GANGenerator(Described, nn.Module):
     paper ends with a 1x1 convolution; here tanh follows, which keeps the samples in [-1, 1].
 
     Args:
-        latent_dim: width of z.
-        image_shape: (channels, height, width).
-        base_channels: channels of the last stage; those before it double towards the small maps, up to 8 * base_channels.
-        channels: channels of each stage, instead; the image is 2 ** (len(channels) - 1) times the first map.
-        blocks: residual blocks of a stage.
-        expansion: how many times more channels the inside of a block has.
-        group_width: channels of a group of the 3x3 convolutions.
-        condition_dim: width of the condition; 0: unconditional.
-        label_embedding_dim: what the condition is embedded to before it joins z; 0: it is not.
+        latent_dim: The width of z.
+        image_shape: (channels, height, width) of an image.
+        base_channels: The channels of the last stage; they double towards the small maps, up to 8 * base_channels.
+        channels: The channels of each stage, instead; the image is 2 ** (len(channels) - 1) times the first map.
+        blocks: The number of residual blocks of a stage.
+        expansion: How many times more channels are inside a block.
+        group_width: The channels of a group of the 3x3 convolutions.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        label_embedding_dim: The width to which the condition is embedded before it joins z; 0: it is not embedded.
 
     Raises:
-        ValueError: the sizes do not fit.
+        ValueError: The sizes do not fit.
     """
 
     def __init__(
         self,
         latent_dim: int,
         image_shape: Sequence[int],
-        base_channels: int = 32,
+        base_channels: int = 16,
         channels: Sequence[int] | None = None,
-        blocks: int = 2,
+        blocks: int = 1,
         expansion: int = 2,
         group_width: int = 16,
         condition_dim: int = 0,
@@ -110,14 +110,15 @@ class R3GANGenerator(Described, nn.Module):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.join = JoinLatent(latent_dim, condition_dim, label_embedding_dim)
-        channels = channels or doubled(base_channels, count_downsamples(image_shape) + 1)[::-1]
-        size = shrunk(image_shape, 2 ** (len(channels) - 1), "network.generator.channels", list(channels))
+        self.concat = LatentConcat(latent_dim, condition_dim, label_embedding_dim)
+        channels = channels or doubling_channels(base_channels, count_downsamples(image_shape) + 1)[::-1]
+        size = downsampled_size(image_shape, 2 ** (len(channels) - 1), "network.generator.channels", list(channels))
         self.basis = nn.Parameter(torch.randn(channels[0], *size))
-        self.modulation = nn.Linear(self.join.out_dim, channels[0], bias=False)
+        self.modulation = nn.Linear(self.concat.out_dim, channels[0], bias=False)
         _initialize(self.modulation)
         stages = [
-            [ResidualBlock(w, expansion, group_width, len(channels) * blocks) for _ in range(blocks)] for w in channels
+            [ResidualBlock(width, expansion, group_width, len(channels) * blocks) for _ in range(blocks)]
+            for width in channels
         ]
         layers: list[nn.Module] = [*stages[0]]
         for (in_channels, out_channels), stage in zip(itertools.pairwise(channels), stages[1:], strict=True):
@@ -127,49 +128,50 @@ class R3GANGenerator(Described, nn.Module):
     def forward(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
     ) -> Float[Tensor, "batch channels height width"]:
-        return self.layers(self.basis * self.modulation(self.join(z, condition))[:, :, None, None])
+        return self.layers(self.basis * self.modulation(self.concat(z, condition))[:, :, None, None])
 
 
-class R3GANDiscriminator(ConditionedDiscriminator):
+class R3GANDiscriminator(ConditionalDiscriminator):
     """image -> stages -> inner products with a learned map, one a channel -> logit: the generator's mirror image.
 
     Args:
-        image_shape: (channels, height, width).
-        base_channels: channels of the first stage; those after it double towards the small maps, up to 8 * base_channels.
-        channels: channels of each stage, instead; the size halves between them.
-        blocks: residual blocks of a stage.
-        expansion: how many times more channels the inside of a block has.
-        group_width: channels of a group of the 3x3 convolutions.
-        condition_dim: width of the condition; 0: unconditional.
-        join: how the condition enters.
+        image_shape: (channels, height, width) of an image.
+        base_channels: The channels of the first stage; they double towards the small maps, up to 8 * base_channels.
+        channels: The channels of each stage, instead; the size halves between them.
+        blocks: The number of residual blocks of a stage.
+        expansion: How many times more channels are inside a block.
+        group_width: The channels of a group of the 3x3 convolutions.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        join: How the condition enters.
 
     Raises:
-        ValueError: the sizes do not fit.
+        ValueError: The sizes do not fit.
     """
 
     def __init__(
         self,
         image_shape: Sequence[int],
-        base_channels: int = 32,
+        base_channels: int = 16,
         channels: Sequence[int] | None = None,
-        blocks: int = 2,
+        blocks: int = 1,
         expansion: int = 2,
         group_width: int = 16,
         condition_dim: int = 0,
         join: Join = "projection",
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
-        channels = channels or doubled(base_channels, count_downsamples(image_shape) + 1)
-        size = shrunk(image_shape, 2 ** (len(channels) - 1), "network.discriminator.channels", list(channels))
+        channels = channels or doubling_channels(base_channels, count_downsamples(image_shape) + 1)
+        size = downsampled_size(image_shape, 2 ** (len(channels) - 1), "network.discriminator.channels", list(channels))
         stages = [
-            [ResidualBlock(w, expansion, group_width, len(channels) * blocks) for _ in range(blocks)] for w in channels
+            [ResidualBlock(width, expansion, group_width, len(channels) * blocks) for _ in range(blocks)]
+            for width in channels
         ]
-        layers: list[nn.Module] = [_conv(self.plane.shape[0], channels[0], 1), *stages[0]]
+        layers: list[nn.Module] = [_conv(self.concat.shape[0], channels[0], 1), *stages[0]]
         for (in_channels, out_channels), stage in zip(itertools.pairwise(channels), stages[1:], strict=True):
             layers += [Resample(up=False), *_change(in_channels, out_channels), *stage]
         basis = nn.Conv2d(channels[-1], channels[-1], size, groups=channels[-1], bias=False)
         _initialize(basis)
-        self.wire(nn.Sequential(*layers, basis, nn.Flatten()), channels[-1])
+        self.set_body(nn.Sequential(*layers, basis, nn.Flatten()), channels[-1])
         _initialize(self.head.linear)
         if self.head.projection is not None:  # an embedding: a class picks one of its columns, of norm 1
             nn.init.normal_(self.head.projection.weight, 0.0, 1 / math.sqrt(channels[-1]))

@@ -1,6 +1,6 @@
 """Residual generator and discriminator of SNGAN: Miyato et al. 2018 (arXiv:1802.05957), appendix B.
 
-Told classes as in Miyato & Koyama 2018 (arXiv:1802.05637): G by conditional batch norm, D by projection.
+The class enters as in Miyato & Koyama 2018 (arXiv:1802.05637): G has conditional batch norm, D a projection.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gan_lightning.networks.conditioning import ConditionalBatchNorm, ConditionedDiscriminator, Join
-from gan_lightning.networks.sizes import count_downsamples, doubled, shrunk
+from gan_lightning.networks.conditioning import ConditionalBatchNorm, ConditionalDiscriminator, Join
+from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
 from gan_lightning.specs import Described
 
 
@@ -20,9 +20,9 @@ class GeneratorBlock(nn.Module):
     """norm -> ReLU -> double the size -> 3x3 -> norm -> ReLU -> 3x3, added to 1x1 -> double the size.
 
     Args:
-        in_channels: channels that enter.
-        out_channels: channels that leave.
-        condition_dim: width of the condition that the norms are told; 0: none.
+        in_channels: The channels that enter.
+        out_channels: The channels that leave.
+        condition_dim: The width of the condition, on which batch norm depends; 0: the block is unconditional.
     """
 
     def __init__(self, in_channels: int, out_channels: int, condition_dim: int) -> None:
@@ -45,28 +45,28 @@ class ResNetGenerator(Described, nn.Module):
     """z -> Linear -> residual blocks, each doubling the size -> norm -> ReLU -> 3x3 -> image, tanh at the end.
 
     Args:
-        latent_dim: width of z.
-        image_shape: (channels, height, width).
-        base_channels: channels of the last block; those before it double towards the small maps, up to 8 * base_channels.
-        channels: channels of each block, instead; the image is 2 ** len(channels) times the first map.
-        condition_dim: width of the condition; 0: unconditional.
+        latent_dim: The width of z.
+        image_shape: (channels, height, width) of an image.
+        base_channels: The channels of the last block; they double towards the small maps, up to 8 * base_channels.
+        channels: The channels of each block, instead; the image is 2 ** len(channels) times the first map.
+        condition_dim: The width of the condition; 0: the network is unconditional.
 
     Raises:
-        ValueError: the sizes do not fit.
+        ValueError: The sizes do not fit.
     """
 
     def __init__(
         self,
         latent_dim: int,
         image_shape: Sequence[int],
-        base_channels: int = 32,
+        base_channels: int = 16,
         channels: Sequence[int] | None = None,
         condition_dim: int = 0,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        channels = channels or doubled(base_channels, count_downsamples(image_shape))[::-1]
-        size = shrunk(image_shape, 2 ** len(channels), "network.generator.channels", list(channels))
+        channels = channels or doubling_channels(base_channels, count_downsamples(image_shape))[::-1]
+        size = downsampled_size(image_shape, 2 ** len(channels), "network.generator.channels", list(channels))
         self.first = nn.Sequential(
             nn.Linear(latent_dim, channels[0] * math.prod(size)), nn.Unflatten(1, (channels[0], *size))
         )
@@ -92,10 +92,10 @@ class DiscriminatorBlock(nn.Module):
     """ReLU -> 3x3 -> ReLU -> 3x3 -> halve the size, added to halve the size -> 1x1.
 
     Args:
-        in_channels: channels that enter.
-        out_channels: channels that leave.
-        halve: whether it halves; where it does not and the channels stay, the shortcut is the identity.
-        first: whether the image enters, which no ReLU shall cut.
+        in_channels: The channels that enter.
+        out_channels: The channels that leave.
+        halve: Whether the size is halved; where it is not and the channels stay, the shortcut is the identity.
+        first: Whether the input is the image, which no ReLU may cut.
     """
 
     def __init__(self, in_channels: int, out_channels: int, halve: bool, first: bool = False) -> None:
@@ -118,25 +118,25 @@ class SumPooling(nn.Module):
         return x.sum((2, 3))
 
 
-class ResNetDiscriminator(ConditionedDiscriminator):
+class ResNetDiscriminator(ConditionalDiscriminator):
     """image -> residual blocks -> ReLU -> sum over positions -> logit.
 
     Args:
-        image_shape: (channels, height, width).
-        base_channels: channels of the first block; those after it double towards the small maps, up to 8 * base_channels.
-        channels: channels of each block, instead. None: one for every halving, and one more of the last width.
-        num_downsamples: how many blocks, the first ones, halve the size. None: as many as the size allows.
-        condition_dim: width of the condition; 0: unconditional.
-        join: how the condition enters.
+        image_shape: (channels, height, width) of an image.
+        base_channels: The channels of the first block; they double towards the small maps, up to 8 * base_channels.
+        channels: The channels of each block, instead. None: there is a block for every halving, and one more.
+        num_downsamples: How many blocks, the first ones, halve the size. None: as many as the size allows.
+        condition_dim: The width of the condition; 0: the network is unconditional.
+        join: How the condition enters.
 
     Raises:
-        ValueError: the sizes do not fit.
+        ValueError: The sizes do not fit.
     """
 
     def __init__(
         self,
         image_shape: Sequence[int],
-        base_channels: int = 32,
+        base_channels: int = 16,
         channels: Sequence[int] | None = None,
         num_downsamples: int | None = None,
         condition_dim: int = 0,
@@ -144,22 +144,23 @@ class ResNetDiscriminator(ConditionedDiscriminator):
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         num_downsamples = count_downsamples(image_shape) if num_downsamples is None else num_downsamples
-        shrunk(image_shape, 2**num_downsamples, "network.discriminator.num_downsamples", num_downsamples)
+        downsampled_size(image_shape, 2**num_downsamples, "network.discriminator.num_downsamples", num_downsamples)
         channels = channels or [
-            *doubled(base_channels, num_downsamples),
-            doubled(base_channels, max(num_downsamples, 1))[-1],
+            *doubling_channels(base_channels, num_downsamples),
+            doubling_channels(base_channels, max(num_downsamples, 1))[-1],
         ]
         if len(channels) < num_downsamples:
             raise ValueError(
-                f"network.discriminator.channels={list(channels)}: expected one for each of {num_downsamples} num_downsamples"
+                f"network.discriminator.channels={list(channels)}: expected at least {num_downsamples}, one for each "
+                f"block that halves the size. Change it or network.discriminator.num_downsamples={num_downsamples}"
             )
         blocks = [
             DiscriminatorBlock(in_channels, out_channels, halve=index < num_downsamples, first=index == 0)
             for index, (in_channels, out_channels) in enumerate(
-                zip([self.plane.shape[0], *channels[:-1]], channels, strict=True)
+                zip([self.concat.shape[0], *channels[:-1]], channels, strict=True)
             )
         ]
-        self.wire(nn.Sequential(*blocks, nn.ReLU(), SumPooling()), channels[-1])
+        self.set_body(nn.Sequential(*blocks, nn.ReLU(), SumPooling()), channels[-1])
         _initialize(self.head)
 
 

@@ -10,11 +10,11 @@ from gan_lightning.specs import Described
 
 
 class ScalarGenerator(Described, nn.Module):
-    """z -> Linear 4 -> softplus -> Linear 1; nothing bounds its samples.
+    """z -> Linear -> softplus -> Linear -> number; nothing bounds its samples.
 
     Args:
-        hidden_dim: of the hidden layer.
-        std: of the normal distribution that the weights start from.
+        hidden_dim: The width of the hidden layer.
+        std: The standard deviation of the initial weights, whose mean is 0.
     """
 
     latent_dim = 1
@@ -32,9 +32,9 @@ class ScalarDiscriminator(Described, nn.Module):
     """x -> three tanh layers -> logit; minibatch discrimination may take the third layer's place.
 
     Args:
-        hidden_dim: of the layers.
-        minibatch: whether it does.
-        std: of the normal distribution that the weights of the linear layers start from.
+        hidden_dim: The width of the hidden layers.
+        minibatch: Whether minibatch discrimination takes the third layer's place.
+        std: The standard deviation of the initial weights of the linear layers, whose mean is 0.
     """
 
     def __init__(self, hidden_dim: int = 8, minibatch: bool = False, std: float = 1.0) -> None:

@@ -9,9 +9,9 @@ def count_downsamples(image_shape: Sequence[int]) -> int:
     """How often an image is halved: while its height and width are even and above 7 (28 -> 7, 32 -> 4, 48 -> 6).
 
     Raises:
-        ValueError: not even once.
+        ValueError: It cannot be halved even once.
     """
-    height, width = size_of(image_shape)
+    height, width = height_and_width(image_shape)
     count = 0
     while height % 2 == width % 2 == 0 and min(height, width) > 7:
         height, width, count = height // 2, width // 2, count + 1
@@ -23,13 +23,13 @@ def count_downsamples(image_shape: Sequence[int]) -> int:
     return count
 
 
-def shrunk(image_shape: Sequence[int], factor: int, key: str, value: object) -> tuple[int, int]:
-    """The size of an image divided by `factor`, which follows from `key`'s value.
+def downsampled_size(image_shape: Sequence[int], factor: int, key: str, value: object) -> tuple[int, int]:
+    """The height and width of an image divided by `factor`, which follows from the `value` of a `key`.
 
     Raises:
-        ValueError: it is not a multiple of the factor.
+        ValueError: They are no multiples of the factor; the message names the key.
     """
-    height, width = size_of(image_shape)
+    height, width = height_and_width(image_shape)
     if height % factor or width % factor:
         raise ValueError(
             f"{key}={value} cannot make an image of {height}x{width}: expected multiples of {factor}. "
@@ -38,16 +38,16 @@ def shrunk(image_shape: Sequence[int], factor: int, key: str, value: object) -> 
     return height // factor, width // factor
 
 
-def doubled(base_channels: int, count: int) -> list[int]:
-    """Channels of `count` maps from the largest to the smallest: they double as the size halves, up to 8 * base_channels."""
-    return [base_channels * min(2**num_downsamples, 8) for num_downsamples in range(count)]
+def doubling_channels(base_channels: int, count: int) -> list[int]:
+    """The channels of `count` maps, the largest map first: they double as the size halves, up to 8 * base_channels."""
+    return [base_channels * min(2**halvings, 8) for halvings in range(count)]
 
 
-def size_of(image_shape: Sequence[int]) -> tuple[int, int]:
-    """Height and width.
+def height_and_width(image_shape: Sequence[int]) -> tuple[int, int]:
+    """The height and width of an image.
 
     Raises:
-        ValueError: these are no images.
+        ValueError: The samples are no images.
     """
     if len(image_shape) != 3:
         raise ValueError(

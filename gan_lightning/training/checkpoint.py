@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import pickle
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from safetensors.torch import save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save
+from torch import nn
 
+from gan_lightning.config.build import build
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
-from gan_lightning.models.rebuild import rebuild
+from gan_lightning.models.rebuild import load_weights, rebuild
+from gan_lightning.specs import spec_of, unknown_parts
 from gan_lightning.training.run_folder import RunFolder
 
 Checkpoint = dict[str, Any]
@@ -54,18 +60,62 @@ def read(path: Path) -> Checkpoint:
         raise UserError(
             f"{path} is damaged or not a checkpoint. Use another from the same checkpoints/ folder"
         ) from error
-    if not isinstance(checkpoint, dict) or not {"config", "state_dict"} <= checkpoint.keys():
-        raise UserError(f"{path} is not a checkpoint of gan_lightning: it has no 'config' and 'state_dict'")
+    if not isinstance(checkpoint, dict) or not {"model", "state_dict"} <= checkpoint.keys():
+        raise UserError(f"{path} is not a checkpoint of gan_lightning: it has no 'model' and 'state_dict'")
     return checkpoint
 
 
 def load_model(path: Path) -> GAN:
-    """Builds the trained model from the checkpoint alone, on the CPU."""
-    return rebuild(read(path), path)
+    """The trained model, rebuilt from the checkpoint alone, on the CPU, in eval mode."""
+    return rebuild(read(path), path).eval()
+
+
+def load(place: str | Path) -> Any:
+    """What was trained, on the CPU, in eval mode: `load("logs/...").sample(16, label=3)`.
+
+    Reading never runs code: a file holds tensors and plain containers, which may name nothing but the classes of the
+    allowlist.
+
+    Args:
+        place: a run folder, that is its last checkpoint, or a checkpoint: the model, whose `sample` draws with the
+            averaged generator where there is an average. Or a `.safetensors` file: its one network.
+
+    Raises:
+        UserError: there is no such file, it is damaged, or it does not say how to build what it belongs to.
+    """
+    if Path(place).suffix == ".safetensors":
+        return _load_network(Path(place))
+    return load_model(locate(place))
+
+
+def _load_network(path: Path) -> nn.Module:
+    try:
+        with safe_open(path, "pt") as file:
+            spec = json.loads((file.metadata() or {})["network"])
+    except OSError as error:
+        raise UserError(f"{path}: {error}. Expected a .safetensors file of a run's checkpoints/") from error
+    except SafetensorError as error:
+        raise UserError(f"{path} is damaged or no safetensors file: {error}") from error
+    except (KeyError, ValueError) as error:
+        raise UserError(
+            f"{path} does not say what network it belongs to. Load the checkpoint beside it, checkpoints/last.ckpt"
+        ) from error
+    unknown = unknown_parts(spec)
+    if unknown:
+        raise UserError(
+            f"{path} does not say how to build {', '.join(unknown)}. Let its class inherit "
+            "gan_lightning.specs.Described, and train again; or build it, and load_state_dict(safetensors.torch.load_file(path))"
+        )
+    network: nn.Module = build({"network": spec}, "network")
+    load_weights(network, load_file(path), path)
+    return network.eval()
 
 
 def export(model: GAN, folder: RunFolder, step: int) -> None:
-    """Writes `generator.safetensors`, averaged where there is an average, and `discriminator.safetensors`."""
+    """Writes `generator.safetensors`, averaged where there is an average, and `discriminator.safetensors`.
+
+    Their metadata say what they are: `network` (a spec, JSON), `weights` (ema or raw), `step`, `gan_lightning`.
+    """
     averaged = model.generator_ema is not None
     networks = {
         "generator": (model.generator_ema if averaged else model.generator, "ema" if averaged else "raw"),
@@ -74,5 +124,7 @@ def export(model: GAN, folder: RunFolder, step: int) -> None:
     for name, (network, weights) in networks.items():
         assert network is not None
         tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
+        about = {"network": json.dumps(spec_of(network)), "weights": weights, "step": str(step)}
+        content = save(tensors, about | {"gan_lightning": version("gan_lightning")})
         with atomic(folder.checkpoints / f"{name}.safetensors") as path:
-            save_file(tensors, path, metadata={"weights": weights, "step": str(step)})
+            path.write_bytes(content)  # save_file would make it unreadable for others, whatever the umask

@@ -15,7 +15,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import Checkpoints, Record
-from gan_lightning.config.check import Config
+from gan_lightning.config.build import Config
 from gan_lightning.files import atomic
 from gan_lightning.training.run_folder import RunFolder
 
@@ -82,7 +82,7 @@ class Summary(Callback):
                 f"  look      {folder}/samples/, or: tensorboard --logdir {folder}",
                 f"  generate  gan-generate {folder} --num 64 --out grid.png",
                 f"  evaluate  gan-evaluate {folder}",
-                f"  resume    python train.py resume={folder}{further}",
+                f"  resume    gan-train resume={folder}{further}",
             ]
         )
 

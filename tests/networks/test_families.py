@@ -20,13 +20,13 @@ from gan_lightning.networks import (
     ResNetDiscriminator,
     ResNetGenerator,
 )
-from gan_lightning.networks.sizes import count_downsamples, doubled
+from gan_lightning.networks.sizes import count_downsamples, doubling_channels
 from tests.conftest import training_differences
 
 FAMILIES: dict[str, tuple[Any, Any, dict]] = {
-    "dcgan": (DCGANGenerator, DCGANDiscriminator, {"base_channels": 2, "kernel_size": 4}),
+    "dcgan": (DCGANGenerator, DCGANDiscriminator, {"base_channels": 2}),
     "resnet": (ResNetGenerator, ResNetDiscriminator, {"base_channels": 2}),
-    "r3gan": (R3GANGenerator, R3GANDiscriminator, {"base_channels": 2, "blocks": 1, "group_width": 2}),
+    "r3gan": (R3GANGenerator, R3GANDiscriminator, {"base_channels": 2, "group_width": 2}),
     "began": (BEGANGenerator, BEGANDiscriminator, {"base_channels": 2}),
 }
 
@@ -72,7 +72,7 @@ def test_256(family):
 def test_how_often_a_size_is_halved():
     smallest = {size: size >> count_downsamples([1, size, size]) for size in (16, 28, 32, 40, 48, 64, 96, 128, 256)}
     assert smallest == {16: 4, 28: 7, 32: 4, 40: 5, 48: 6, 64: 4, 96: 6, 128: 4, 256: 4}
-    assert doubled(32, 6) == [32, 64, 128, 256, 256, 256]
+    assert doubling_channels(32, 6) == [32, 64, 128, 256, 256, 256]
 
 
 @pytest.mark.parametrize("shape", [[1, 33, 33], [3, 17, 32], [1, 6, 6]])

@@ -36,7 +36,7 @@ def test_by_hand():
 
 
 def test_every_block_starts_as_the_identity():
-    network = R3GANDiscriminator([1, 16, 16], base_channels=4)
+    network = R3GANDiscriminator([1, 16, 16], base_channels=4, blocks=2)
     blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
     assert len(blocks) == 3 * 2
     for one in blocks:

@@ -48,19 +48,19 @@ def test_recipe_3_by_hand():
     convolutions = (15 * 9 + 1) * 50 + (50 * 9 + 1) * 25 + (25 * 4 + 1) * 3
     assert count(generator) == linear + norms + convolutions == 73_562_238
     discriminator = FaceDiscriminator([3, 96, 96], condition_dim=32)
-    plane = (32 + 1) * 96 * 96
+    channel = (32 + 1) * 96 * 96
     convolutions = (4 * 25 + 1) * 32 + (32 * 25 + 1) * 64
-    assert count(discriminator) == plane + convolutions + (64 * 16 * 16 + 1) * 1024 + 1025 == 17_137_889
+    assert count(discriminator) == channel + convolutions + (64 * 16 * 16 + 1) * 1024 + 1025 == 17_137_889
     projected = FaceDiscriminator([3, 96, 96], condition_dim=32, join="projection")
-    assert count(discriminator) - count(projected) == plane + 25 * 32 - 32 * 1024
+    assert count(discriminator) - count(projected) == channel + 25 * 32 - 32 * 1024
 
 
 def test_recipe_5_by_hand():
-    generator = DCGANGenerator(100, [1, 28, 28], [256, 128, 64], [1, 2, 2], negative_slope=0.3)
+    generator = DCGANGenerator(100, [1, 28, 28], [256, 128, 64], [1, 2, 2], kernel_size=5, negative_slope=0.3)
     linear = 100 * 7 * 7 * 256
     convolutions = 25 * (256 * 128 + 128 * 64 + 64)
     assert count(generator) == linear + convolutions + 2 * (256 + 128 + 64) == 2_280_896
-    discriminator = DCGANDiscriminator([1, 28, 28], [64, 128], [2, 2], negative_slope=0.3, dropout=0.3)
+    discriminator = DCGANDiscriminator([1, 28, 28], [64, 128], [2, 2], 5, negative_slope=0.3, dropout=0.3)
     assert count(discriminator) == (25 + 1) * 64 + (64 * 25 + 1) * 128 + 128 * 49 + 1 == 212_865
     assert [layer.p for layer in discriminator.modules() if isinstance(layer, nn.Dropout)] == [0.3, 0.3]
     assert {layer.negative_slope for layer in discriminator.modules() if isinstance(layer, nn.LeakyReLU)} == {0.3}
@@ -85,7 +85,7 @@ def test_labels_may_be_embedded_before_they_join():
     generator = MLPGenerator(4, [1, 2, 2], [6], batch_norm=False, condition_dim=3, label_embedding_dim=5)
     assert count(generator) == (3 + 1) * 5 + (4 + 5 + 1) * 6 + (6 + 1) * 4
     z, condition = torch.randn(2, 4), torch.eye(3)[:2]
-    joined = torch.cat([z, generator.join.embedding(condition)], 1)
+    joined = torch.cat([z, generator.concat.embedding(condition)], 1)
     torch.testing.assert_close(generator(z, condition), generator.layers(joined).view(2, 1, 2, 2))
 
 
@@ -93,7 +93,7 @@ def test_dcgan_refuses_a_size_that_its_strides_cannot_make():
     with pytest.raises(ValueError, match="kernel_size=4: expected an odd one where a stride is odd"):
         DCGANGenerator(5, [1, 28, 28], strides=[1, 2, 2], kernel_size=4)
     with pytest.raises(ValueError, match=r"30x28: expected multiples of 4.*data.image_shape"):
-        DCGANGenerator(5, [1, 30, 28], strides=[1, 2, 2])
+        DCGANGenerator(5, [1, 30, 28], strides=[1, 2, 2], kernel_size=5)
     with pytest.raises(ValueError, match=r"strides=\[2\]: expected one for each of channels=\[4, 4\]"):
         DCGANDiscriminator([1, 28, 28], [4, 4], [2])
 
@@ -115,8 +115,8 @@ def test_minibatch_discrimination_against_a_loop():
 
 CONDITIONED = {
     "mlp-projection": MLPDiscriminator([3, 8, 8], [7], condition_dim=5),
-    "mlp-plane": MLPDiscriminator([3, 8, 8], [7], condition_dim=5, join="concat"),
-    "dcgan-plane": DCGANDiscriminator([3, 8, 8], [4, 4], condition_dim=5, join="concat"),
+    "mlp-concat": MLPDiscriminator([3, 8, 8], [7], condition_dim=5, join="concat"),
+    "dcgan-concat": DCGANDiscriminator([3, 8, 8], [4, 4], condition_dim=5, join="concat"),
     "faces": FaceDiscriminator([3, 16, 16], [2, 2], 6, condition_dim=5),
 }
 
@@ -139,7 +139,7 @@ def test_the_condition_changes_the_image(generator):
 
 
 def test_projection_is_the_papers_inner_product():
-    head = LogitHead(features=6, condition_dim=4)
+    head = LogitHead(feature_dim=6, condition_dim=4)
     features, condition = torch.randn(3, 6), torch.eye(4)[[2, 0, 3]]
     embedding = head.projection.weight.T[[2, 0, 3]]  # V y: a row for each class
     expected = features @ head.linear.weight[0] + head.linear.bias + (embedding * features).sum(1)

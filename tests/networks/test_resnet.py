@@ -36,7 +36,7 @@ def test_widths_that_do_not_fit_are_named():
         ResNetGenerator(3, [1, 28, 28], channels=[4, 4, 4])
     with pytest.raises(ValueError, match=r"num_downsamples=3 cannot make an image of 28x28: expected multiples of 8"):
         ResNetDiscriminator([1, 28, 28], num_downsamples=3)
-    with pytest.raises(ValueError, match=r"channels=\[4\]: expected one for each of 2 num_downsamples"):
+    with pytest.raises(ValueError, match=r"channels=\[4\]: expected at least 2, one for each"):
         ResNetDiscriminator([1, 28, 28], channels=[4])
 
 

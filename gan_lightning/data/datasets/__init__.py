@@ -1,1 +1,1 @@
-"""Data sets that are read from files."""
+"""Data sets of images that are read from files."""

@@ -16,8 +16,9 @@ from gan_lightning.data.io.decoding import decoded
 class CelebA(TorchvisionImages):
     """162,770 photographs of faces and 19,962 to test, with 40 attributes as tags: Liu et al. 2015 (arXiv:1411.7766).
 
-    The aligned pictures, 178x218, cropped to the proportions of `image_shape` (a square one sees their middle 178x178)
-    and resized, once, into a file in the cache that is mapped into memory. Further arguments as of `TorchvisionImages`.
+    The aligned pictures, 178x218, are cropped to the proportions of `image_shape` (a square has their middle 178x178)
+    and resized, once, into a file in the cache that is mapped into memory. Further arguments are those of
+    `TorchvisionImages`.
     """
 
     source = datasets.CelebA
@@ -40,7 +41,7 @@ class CelebA(TorchvisionImages):
     )
 
     def __init__(self, *arguments: Any, download: bool = False, **more: Any) -> None:
-        super().__init__(*arguments, download=download, **{"condition_dim": len(self.names)} | more)
+        super().__init__(*arguments, download=download, **more)
 
     def open(self, split: Split, download: bool = False) -> Any:
         return self.source(self.root, split=split, download=download)

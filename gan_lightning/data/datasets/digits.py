@@ -6,13 +6,14 @@ import torch
 from sklearn.datasets import load_digits
 
 from gan_lightning import rng
-from gan_lightning.data.images import ImageData, Images, Labels, Split
+from gan_lightning.data.images import ImageData, Images, Labels, Split, numbered
 
 
 class Digits(ImageData):
     """1,797 handwritten digits, gray 8x8, from the UCI optical recognition set: 1,437 to train on, 360 to test."""
 
     classifier = "digits"
+    names = numbered(10)
     TEST = 360
 
     def load(self, split: Split) -> tuple[Images, Labels]:

@@ -1,4 +1,4 @@
-"""Any folder of pictures, by class where it has class folders."""
+"""A folder of pictures, with a class for each folder at its top."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from gan_lightning.errors import UserError
 
 
 class ImageFolder(ImageData):
-    """The pictures of a folder and of all below it; folders at the top are classes.
+    """The pictures of a folder and of all folders below it; those at the top are classes.
 
     Where both train/ and test/ are at the top, they are the splits, and the classes are at the top of each. A picture
     that is in no class folder is not labeled. Pictures are cropped to the proportions of `image_shape` and resized,
     once, into a file in the cache that is mapped into memory: there may be more of them than memory. They come in a
-    keyed order, so that `limit` takes some of every class. Further arguments as of `ImageData`.
+    fixed, mixed order, so that `limit` takes some of every class. Further arguments are those of `ImageData`.
 
     Args:
-        root: the folder.
-        test_fraction: the part of the pictures that is put aside for evaluation; 0 where there are train/ and test/.
-        skip_bad: whether pictures that cannot be decoded, or are larger than Pillow takes to be safe, are left out.
+        root: The folder.
+        test_fraction: The part of the pictures that is put aside for evaluation; 0 where there are train/ and test/.
+        skip_bad: Whether pictures that cannot be decoded, or are larger than Pillow takes to be safe, are left out.
 
     Raises:
-        UserError: at setup, if there are no pictures, or bad ones, all of which are named.
+        UserError: At setup, if there are no pictures, or bad ones, all of which are named.
     """
 
     def __init__(
@@ -49,7 +49,8 @@ class ImageFolder(ImageData):
         apart = has_splits(self.root)
         if apart and self.test_fraction:
             raise UserError(
-                f"data.test_fraction={self.test_fraction}: {self.root} has a folder test already, beside train; expected 0"
+                f"data.test_fraction={self.test_fraction}: {self.root} has a folder test already, beside train; "
+                "expected 0"
             )
         folder = Path(self.root, split) if apart else Path(self.root)
         # By a hash of their names: mixed, and what comes or goes later moves none from one split to the other.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torchvision import datasets
 
 from gan_lightning.data.datasets.torchvision_images import TorchvisionImages
+from gan_lightning.data.images import numbered
 
 
 class MNIST(TorchvisionImages):
@@ -14,3 +15,4 @@ class MNIST(TorchvisionImages):
     source = datasets.MNIST
     folder = "MNIST/raw"
     files = "MNIST/raw/train-images-idx3-ubyte and its three companions"
+    names = numbered(10)

@@ -8,27 +8,28 @@ import torch
 
 from gan_lightning import rng
 from gan_lightning.data.datasets.mnist import MNIST
-from gan_lightning.data.images import Images, Labels, Split
+from gan_lightning.data.images import Images, Labels, Split, numbered
 
 
 class StackedMNIST(MNIST):
     """Three digits of MNIST as the three channels of one picture: Metz et al. 2017 (arXiv:1611.02163), section 3.3.1.
 
     Class 427 shows a 4 in the first channel, a 2 in the second, a 7 in the third; all 1,000 are equally likely but
-    for the digits' own shares. Further arguments as of `MNIST`.
+    for how often each digit occurs. Further arguments are those of `MNIST`.
 
     Args:
-        count: training pictures.
-        test_count: pictures to test, of MNIST's test digits.
-        stacking_seed: decides which digits meet.
+        count: The number of training pictures.
+        test_count: The number of test pictures, which are made of MNIST's test digits.
+        stacking_seed: It decides which digits meet in a picture.
     """
 
     stacked = True
+    names = numbered(1000)
 
     def __init__(
         self, *arguments: Any, count: int = 60_000, test_count: int = 26_000, stacking_seed: int = 0, **more: Any
     ) -> None:
-        super().__init__(*arguments, **{"condition_dim": 1000} | more)
+        super().__init__(*arguments, **more)
         self.counts = {"train": count, "test": test_count}
         self.stacking_seed = stacking_seed
 

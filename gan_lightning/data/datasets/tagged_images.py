@@ -1,4 +1,4 @@
-"""A folder of pictures that a table describes in words."""
+"""A folder of pictures whose tags a table gives in words."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from gan_lightning.errors import UserError
 
 
 class TaggedImages(ImageData):
-    """The pictures of a folder, tagged by the texts in its tags.csv.
+    """The pictures of a folder, with the tags that its tags.csv gives them.
 
     The table has the columns file,tags; a text such as "1girl, blue hair, very long hair" gives the tags "blue hair"
     and "long hair". Pictures without a row, or without a tag in their text, are not labeled.
 
-    Pictures are cropped to the proportions of `image_shape`. Further arguments as of `ImageData`.
+    Pictures are cropped to the proportions of `image_shape`. Further arguments are those of `ImageData`.
 
     Args:
-        root: the folder.
-        nouns: what makes a tag together with the word before it.
-        unlabeled: whether pictures without a tag are kept or left out.
-        test_fraction: the part of the pictures that is put aside for evaluation.
+        root: The folder.
+        nouns: The words that make a tag together with the word before them.
+        unlabeled: Whether pictures without a tag are kept or left out.
+        test_fraction: The part of the pictures that is put aside for evaluation.
 
     Raises:
-        UserError: at setup, if the table or pictures are missing or wrong; it lists every bad row, or picture.
+        UserError: At setup, if the table or pictures are missing or wrong; it lists every bad row, or picture.
     """
 
     def __init__(
@@ -72,7 +72,11 @@ class TaggedImages(ImageData):
 
 
 def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Images:
-    """RGB pictures at (height, width), decoded in parallel: Pillow lets other threads run meanwhile."""
+    """RGB pictures of size (height, width), decoded in parallel: Pillow lets other threads run meanwhile.
+
+    Raises:
+        UserError: Some cannot be decoded; it lists them.
+    """
     images = torch.empty(len(files), 3, *size, dtype=torch.uint8)
     pixels = images.numpy()
 

@@ -1,8 +1,7 @@
-"""Data sets that torchvision knows how to fetch and to read."""
+"""Data sets that torchvision downloads and reads."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,38 +15,33 @@ from gan_lightning.files import socket_timeout
 
 
 class TorchvisionImages(ImageData):
-    """A data set of torchvision's, read by torchvision's code; downloaded on first use.
+    """A data set of torchvision, which downloads it on first use and reads it.
 
     A data set names torchvision's class and says what its files are; one whose class is not opened by `train=`, or
-    holds no arrays of pixels, overrides `open` or `load`. Further arguments as of `ImageData`.
+    holds no arrays of pixels, overrides `open` or `load`. Further arguments are those of `ImageData`.
 
     Args:
-        root: the folder that holds, or shall hold, `folder`.
-        download: whether to fetch what is missing.
+        root: The folder in which the data set has, or gets, its own.
+        download: Whether files that are missing are downloaded.
 
     Raises:
-        UserError: the files are missing and cannot be had.
+        UserError: In `prepare_data`, if files are missing and cannot be downloaded.
     """
 
     source: ClassVar[type[Any]]
-    """torchvision's class."""
+    """The class in torchvision."""
     folder: ClassVar[str]
-    """Where in `root` its files are."""
+    """The folder in `root` that holds the files."""
     files: ClassVar[str]
-    """What they are, in words."""
-    names: ClassVar[Sequence[str] | None] = None
-    """Of the classes; None: their numbers."""
+    """What the files are, for messages."""
     remedy: ClassVar[str] = "connect to the network once"
-    """How else they can be had."""
+    """How else the files can be got, for messages."""
     DOWNLOAD_TIMEOUT = 10.0  # seconds without an answer; torchvision itself waits for ever
 
     def __init__(self, *arguments: Any, root: str = "data", download: bool = True, **more: Any) -> None:
         super().__init__(*arguments, **more)
         self.root = root
         self.download = download
-
-    def condition_names(self) -> Sequence[str]:
-        return super().condition_names() if self.names is None else self.names
 
     def open(self, split: Split, download: bool = False) -> Any:
         """The data set as torchvision has it; raises a RuntimeError where files are missing."""

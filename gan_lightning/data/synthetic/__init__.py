@@ -1,1 +1,1 @@
-"""Data sets that are drawn."""
+"""Synthetic data: samples of known distributions, and faces that the project paints."""

@@ -72,7 +72,7 @@ _TOLERANCE = 45.0  # the distance, in RGB, at which a pixel's vote counts 1/e
 _BLOCK = 1024  # pictures
 
 
-def plane(height: int, width: int) -> tuple[Float[Tensor, "1 width"], Float[Tensor, "height 1"]]:
+def pixel_coordinates(height: int, width: int) -> tuple[Float[Tensor, "1 width"], Float[Tensor, "height 1"]]:
     """x, to the right, and y, downwards, of the pixels' centers: from -1 to 1 along the shorter side."""
     shorter = min(height, width)
     x = (2 * torch.arange(width) + 1 - width) / shorter
@@ -86,7 +86,7 @@ def measure(images: UInt8[Tensor, "n 3 h w"]) -> tuple[Int64[Tensor, " n"], Int6
     Pixels vote, in the patches that lie inside hair and irises wherever the face is within its jitter: each
     for the colors near its own, so that outline, highlight, pupil and skin, far from all of them, have no say.
     """
-    x, y = plane(*images.shape[2:])
+    x, y = pixel_coordinates(*images.shape[2:])
     crown = (x.abs() < 0.4) & ((y + 0.42).abs() < 0.16)
     irises = ((x.abs() - EYE_ACROSS).abs() < 0.13) & ((y - EYE_DOWN - FACE_DOWN).abs() < 0.16)
     return _elect(images, crown, HAIR), _elect(images, irises, EYES)

@@ -1,4 +1,4 @@
-"""Data without end: samples that are drawn when they are due."""
+"""Synthetic data without end: each batch is sampled when it is due."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, Sampler
 
 from gan_lightning import rng
 from gan_lightning.data.sampler import ResumableLoader, require_even_shares
+from gan_lightning.specs import Described
 
 
 class DueBatches(Sampler[int]):
@@ -30,25 +31,25 @@ class DueBatches(Sampler[int]):
 
 
 class SyntheticBatches(Dataset[tuple[Tensor, None]]):
-    """`draw(k)` as batch k, without a condition."""
+    """A data set whose item k is the batch `sample(k)`, without a condition."""
 
-    def __init__(self, draw: Callable[[int], Tensor]) -> None:
-        self.draw = draw
+    def __init__(self, sample: Callable[[int], Tensor]) -> None:
+        self.sample = sample
 
     def __getitem__(self, batch: int) -> tuple[Tensor, None]:
-        return self.draw(batch), None
+        return self.sample(batch), None
 
 
-class SyntheticData(LightningDataModule):
+class SyntheticData(Described, LightningDataModule):
     """Unlabeled samples of a known distribution; batch k is a function of (seed, k).
 
-    A distribution overrides `draw`.
+    A distribution overrides `sample`.
 
     Args:
-        image_shape: the shape of a sample: (dimensions,).
-        batch_size: samples per step, over all processes together.
-        batches_per_epoch: what is called an epoch.
-        seed: keys the draws.
+        image_shape: The shape of a sample: (dimensions,).
+        batch_size: The number of samples per step, over all processes together.
+        batches_per_epoch: The number of batches that count as an epoch.
+        seed: It decides on the samples.
     """
 
     def __init__(
@@ -60,8 +61,8 @@ class SyntheticData(LightningDataModule):
         self.batches_per_epoch = batches_per_epoch
         self.seed = seed
 
-    def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "count dimensions"]:
-        """`count` samples."""
+    def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count dimensions"]:
+        """`count` samples of the distribution, drawn with `generator`."""
         raise NotImplementedError
 
     def train_dataloader(self) -> ResumableLoader:
@@ -70,7 +71,7 @@ class SyntheticData(LightningDataModule):
         require_even_shares(self.batch_size, world_size)
 
         def share(batch: int) -> Tensor:
-            whole = self.draw(self.batch_size, rng.generator("data", self.seed, batch))
+            whole = self.sample(self.batch_size, rng.generator("data", self.seed, batch))
             return whole.tensor_split(world_size)[rank]
 
         due = DueBatches(self.batches_per_epoch, lambda: trainer.global_step if trainer else 0)

@@ -15,12 +15,12 @@ class Gaussian1D(SyntheticData):
     """N(mean, std), each batch in ascending order.
 
     Args:
-        image_shape: (1,).
-        mean: of the distribution.
-        std: of the distribution.
-        batch_size: samples per step, over all processes together.
-        batches_per_epoch: what is called an epoch.
-        seed: keys the draws.
+        image_shape: The shape of a sample, (1,).
+        mean: The mean of the distribution.
+        std: Its standard deviation.
+        batch_size: The number of samples per step, over all processes together.
+        batches_per_epoch: The number of batches that count as an epoch.
+        seed: It decides on the samples.
     """
 
     def __init__(
@@ -35,6 +35,6 @@ class Gaussian1D(SyntheticData):
         super().__init__(image_shape, batch_size, batches_per_epoch, seed)
         self.mean, self.std = mean, std
 
-    def draw(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:
+    def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:
         samples = torch.randn(count, generator=generator) * self.std + self.mean
         return samples.sort().values.unsqueeze(1)

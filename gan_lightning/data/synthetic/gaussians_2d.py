@@ -23,17 +23,17 @@ class Gaussians2D(SyntheticData):
     ring: radius 2, standard deviation 0.02, Metz et al. 2017 (arXiv:1611.02163), appendix A.
     grid: 5 x 5, 2 apart, standard deviation 0.05, Lin et al. 2018 (arXiv:1712.04086), section 4.1.
 
-    Those are the papers' units. Since generators end in tanh, all is shrunk alike so that the outermost means lie at
-    `extent`: `draw`, `means` and `std` are in [-1, 1]. Which samples hit a mode does not depend on it.
+    Those are the papers' units. Since generators end in tanh, everything is scaled by one factor so that the outermost
+    means lie at `extent`: samples, `means` and `std` are in [-1, 1]. Which samples hit a mode does not depend on it.
 
     Args:
-        image_shape: (2,).
-        layout: ring or grid.
-        std: of each Gaussian, in the papers' units; None: the paper's.
-        extent: where the means farthest from an axis lie, below 1.
-        batch_size: samples per step, over all processes together.
-        batches_per_epoch: what is called an epoch.
-        seed: keys the draws.
+        image_shape: The shape of a sample, (2,).
+        layout: Whether the means lie on a ring or on a grid.
+        std: The standard deviation of each Gaussian, in the papers' units; None: the paper's.
+        extent: The largest coordinate of a mean after scaling, below 1.
+        batch_size: The number of samples per step, over all processes together.
+        batches_per_epoch: The number of batches that count as an epoch.
+        seed: It decides on the samples.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Gaussians2D(SyntheticData):
         self.means: Points = means * scale
         self.std = (STD[layout] if std is None else std) * scale
 
-    def draw(self, count: int, generator: torch.Generator) -> Points:
+    def sample(self, count: int, generator: torch.Generator) -> Points:
         modes = torch.randint(len(self.means), (count,), generator=generator)
         return self.means[modes] + self.std * torch.randn(count, 2, generator=generator)
 
@@ -60,14 +60,14 @@ class Gaussians2D(SyntheticData):
         """How many modes have a sample within three standard deviations: Lin et al. 2018, section 4.1.
 
         Args:
-            samples: in [-1, 1].
-            least: the share of the samples that a mode needs, if one sample is not enough.
+            samples: The samples, in [-1, 1].
+            least: The part of the samples that a mode needs to count as covered; 0: one sample is enough.
         """
         hits = self._hits(samples).sum(0)
         return int((hits >= max(1, least * len(samples))).sum())
 
     def high_quality(self, samples: Points) -> float:
-        """The share of samples within three standard deviations of a mode (ibid.); of true ones, 1 - exp(-9/2)."""
+        """The fraction of samples within three standard deviations of a mode (ibid.); of true ones, 1 - exp(-9/2)."""
         return self._hits(samples).any(1).double().mean().item()
 
     def _hits(self, samples: Points) -> Bool[Tensor, "count modes"]:

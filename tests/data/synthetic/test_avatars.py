@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from gan_lightning.data.synthetic.avatar_colors import EYES, GROUPS, HAIR, OPTIONAL, measure
-from gan_lightning.data.synthetic.avatars import TRAITS, Avatars, draw
+from gan_lightning.data.synthetic.avatar_drawing import TRAITS, render
+from gan_lightning.data.synthetic.avatars import Avatars
 from gan_lightning.errors import UserError
 
 
@@ -68,7 +69,7 @@ def test_every_tag_shows():
     for title, group in GROUPS.items():
         others = [next(iter(other)) for other in GROUPS.values() if other is not group]
         rows = [[int(name in (*others, tag)) for name in names] for tag in (*group, *["none"] * (title in OPTIONAL))]
-        pictures = draw(torch.tensor(rows, dtype=torch.uint8), traits.expand(len(rows), -1), (32, 32)).float()
+        pictures = render(torch.tensor(rows, dtype=torch.uint8), traits.expand(len(rows), -1), (32, 32)).float()
         for i, picture in enumerate(pictures):
             for other in pictures[:i]:
                 assert ((picture - other).abs().amax(0) > 30).sum() >= 4
@@ -80,7 +81,7 @@ def test_every_trait_shows():
     for index, name in enumerate(TRAITS):
         traits = torch.lerp(low, high, 0.5).repeat(2, 1)
         traits[0, index] = low[index]
-        one, other = draw(tags, traits, (64, 64))
+        one, other = render(tags, traits, (64, 64))
         assert not torch.equal(one, other), name
 
 

@@ -22,7 +22,7 @@ def test_the_distribution_is_the_papers_but_for_a_scale(layout):
     scale = 0.8 / max(abs(x) for mean in means for x in mean)
     expected = torch.tensor(means) * scale
     torch.testing.assert_close(data.means, expected)
-    samples = data.draw(100_000, rng.generator("test"))
+    samples = data.sample(100_000, rng.generator("test"))
     assert samples.abs().max() < 1
     nearest = torch.cdist(samples, expected).argmin(1)
     assert np.bincount(nearest).min() > 0.9 * len(samples) / len(means)
@@ -32,8 +32,8 @@ def test_the_distribution_is_the_papers_but_for_a_scale(layout):
         torch.testing.assert_close(own.std(0), torch.full((2,), std * scale), atol=0, rtol=0.05)
 
 
-def test_another_spread_and_reach():
-    data = Gaussians2D(std=0.1, reach=0.5)
+def test_another_std_and_extent():
+    data = Gaussians2D(std=0.1, extent=0.5)
     assert data.means.abs().max().item() == pytest.approx(0.5)
     assert data.std == pytest.approx(0.1 / 4)
 
@@ -41,7 +41,7 @@ def test_another_spread_and_reach():
 @pytest.mark.parametrize("layout", ["ring", "grid"])
 def test_true_samples_cover_all_modes(layout):
     data = Gaussians2D(layout=layout)
-    samples = data.draw(50_000, rng.generator("test"))
+    samples = data.sample(50_000, rng.generator("test"))
     assert data.modes_covered(samples) == len(data.means)
     assert data.high_quality(samples) == pytest.approx(1 - math.exp(-4.5), abs=2e-3)
 

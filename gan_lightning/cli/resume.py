@@ -1,0 +1,60 @@
+"""The configuration of a run that goes on: its own, with the command line's changes to what may change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_lightning.cli.suggestions import leaves
+from gan_lightning.config.targets import suggestion
+from gan_lightning.errors import UserError
+from gan_lightning.files import run_folder_of
+from gan_lightning.training.resume import CHANGEABLE, FIXED
+from gan_lightning.training.run_folder import RunFolder
+
+
+def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
+    """The configuration of the run at `place`, with the command line's changes to what may change."""
+    folder = RunFolder(run_folder_of(place))
+    if not folder.config.is_file():
+        raise UserError(f"resume={place}: {folder.config} does not exist. Expected the folder of a run")
+    config = OmegaConf.load(folder.config)
+    assert isinstance(config, DictConfig)
+    config = OmegaConf.create(_rebase_paths(OmegaConf.to_container(config), config.run_dir, str(folder.path)))
+    OmegaConf.set_struct(config, True)
+    changed = set()
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.key_or_group
+        if key == "resume" or key.startswith("hydra"):
+            continue
+        if not key.startswith(CHANGEABLE) or key.startswith(FIXED):
+            raise UserError(
+                f"{override.input_line}: a resumed run keeps its configuration. What may change: "
+                f"{', '.join(name + '*' if name.endswith('.') else name for name in CHANGEABLE)}; but not "
+                f"{', '.join(FIXED)}"
+            )
+        try:
+            OmegaConf.update(config, key, override.value(), force_add=override.is_add())
+        except OmegaConfBaseException as error:
+            raise UserError(f"{key}: no such key{suggestion(key, list(leaves(config)))}") from error
+        changed.add(key)
+    # The limit that is given is the one that counts, as in a new run.
+    if "trainer.max_steps" in changed and "trainer.max_epochs" not in changed:
+        config.trainer.max_epochs = -1
+    if "trainer.max_epochs" in changed and "trainer.max_steps" not in changed:
+        config.trainer.max_steps = -1
+    return config
+
+
+def _rebase_paths(node: Any, old: str, new: str) -> Any:
+    """The same with paths below `old` leading below `new`: a run folder may have been moved."""
+    if isinstance(node, dict):
+        return {name: _rebase_paths(child, old, new) for name, child in node.items()}
+    if isinstance(node, list):
+        return [_rebase_paths(child, old, new) for child in node]
+    inside = isinstance(node, str) and (node + "/").startswith(old + "/")
+    return new + node[len(old) :] if inside else node

@@ -1,0 +1,199 @@
+"""Train: `gan-train data=mnist model=hinge`, and the same from Python.
+
+Hydra composes the configuration, makes the run folder and starts sweeps; `Experiment` does the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import signal
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import run_job
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from gan_lightning.cli import suggestions
+from gan_lightning.config import renamed
+from gan_lightning.config.conf import conf_folder
+from gan_lightning.config.resolvers import register_resolvers
+from gan_lightning.errors import UserError
+from gan_lightning.sweeps.callback import report_results
+from gan_lightning.training.run_folder import RunFolder
+
+if TYPE_CHECKING:  # torch takes seconds to import: --help and completion need none
+    from gan_lightning.training.experiment import RunResult, SweepJob
+
+register_resolvers()  # here, for the processes that a sweep's launcher starts: they import this module
+
+
+def main() -> None:
+    """The command line; exits with code 1 and one message on a user's mistake."""
+    start = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
+    with suggestions.suggestions(sys.argv[1:]), report_results():
+        start(_job)()
+
+
+def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> RunResult:
+    """Trains what the command line would, and leaves the same run folder: `train(["data=mnist", "model=hinge"])`.
+
+    A signal that stops the run, Ctrl-C among them, is passed on once all is saved.
+
+    Args:
+        overrides: what would be typed, `key=value` each; `resume=<run folder>` goes on with a run.
+        config_dir: a folder of the user's own groups and keys, as `--config-dir` on the command line.
+
+    Raises:
+        UserError: a key does not exist, a value is out of range, data is missing, the folder is in use, or a sweep is
+            asked for.
+        FloatingPointError: a loss or a weight is not finite.
+    """
+    overrides = [str(override) for override in overrides]
+    with hydra.initialize_config_dir(str(conf_folder()), job_name="train", version_base="1.3"):
+        cfg = _composed(overrides, config_dir)
+        # The sweep's callback has nothing to do with a single run.
+        context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callback())  # type: ignore[arg-type]
+        try:
+            with _own_logging():
+                outcome = run_job(_result_or_error, cfg, "hydra.run.dir", None, context).return_value
+        except OmegaConfBaseException as error:  # while the folder of the run is worked out
+            raise UserError(str(error.__cause__ or str(error).splitlines()[0])) from error
+    if isinstance(outcome, Exception):
+        raise outcome
+    if outcome.stopped_by:
+        signal.raise_signal(outcome.stopped_by)
+    return outcome
+
+
+def run(cfg: DictConfig) -> RunResult:
+    """Checks what Hydra has composed, and trains it."""
+    from gan_lightning.cli.resume import resumed_config
+    from gan_lightning.training.experiment import Experiment
+    from gan_lightning.training.process import set_up_process
+
+    set_up_process()
+    typed, place = HydraConfig.get().overrides.task, cfg.resume
+    config = _checked(cfg if place is None else resumed_config(place, typed), typed)
+    return Experiment(config, HydraConfig.get().runtime.output_dir, _sweep_job(config)).fit(place)
+
+
+def _job(cfg: DictConfig) -> float | None:
+    """A run of the command line, or one of a sweep; returns the sweep's objective, if one is named.
+
+    A user's mistake and a loss that is not finite end the process with exit code 1 and one message. In a sweep
+    whatever fails ends the job alone: the folder tells why, and `report_results` sees to the exit code.
+    """
+    swept = HydraConfig.get().mode == RunMode.MULTIRUN
+    result = _result_or_refusal(cfg) if swept else _result_or_error(cfg)
+    if isinstance(result, UserError | FloatingPointError):
+        sys.exit(f"error: {result}")
+    if isinstance(result, Exception):
+        raise result
+    if result is not None and result.stopped_by:
+        sys.exit(128 + result.stopped_by)
+    return None if result is None else result.objective
+
+
+def _result_or_error(cfg: DictConfig) -> RunResult | Exception:
+    try:
+        return run(cfg)
+    except Exception as error:  # Hydra would print a line of its own
+        return error
+
+
+def _result_or_refusal(cfg: DictConfig) -> RunResult | None:
+    """What came of a sweep's job; None where it failed, which its folder tells."""
+    folder = RunFolder(HydraConfig.get().runtime.output_dir)
+    before = folder.read_summary()
+    gc.collect()  # a job before this one that failed may hold a GPU's memory in cycles
+    try:
+        return run(cfg)
+    except Exception as error:
+        if folder.read_summary() == before:  # it did not come to write of itself
+            folder.refuse(f"{type(error).__name__}: {error}")
+        if not isinstance(error, UserError | FloatingPointError):
+            logging.getLogger(__name__).exception("the job failed")
+        return None
+
+
+def _composed(overrides: list[str], config_dir: str | Path | None) -> DictConfig:
+    """The configuration of a single run, with Hydra's own section."""
+    options = [override for override in overrides if override.startswith("-")]
+    if options:
+        raise UserError(
+            f"{' '.join(options)}: expected key=value; sweeps (-m) are started by the command line, gan-train"
+        )
+    if config_dir is not None and not Path(config_dir).is_dir():
+        raise UserError(f"config_dir={config_dir}: there is no such folder")
+    try:
+        cfg = hydra.compose("config", [*suggestions.search_path(config_dir), *overrides], return_hydra_config=True)
+    except HydraException as error:
+        lines = [str(error), *suggestions.hints(overrides, config_dir)]
+        raise UserError("\n".join(lines)) from error
+    if cfg.hydra.mode == RunMode.MULTIRUN:
+        raise UserError(
+            "this is a sweep, and a sweep is started by the command line: gan-train, with the same overrides"
+        )
+    cfg.hydra.mode = RunMode.RUN
+    return cfg
+
+
+def _checked(cfg: DictConfig, typed: Sequence[str]) -> dict[str, Any]:
+    from gan_lightning.config.check import check
+
+    try:
+        return check(cfg)
+    except UserError as error:
+        at_fault = [override for override in typed if override.lstrip("+~").partition("=")[0] in str(error)]
+        hints = renamed.hints(at_fault, HydraConfig.get().runtime.choices.get("network", ""))
+        raise UserError("\n".join([str(error), *hints])) from error
+
+
+def _sweep_job(config: dict[str, Any]) -> SweepJob | None:
+    """What Hydra says of the job, if it is one of a sweep's."""
+    from gan_lightning.config.build import value_at
+    from gan_lightning.training.experiment import SweepJob
+
+    own = HydraConfig.get()
+    if own.mode != RunMode.MULTIRUN:
+        return None
+    typed = (line.lstrip("+~").partition("=")[0] for line in own.overrides.task)
+    swept = [key for key in typed if key not in own.job.config.override_dirname.exclude_keys]
+    return SweepJob(
+        compared={key: value_at(config, key, own.runtime.choices) for key in swept},
+        concurrent=not own.launcher._target_.endswith("BasicLauncher"),
+    )
+
+
+@contextlib.contextmanager
+def _own_logging() -> Iterator[None]:
+    """Lets a run log as the command line's do, and gives the caller's logging and warnings back afterwards."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        with warnings.catch_warnings():
+            yield
+    finally:
+        for handler in root.handlers[:]:
+            root.removeHandler(handler)
+            if handler not in handlers:
+                handler.close()
+        for handler in handlers:
+            root.addHandler(handler)
+        root.setLevel(level)
+
+
+if __name__ == "__main__":
+    main()

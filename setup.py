@@ -1,0 +1,11 @@
+"""What pyproject.toml cannot say: conf/, at the top of the checkout, is gan_lightning.conf in a wheel."""
+
+from setuptools import find_namespace_packages, find_packages, setup
+
+setup(
+    packages=[
+        *find_packages(include=["gan_lightning*"]),
+        *("gan_lightning.conf", *(f"gan_lightning.conf.{group}" for group in find_namespace_packages("conf"))),
+    ],
+    package_dir={"gan_lightning.conf": "conf"},
+)

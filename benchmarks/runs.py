@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from omegaconf import OmegaConf
 
@@ -25,8 +25,12 @@ Found = TypeVar("Found")
 
 def variants() -> dict[str, bool]:
     """Every `model=` in conf/, and whether it is conditional; without density_matching, which is for numbers."""
-    files = {name: conf_folder() / "model" / f"{name}.yaml" for name in options("model") if name != "density_matching"}
-    return {name: bool(OmegaConf.load(file).get("conditional")) for name, file in files.items()}
+    found = {}
+    for name in options("model"):
+        model: Any = OmegaConf.load(conf_folder() / "model" / f"{name}.yaml")
+        found[name] = bool(model.get("conditional"))
+    del found["density_matching"]
+    return found
 
 
 def train(folder: Path, overrides: Iterable[str], jobs: int = 1) -> None:

@@ -46,31 +46,37 @@ _EVERY: Rule = (_optional(_whole(1)), "a whole number from 1, or null")
 _WHOLE: Rule = (_whole(1), "a whole number from 1")
 _LIMIT: Rule = (_optional(_whole(-1)), "a whole number, or -1 for no limit")
 _PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
-_SHARE: Rule = (_number(0, 1), "a number from 0 to below 1")
+_FRACTION: Rule = (_number(0, 1), "a number from 0 to below 1")
 RULES: dict[str, Rule] = {
     "accumulate": _WHOLE,
+    "ada_images": _WHOLE,
+    "base_channels": _WHOLE,
     "batch_size": _WHOLE,
+    "batches_per_epoch": _WHOLE,
     "betas": (_all(_number(0, 1), 2), "two numbers from 0 to below 1"),
     "blocks": _WHOLE,
+    "channels": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
+    "code_dim": _WHOLE,
     "condition_dim": (_whole(0), "a whole number from 0"),
-    "decay": _SHARE,
+    "count": _WHOLE,
+    "decay": _FRACTION,
     "devices": (_devices, "a number of devices from 1, a list of their indices, or auto"),
-    "dropout": _SHARE,
+    "dropout": _FRACTION,
     "eps": (_number(0), "a number from 0"),
     "every_n_batches": _WHOLE,
     "every_n_epochs": _EVERY,
     "every_n_steps": _EVERY,
     "expansion": _WHOLE,
+    "extent": (_number(0, 1, open_low=True), "a number above 0, below 1"),
     "gradient_clip_norm": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
     "group_width": _WHOLE,
-    "num_downsamples": (_optional(_whole(0)), "a whole number from 0, or null"),
     "hidden_dim": _WHOLE,
-    "hidden_dims": (lambda value: _whole(1)(value) or _all(_whole(1))(value), "whole numbers from 1"),
+    "hidden_dims": (_all(_whole(1)), "a list of whole numbers from 1"),
     "image_shape": (_all(_whole(1), 1, 3), "[channels, height, width], or [dimensions], each from 1"),
-    "ada_images": _WHOLE,
     "keep_every_n_epochs": _EVERY,
     "keep_every_n_steps": _EVERY,
     "kernel_size": _WHOLE,
+    "label_embedding_dim": (_whole(0), "a whole number from 0"),
     "latent_dim": _WHOLE,
     "limit": (_optional(_whole(1)), "a whole number from 1, or null for all"),
     "log_every_n_steps": _WHOLE,
@@ -79,19 +85,17 @@ RULES: dict[str, Rule] = {
     "max_steps": (_whole(-1), "a whole number, or -1 for no limit"),
     "n_critic": _WHOLE,
     "num": _WHOLE,
+    "num_downsamples": (_optional(_whole(0)), "a whole number from 0, or null"),
     "num_nodes": _WHOLE,
     "num_workers": (_whole(0), "a whole number from 0"),
-    "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
-    "extent": (_number(0, 1, open_low=True), "a number above 0, below 1"),
-    "seed": (_whole(0, 2**32), "a whole number from 0 to 4294967295"),
     "p": (lambda value: _number(0)(value) and value <= 1, "a number from 0 to 1"),
+    "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
+    "seed": (_whole(0, 2**32), "a whole number from 0 to 4294967295"),
     "std": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
     "strides": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
-    "target": (lambda value: _number(-1, 1, open_low=True)(value), "a number between -1 and 1"),
-    "test_fraction": _SHARE,
+    "target": (_number(-1, 1, open_low=True), "a number between -1 and 1"),
+    "test_fraction": _FRACTION,
     "weight": (_number(0), "a number from 0"),
-    "base_channels": _WHOLE,
-    "channels": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
 }
 """What a value may be, by the last part of its key; in classes of other packages anything goes."""
 
@@ -132,11 +136,11 @@ def cross_problems(config: Config) -> Iterator[str]:
         config["trainer"], config["data"].get("batch_size"), config["model"].get("accumulate", 1)
     )
     yield from _optimizer_problems(config["model"])
-    yield from _figure_problems(config)
+    yield from _metric_problems(config)
     yield from _augment_problems(config["model"].get("augment"), config["data"].get("image_shape"))
     for player in ("generator", "discriminator"):
         yield from _network_problems(player, config["model"].get(player) or {}, config["data"])
-    yield from _condition_problems(config["model"], config["data"])
+    yield from condition_problems(config["model"], config["data"])
 
 
 def _network_problems(player: str, network: Config, data: Config) -> Iterator[str]:
@@ -150,20 +154,21 @@ def _network_problems(player: str, network: Config, data: Config) -> Iterator[st
         yield f"network.{player}: {name} ends in tanh, and the data lies beyond [-1, 1]; use network=scalar"
 
 
-def _condition_problems(model: Config, data: Config) -> Iterator[str]:
-    """LabelVocabulary that a network waits for in vain, or does not expect."""
-    if model.get("conditional") and not data.get("condition_dim"):
+def condition_problems(model: Config, data: Config) -> Iterator[str]:
+    """Labels that a network waits for in vain, or does not expect; D may go without them, as in AC-GAN."""
+    conditional, expected = model.get("conditional"), data.get("condition_dim")
+    if conditional and not expected:
         yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
         return
-    for player in ("generator", "discriminator"):
-        width = (model.get(player) or {}).get("condition_dim")
-        if width and not model.get("conditional"):
-            yield f"network.{player}.condition_dim={width}: it would never be told; set model.conditional=true"
-        if player == "generator" and width == 0 and model.get("conditional"):
-            yield f"network.{player}.condition_dim=0: expected data.condition_dim={data['condition_dim']}"
+    for player, allowed in (("generator", (expected,)), ("discriminator", (expected, 0))):
+        given = (model.get(player) or {}).get("condition_dim")
+        if given and not conditional:
+            yield f"network.{player}.condition_dim={given}: it would never be told; set model.conditional=true"
+        elif conditional and given is not None and given not in allowed:
+            yield f"network.{player}.condition_dim={given}: expected data.condition_dim={expected}"
 
 
-def _figure_problems(config: Config) -> Iterator[str]:
+def _metric_problems(config: Config) -> Iterator[str]:
     """Metrics of quality that nobody computes."""
     from gan_lightning.evaluation.metrics import METRICS
 

@@ -112,7 +112,8 @@ class GANStep(LatentModel):
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> StepOutput:
         """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None."""
         samples, labels = batch
-        real = Batch(samples, self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None)
+        condition = self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None
+        real = Batch(samples.to(self.dtype), condition)
         draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size)
         # Dropout and augmentation draw from the global generators: they are keyed by process, and safe to resume.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -15,51 +13,60 @@ from gan_lightning.config.options import conf_folder, options
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.config.targets import _parameters, locate
 
-GROUPS = ("data", "network", "augment", "regularizer", "metrics", "model")
+SECTIONS = {
+    "augment": "model",
+    "callbacks": "callbacks",
+    "data": "data",
+    "metrics": "callbacks",
+    "model/loss": "model",
+    "model/penalties": "model",
+    "model/phases": "model",
+    "network": "network",
+    "regularizer": "model",
+}
+"""The groups whose options describe a class, and the section that holds it. A variant's values are its paper's."""
 DIFFERENT = {
-    "monitor": "A metric can be the monitor only where metrics=... computes one.",
     "condition_dim": "A data set counts the names of its classes; the number in YAML is what networks interpolate.",
 }
 """Values that differ on purpose, by the key's last part, each with its reason."""
 
 
-def described(config: DictConfig) -> Iterator[tuple[str, DictConfig]]:
-    """The nodes of ours that name a class or a function, with their keys; the variants apart, which are their YAML."""
-    for key in config:
-        if OmegaConf.is_interpolation(config, key) or not isinstance(node := config[key], DictConfig):
+def described(node: DictConfig) -> Iterator[DictConfig]:
+    """The node and those below it that name a class or a function of ours."""
+    if str(node.get("_target_")).startswith("gan_lightning."):
+        yield node
+    for name in node:
+        if not OmegaConf.is_interpolation(node, name) and isinstance(node[name], DictConfig):
+            yield from described(node[name])
+
+
+def differences(node: DictConfig, section: str) -> Iterator[tuple[str, str]]:
+    """Each value that is not its parameter's default, in words, and the parameter's name."""
+    parameters, _ = _parameters(locate(node._target_, section))
+    for name in node:
+        if name not in parameters or OmegaConf.is_interpolation(node, name) or isinstance(node[name], DictConfig):
             continue
-        if str(node.get("_target_")).startswith("gan_lightning.") and not node._target_.startswith(
-            "gan_lightning.models."
-        ):
-            yield str(key), node
-        yield from ((f"{key}.{below}", part) for below, part in described(node))
-
-
-def differences(config: DictConfig) -> Iterator[tuple[str, str]]:
-    """Each value that is not its parameter's default, and the parameter's name."""
-    for key, node in described(config):
-        parameters, _ = _parameters(locate(node._target_, key.partition(".")[0]))
-        for name in node:
-            if name not in parameters or OmegaConf.is_interpolation(node, name) or isinstance(node[name], DictConfig):
-                continue
-            default = parameters[name].default
-            value = tuple(node[name]) if isinstance(node[name], ListConfig) else node[name]
-            expected = tuple(default) if isinstance(default, list) else default
-            if default is not inspect.Parameter.empty and value != expected:
-                yield f"{node._target_}: {key}.{name}={value} in YAML, {default} in Python", str(name)
+        default = parameters[name].default
+        value = tuple(node[name]) if isinstance(node[name], ListConfig) else node[name]
+        expected = tuple(default) if isinstance(default, list) else default
+        if default is not inspect.Parameter.empty and value != expected:
+            yield f"{node._target_}: {name}={value} in YAML, {default} in Python", str(name)
 
 
 @pytest.fixture(scope="module")
 def found() -> dict[str, str]:
-    """All differences, with the parameters' names; one composition looks at an option of every group."""
+    """All differences, with the parameters' names, of all options, which one composition puts beside each other."""
     register_resolvers()
-    rows: Any = itertools.zip_longest(*(options(group) for group in GROUPS))
+    beside = [f"+{group}@{group.replace('/', '_')}_{name}={name}" for group in SECTIONS for name in options(group)]
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        configs = [
-            compose("config", [f"{group}={name}" for group, name in zip(GROUPS, row, strict=True) if name])
-            for row in rows
-        ]
-    return dict(difference for config in configs for difference in differences(config))
+        config = compose("config", beside)
+    return dict(
+        difference
+        for group, section in SECTIONS.items()
+        for name in options(group)
+        for node in described(config.get(f"{group.replace('/', '_')}_{name}") or OmegaConf.create())
+        for difference in differences(node, section)
+    )
 
 
 def test_python_and_yaml_agree(found):

@@ -1,0 +1,51 @@
+"""The table of what values may be."""
+
+import re
+
+import pytest
+
+from gan_lightning.config.options import conf_folder
+from gan_lightning.config.rules import RULES, condition_problems, value_problem
+
+OF_TORCH = {"eps"}
+"""Arguments of torch's optimizers that no file of conf/ gives."""
+
+
+def test_the_table_is_sorted_and_has_no_dead_entry():
+    assert list(RULES) == sorted(RULES)
+    given = {key for file in conf_folder().rglob("*.yaml") for key in re.findall(r"(\w+):", file.read_text())}
+    assert set(RULES) - given == OF_TORCH
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("network.generator.hidden_dims", 256, "a list of whole numbers from 1"),
+        ("network.generator.hidden_dims", [256, 0], "a list of whole numbers from 1"),
+        ("network.discriminator.code_dim", 0, "a whole number from 1"),
+        ("network.generator.label_embedding_dim", -1, "a whole number from 0"),
+        ("network.discriminator.kernel_size", 4.5, "a whole number from 1"),
+        ("data.test_fraction", 1.0, "a number from 0 to below 1"),
+        ("data.batches_per_epoch", 0, "a whole number from 1"),
+        ("data.extent", 1.0, "a number above 0, below 1"),
+    ],
+)
+def test_a_wrong_value_is_named_with_its_key(key, value, expected):
+    assert value_problem(key, value) == f"{key}={value!r}: expected {expected}"
+
+
+@pytest.mark.parametrize(
+    ("conditional", "generator", "discriminator", "expected"),
+    [
+        (False, 0, 0, []),
+        (True, 10, 10, []),
+        (True, 10, 0, []),  # AC-GAN: D is not told
+        (True, 0, 10, ["network.generator.condition_dim=0: expected data.condition_dim=10"]),
+        (True, 10, 7, ["network.discriminator.condition_dim=7: expected data.condition_dim=10"]),
+        (True, None, None, []),  # networks of a package of the user's
+        (False, 0, 10, ["network.discriminator.condition_dim=10: it would never be told; set model.conditional=true"]),
+    ],
+)
+def test_networks_are_built_for_the_labels_of_the_data(conditional, generator, discriminator, expected):
+    networks = {"generator": {"condition_dim": generator}, "discriminator": {"condition_dim": discriminator}}
+    assert list(condition_problems({"conditional": conditional} | networks, {"condition_dim": 10})) == expected

@@ -68,7 +68,7 @@ def refused(outcome) -> str:
             "data=gaussian_1d augment=adaptive",
             "model.augment: data.image_shape=[1]: it needs images; choose augment=null",
         ),
-        ("augment=diffaugment model.augment.policy=[color]", "model.augment.policy=['color']: expected Sequence"),
+        ("augment=diffaugment model.augment.policy=[colors]", "model.augment.policy=['colors']: expected Sequence"),
         ("augment=diffaugment model.augment.p=1.5", "model.augment.p=1.5: expected a number from 0 to 1"),
         ("augment=adaptive model.augment.target=1", "model.augment.target=1: expected a number between -1 and 1"),
         ("augment=adaptive model.augment.ada_images=0", "model.augment.ada_images=0: expected a whole number"),
@@ -125,9 +125,9 @@ def test_networks_that_do_not_fit_the_data():
             "data: its samples have several tags each; AC-GAN needs classes",
         ),
         (("callbacks.samples._target_=gan_lightning.callbacks.DensityPlot",), "DensityPlot needs data=gaussian_1d"),
-        (("model=lsgan", "augment=adaptive"), "the sign of D's logits, which says nothing in LSGAN; choose augment="),
-        (("model=wgan_gp", "augment=adaptive"), "the sign of D's logits, which says nothing in WGAN; choose augment="),
-        (("model=r3gan", "augment=adaptive"), "the sign of D's logits, which says nothing in R3GAN; choose augment="),
+        (("model=lsgan", "augment=adaptive"), "the sign of D's logits, which says nothing under model.loss=LeastSquares; choose augment="),
+        (("model=wgan_gp", "augment=adaptive"), "the sign of D's logits, which says nothing under model.loss=Wasserstein; choose augment="),
+        (("model=r3gan", "augment=adaptive"), "the sign of D's logits, which says nothing under model.loss=RelativisticPairs; choose augment="),
     ],
 )
 def test_refused_by_the_parts_themselves(command, overrides, message):

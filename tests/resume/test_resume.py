@@ -219,7 +219,7 @@ def test_augmentation_and_regularizer_go_on_exactly(train, aid):
     assert resumed.code == 0, resumed.output
     assert training_differences(resumed, whole) == []
     state = whole.checkpoint["state_dict"]
-    assert state["augment.share"].item() == pytest.approx(0.6 if moving else 1.0)
+    assert state["augment.p"].item() == pytest.approx(0.6 if moving else 1.0)
     assert state["regularizers.lecam.anchors"].abs().min() > 0
     for index, left_out in enumerate((aid, "regularizer=lecam")):
         kept = [option for option in options if option != left_out and not (left_out == aid and option in moving)]

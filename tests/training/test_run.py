@@ -22,7 +22,7 @@ EXPERIMENTS = sorted(path.stem for path in (PROJECT / "conf" / "experiment").glo
 SMALLER = {
     "cgan_tags": (
         *("data.count=64", "data.image_shape=[3,32,32]", "network.generator.channels=[2,3,3]"),
-        *("network.discriminator.hidden_dims=8", "network.discriminator.channels=[4,4]"),
+        *("network.discriminator.hidden_dim=8", "network.discriminator.channels=[4,4]"),
     ),
     "cgan_tags_small": ("data.count=64",),
 }
@@ -85,7 +85,7 @@ def test_the_summary(pictured):
 
 
 def test_the_last_words_name_the_next_commands(pictured):
-    for command in ("tensorboard --logdir", "gan-generate", "python train.py resume="):
+    for command in ("tensorboard --logdir", "gan-generate", "gan-train resume="):
         assert command in pictured.output
 
 

@@ -13,18 +13,21 @@ Config = dict[str, Any]
 
 
 def build(config: Config, section: str, **extra: Any) -> Any:
-    """Instantiates one section of a configuration, once all that it names has passed the allowlist.
+    """Instantiates one section of a configuration, which may name nothing outside the allowlist.
 
     `extra` arguments, which no configuration can hold, go to the outermost `_target_`.
 
     Raises:
         UserError: it names something outside, or arguments that do not fit.
     """
-    require_none(p for key, node in target_nodes(config[section], section) for p in argument_problems(key, node))
     try:
         return instantiate(config[section], section, **extra)
-    except ValueError as error:
-        raise UserError(f"{section}: {error}") from error
+    except (LookupError, PermissionError, TypeError, ValueError) as error:
+        # A configuration that was not checked, such as a checkpoint's, may be at fault: then this says where.
+        require_none(p for key, node in target_nodes(config[section], section) for p in argument_problems(key, node))
+        if isinstance(error, ValueError):
+            raise UserError(f"{section}: {error}") from error
+        raise
 
 
 def target_nodes(node: Any, path: str = "") -> Iterator[tuple[str, Config]]:

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import lightning
-from lightning import LightningDataModule, Trainer
+from lightning import Callback, LightningDataModule, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
@@ -22,7 +24,7 @@ from gan_lightning.training import checkpoint, resume
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.summary import Summary
-from gan_lightning.training.trainer import make_trainer, planned_batches, prepare_evaluation
+from gan_lightning.training.trainer import planned_batches, prepare_evaluation, resume_loggers, trainer_arguments
 from gan_lightning.training.worker import worker_command
 
 DEFAULTS: Config = {"seed": 0, "objective": None, "callbacks": {}, "logger": {}}
@@ -117,11 +119,24 @@ class Experiment:
         record, stop = Record(self.config, self._compared()), GracefulStop()
         summary = Summary(self.config, self.folder, record)
         with worker_command(self.config, self.folder, start) as command:
-            trainer = make_trainer(self.config, [record, stop, summary], start, command, bar=not self._is_concurrent)
+            trainer = self._trainer([record, stop, summary], start, command)
             prepare_evaluation(trainer, data, self.config)  # here, for the same reason
             if start and start.step >= planned_batches(trainer, data):
                 return self._nothing_left(start)
             return self._fit(trainer, model, data, start)
+
+    def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, command: list[str]) -> Trainer:
+        config = self.config
+        if start is not None:
+            config = config | {"logger": resume_loggers(config["logger"], start.step)}
+        callbacks = callbacks + _members(config, "callbacks")
+        if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
+            callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+        more = trainer_arguments(config["trainer"], callbacks, _members(config, "logger"), command)
+        try:
+            return build(config, "trainer", **more)
+        except MisconfigurationException as error:
+            raise UserError(f"trainer: {error}. See trainer.accelerator and trainer.devices") from error
 
     def _fit(self, trainer: Trainer, model: GAN, data: LightningDataModule, start: ResumePoint | None) -> RunResult:
         record, stop, summary = (_only(trainer, kind) for kind in (Record, GracefulStop, Summary))
@@ -192,10 +207,6 @@ class Experiment:
 
     # What it is compared by
 
-    @property
-    def _is_concurrent(self) -> bool:
-        return self.job is not None and self.job.concurrent
-
     def _compared(self) -> Config:
         """What tells this run from others: in a sweep what was typed to differ, else all that is of interest."""
         if self.job is not None:
@@ -212,6 +223,11 @@ class Experiment:
         if value is None or not math.isfinite(value):
             raise FloatingPointError(f"objective={name}: it is not finite, {value}")
         return value
+
+
+def _members(config: Config, group: str) -> list[Any]:
+    """The parts of a group of named parts; null switches one off."""
+    return [part for part in build(config, group).values() if part is not None]
 
 
 def _only(trainer: Trainer, kind: type) -> Any:

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.config import renamed
-from gan_lightning.config.conf import conf_folder
+from gan_lightning.config.options import conf_folder
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
-from gan_lightning.config.build import Config, build
+from gan_lightning.config.targets import Config, build
 from gan_lightning.distributed.strategy import leave_process_group
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
@@ -74,10 +74,6 @@ class Experiment:
         folder: the run folder; it is made where there is none.
         job: what a sweep says of it; None outside of a sweep. A job waits for a folder in use, and goes on with what
             an earlier session of the same sweep has left there.
-
-    Example:
-        config = yaml.safe_load(Path("logs/a_run/config.yaml").read_text())
-        Experiment(config | {"seed": 1, "run_dir": "logs/another"}, "logs/another").fit()
     """
 
     def __init__(self, config: Config, folder: str | Path, job: SweepJob | None = None) -> None:
@@ -129,10 +125,12 @@ class Experiment:
         config = self.config
         if start is not None:
             config = config | {"logger": resume_loggers(config["logger"], start.step)}
-        callbacks = callbacks + _members(config, "callbacks")
+        named = {group: build(config, group).values() for group in ("callbacks", "logger")}  # null switches one off
+        callbacks += [callback for callback in named["callbacks"] if callback is not None]
         if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
             callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
-        more = trainer_arguments(config["trainer"], callbacks, _members(config, "logger"), command)
+        loggers = [logger for logger in named["logger"] if logger is not None]
+        more = trainer_arguments(config["trainer"], callbacks, loggers, command)
         try:
             return build(config, "trainer", **more)
         except MisconfigurationException as error:
@@ -223,11 +221,6 @@ class Experiment:
         if value is None or not math.isfinite(value):
             raise FloatingPointError(f"objective={name}: it is not finite, {value}")
         return value
-
-
-def _members(config: Config, group: str) -> list[Any]:
-    """The parts of a group of named parts; null switches one off."""
-    return [part for part in build(config, group).values() if part is not None]
 
 
 def _only(trainer: Trainer, kind: type) -> Any:

@@ -45,13 +45,13 @@ def locate(target: str, section: str) -> Callable[..., Any]:
         PermissionError: it is outside the allowlist; nothing of it was imported.
         LookupError: it is inside, but there is no such class or function.
     """
+    renamed = new_target(target)
+    if renamed is not None:
+        raise LookupError(f"{target} is now {renamed}")
     module_name, _, name = target.rpartition(".")
     root = module_name.partition(".")[0]
     trusted = {package for package in os.environ.get(TRUST_VARIABLE, "").split(",") if package}
     if root not in trusted and module_name not in _CALLABLE.get(section, set()):
-        renamed = new_target(target)
-        if renamed is not None:
-            raise PermissionError(f"{target} is now {renamed}")
         raise PermissionError(
             f"{target} is not a class that a configuration may name here. To use your own package, set the "
             f"environment variable {TRUST_VARIABLE}={root or 'my_package'}"

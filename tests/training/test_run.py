@@ -71,7 +71,7 @@ def test_the_summary(pictured):
 
 
 def test_the_last_words_name_the_next_commands(pictured):
-    for command in ("tensorboard --logdir", "gan-generate", "python train.py resume="):
+    for command in ("tensorboard --logdir", "gan-generate", "gan-train resume="):
         assert command in pictured.output
 
 

@@ -1,4 +1,11 @@
-"""Shape annotations are executed in every test; the command line runs in this process where it can."""
+"""Runs in this process, runs as processes of their own, and refusals without a run.
+
+Shape annotations are executed in every test.
+"""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"  # before torch: workers that share the cores would wait for each other's threads
 
 from jaxtyping import install_import_hook
 
@@ -6,17 +13,25 @@ import tests.shapes  # noqa: F401
 
 install_import_hook("gan_lightning", "tests.shapes.typechecker")
 
+import functools  # noqa: E402
+import io  # noqa: E402
 import json  # noqa: E402
-import os  # noqa: E402
-import runpy  # noqa: E402
+import shutil  # noqa: E402
 import subprocess  # noqa: E402
 import sys  # noqa: E402
-from collections.abc import Iterator  # noqa: E402
+from collections.abc import Callable, Iterator  # noqa: E402
+from contextlib import redirect_stderr, redirect_stdout  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from pathlib import Path  # noqa: E402
 
 import pytest  # noqa: E402
 import torch  # noqa: E402
+from omegaconf import DictConfig  # noqa: E402
+
+import gan_lightning  # noqa: E402
+from gan_lightning.cli import train as command_line  # noqa: E402
+from gan_lightning.config import check  # noqa: E402
+from gan_lightning.errors import UserError  # noqa: E402
 
 PROJECT = Path(__file__).resolve().parent.parent
 TESTS = PROJECT / "tests"
@@ -38,7 +53,7 @@ WITHOUT_MLP = (
 """The same for a discriminator of the tests' own."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcome:
     """What a command left: its exit code, what it printed, and its run folder."""
 
@@ -54,65 +69,101 @@ class Outcome:
     def checkpoint(self) -> dict:
         return torch.load(self.folder / "checkpoints" / "last.ckpt", weights_only=True)
 
+    def copy(self, folder: Path) -> "Outcome":
+        """The same run in another folder, to resume it or to write into it."""
+        return Outcome(self.code, self.output, Path(shutil.copytree(self.folder, folder)))
 
-def environment() -> dict[str, str]:
-    """For processes of their own: the tests' helpers may be named in a configuration."""
-    return os.environ | {"PYTHONPATH": f"{TESTS}:{PROJECT}", "GAN_LIGHTNING_TRUST": "helpers", "OMP_NUM_THREADS": "1"}
+
+Train = Callable[..., Outcome]
 
 
 @pytest.fixture(autouse=True, scope="session")
-def cache(tmp_path_factory) -> Iterator[Path]:
-    """A cache of the tests' own."""
-    folder = tmp_path_factory.mktemp("cache")
+def surroundings(tmp_path_factory) -> Iterator[None]:
+    """A cache of the tests' own, and the helpers that configurations name, for other processes, too."""
+    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GAN_LIGHTNING_CACHE", str(folder))
-        yield folder
+        patch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("GAN_LIGHTNING_TRUST", "helpers")
+        patch.setenv("PYTHONPATH", f"{TESTS}:{PROJECT}")
+        patch.syspath_prepend(str(TESTS))
+        yield
+
+
+def arguments(folder: Path, overrides: tuple[str, ...]) -> list[str]:
+    """What is typed for a run in `folder`; a resumed one has its folder already."""
+    resumed = any(override.startswith("resume=") for override in overrides)
+    return [*overrides, *([] if resumed else [f"hydra.run.dir={folder}"])]
+
+
+def launch(folder: Path, *overrides: str) -> Outcome:
+    """`gan_lightning.train`; a mistake has the code and the message that it has on the command line."""
+    printed, code = io.StringIO(), 0
+    with redirect_stdout(printed), redirect_stderr(printed):
+        try:
+            gan_lightning.train(arguments(folder, overrides))
+        except (UserError, FloatingPointError) as error:
+            code = 1
+            print(f"error: {error}")
+    return Outcome(code, printed.getvalue(), folder)
 
 
 @pytest.fixture
-def train(tmp_path, monkeypatch, capfd):
-    """Runs `python train.py ...` in this process: `train("run", "seed=1").summary`."""
-    monkeypatch.syspath_prepend(str(TESTS))
-    monkeypatch.setenv("GAN_LIGHTNING_TRUST", "helpers")
-    threads = torch.get_num_threads()
+def train(tmp_path) -> Train:
+    """Trains in this process, in a folder of this test: `train("run", "seed=1").summary`."""
+    return lambda name, *overrides: launch(tmp_path / name, *overrides)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory) -> Train:
+    """Trains once what several tests read, `trained("seed=1").summary`; nobody writes into its folder."""
+    return functools.cache(lambda *overrides: launch(tmp_path_factory.mktemp("trained") / "run", *overrides))
+
+
+@pytest.fixture
+def command(tmp_path, monkeypatch) -> Train:
+    """The command line, in this process: for sweeps, signals, and what is said of mistakes."""
+    from hydra.core.hydra_config import HydraConfig
 
     def run(name: str, *overrides: str) -> Outcome:
-        from hydra.core.hydra_config import HydraConfig
-
         HydraConfig.instance().cfg = None  # as in a new process
-        folder = tmp_path / name
-        place = () if any(o.startswith("resume=") for o in overrides) else (f"hydra.run.dir={folder}",)
-        monkeypatch.setattr(sys, "argv", [str(PROJECT / "train.py"), *overrides, *place])
-        torch.set_num_threads(1)
-        code = 0
-        try:
-            runpy.run_path(sys.argv[0], run_name="__main__")
-        except SystemExit as leaving:
-            code = leaving.code if isinstance(leaving.code, int) else 1
-            if isinstance(leaving.code, str):
-                print(leaving.code, file=sys.stderr)
-        finally:
-            torch.set_num_threads(threads)
-        captured = capfd.readouterr()
-        return Outcome(code, captured.out + captured.err, folder)
+        monkeypatch.setattr(sys, "argv", ["gan-train", *arguments(tmp_path / name, overrides)])
+        printed, code = io.StringIO(), 0
+        with redirect_stdout(printed), redirect_stderr(printed), command_line._own_logging():
+            try:
+                command_line.main()
+            except SystemExit as leaving:
+                code = leaving.code if isinstance(leaving.code, int) else 1
+                print(leaving.code if isinstance(leaving.code, str) else "")
+        return Outcome(code, printed.getvalue(), tmp_path / name)
 
     return run
 
 
 @pytest.fixture
-def train_apart(tmp_path):
-    """Runs `python train.py ...` as a process of its own, for signals and for several processes."""
+def train_apart(tmp_path) -> Train:
+    """The command line in a process of its own, which takes some ten seconds to start: for tests marked slow."""
 
-    def run(name: str, *overrides: str, timeout: float = 120) -> Outcome:
-        folder = tmp_path / name
-        place = () if any(o.startswith("resume=") for o in overrides) else (f"hydra.run.dir={folder}",)
-        command = [sys.executable, str(PROJECT / "train.py"), *overrides, *place]
-        result = subprocess.run(
-            command, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=timeout
-        )
-        return Outcome(result.returncode, result.stdout + result.stderr, folder)
+    def run(name: str, *overrides: str, timeout: float = 240) -> Outcome:
+        command = [sys.executable, str(PROJECT / "train.py"), *arguments(tmp_path / name, overrides)]
+        result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=timeout)
+        return Outcome(result.returncode, result.stdout + result.stderr, tmp_path / name)
 
     return run
+
+
+def composed(*overrides: str) -> DictConfig:
+    """The configuration of a command line, and no run."""
+    from hydra import compose, initialize_config_dir
+
+    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
+        return compose("config", [*overrides, "name=run", "run_dir=run"])  # Hydra would name them in a run
+
+
+def refusal(*overrides: str) -> str:
+    """Why a configuration is refused before anything is built or written."""
+    with pytest.raises(UserError) as caught:
+        check.check(composed(*overrides))
+    return str(caught.value)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ from gan_lightning.training.checkpoint import load_model
 from tests.conftest import TINY
 
 
-@pytest.fixture
-def trained(train):
-    return train("run", *TINY, "trainer.max_steps=30").folder
+@pytest.fixture(scope="module")
+def run(trained):
+    """The folder of a run that these tests read."""
+    return trained(*TINY, "trainer.max_steps=30").folder
 
 
 def draw(*arguments) -> None:
@@ -31,43 +33,42 @@ def refusal(capfd, *arguments) -> str:
     return str(leaving.value.code)
 
 
-def test_a_grid(trained, tmp_path):
-    draw(trained, "--num", 64, "--seed", 0, "--out", tmp_path / "grid.png")
+def test_a_grid(run, tmp_path):
+    draw(run, "--num", 64, "--seed", 0, "--out", tmp_path / "grid.png")
     with Image.open(tmp_path / "grid.png") as picture:
         assert picture.size == (8 * 30 + 2, 8 * 30 + 2)
 
 
-def test_an_array(trained, tmp_path):
-    draw(trained, "--num", 70, "--out", tmp_path / "x.npz")
+def test_an_array(run, tmp_path):
+    draw(run, "--num", 70, "--out", tmp_path / "x.npz")
     images = np.load(tmp_path / "x.npz")["images"]
     assert images.shape == (70, 1, 28, 28)
     assert images.dtype == np.uint8
 
 
-def test_a_folder_of_the_same_images(trained, tmp_path):
-    draw(trained, "--num", 5, "--out", tmp_path / "folder")
-    draw(trained, "--num", 5, "--out", tmp_path / "x.npz")
+def test_a_folder_of_the_same_images(run, tmp_path):
+    draw(run, "--num", 5, "--out", tmp_path / "folder")
+    draw(run, "--num", 5, "--out", tmp_path / "x.npz")
     pictures = [read_png(tmp_path / "folder" / f"{i:06d}.png") for i in range(5)]
     assert np.array_equal(np.stack(pictures), np.load(tmp_path / "x.npz")["images"][:, 0])
     assert len(list((tmp_path / "folder").iterdir())) == 5
 
 
-def test_the_same_seed_draws_the_same(trained, tmp_path):
+def test_the_same_seed_draws_the_same(run, tmp_path):
     arrays = []
     for name, options in {"a": (), "b": (), "c": ("--seed", 1), "d": ("--raw",)}.items():
-        draw(trained, "--num", 4, "--out", tmp_path / f"{name}.npz", *options)
+        draw(run, "--num", 4, "--out", tmp_path / f"{name}.npz", *options)
         arrays.append(np.load(tmp_path / f"{name}.npz")["images"])
     assert np.array_equal(arrays[0], arrays[1])
     assert not np.array_equal(arrays[0], arrays[2])
     assert not np.array_equal(arrays[0], arrays[3])
 
 
-def test_the_checkpoint_alone_is_enough(trained, tmp_path):
-    alone = tmp_path / "elsewhere.ckpt"
-    alone.write_bytes((trained / "checkpoints" / "last.ckpt").read_bytes())
-    draw(trained, "--num", 3, "--out", tmp_path / "a.npz")
-    for path in sorted(trained.rglob("*"), reverse=True):
-        path.unlink() if path.is_file() else path.rmdir()
+def test_the_checkpoint_alone_is_enough(train, tmp_path):
+    run = train("run", *TINY, "trainer.max_steps=2").folder
+    draw(run, "--num", 3, "--out", tmp_path / "a.npz")
+    alone = shutil.move(run / "checkpoints" / "last.ckpt", tmp_path / "elsewhere.ckpt")
+    shutil.rmtree(run)
     draw(alone, "--num", 3, "--out", tmp_path / "b.npz")
     assert np.array_equal(np.load(tmp_path / "a.npz")["images"], np.load(tmp_path / "b.npz")["images"])
 
@@ -76,9 +77,9 @@ def test_a_missing_checkpoint(tmp_path, capfd):
     assert "there is no checkpoint at" in refusal(capfd, tmp_path, "--out", tmp_path / "x.png")
 
 
-def test_a_truncated_checkpoint(trained, tmp_path, capfd):
+def test_a_truncated_checkpoint(run, tmp_path, capfd):
     cut = tmp_path / "cut.ckpt"
-    whole = (trained / "checkpoints" / "last.ckpt").read_bytes()
+    whole = (run / "checkpoints" / "last.ckpt").read_bytes()
     cut.write_bytes(whole[: len(whole) // 2])
     assert "is damaged or not a checkpoint" in refusal(capfd, cut, "--out", tmp_path / "x.png")
     assert not (tmp_path / "x.png").exists()
@@ -94,8 +95,8 @@ def test_a_pickle_that_would_run_code(tmp_path, capfd):
     assert not (tmp_path / "ran").exists()
 
 
-def test_a_target_that_would_run_code(trained, tmp_path, capfd):
-    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+def test_a_target_that_would_run_code(run, tmp_path, capfd):
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     checkpoint["config"]["model"]["generator"] = {"_target_": "os.system", "command": f"touch {tmp_path}/ran"}
     torch.save(checkpoint, tmp_path / "evil.ckpt")
     assert "os.system is not a class" in refusal(capfd, tmp_path / "evil.ckpt", "--out", tmp_path / "x.png")
@@ -112,8 +113,8 @@ def test_a_target_that_would_run_code(trained, tmp_path, capfd):
         {"_target_": "lightning.pytorch.callbacks.LambdaCallback"},
     ],
 )
-def test_a_configuration_that_would_do_more_than_build_networks(trained, tmp_path, capfd, hostile):
-    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+def test_a_configuration_that_would_do_more_than_build_networks(run, tmp_path, capfd, hostile):
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     if isinstance(hostile, str):
         hostile = hostile.replace("PATH", str(tmp_path / "ran"))
     checkpoint["config"]["model"]["generator_optimizer"]["lr"] = hostile
@@ -126,8 +127,8 @@ def test_a_configuration_that_would_do_more_than_build_networks(trained, tmp_pat
     assert not (tmp_path / "ran").exists()
 
 
-def test_weights_of_another_network(trained, tmp_path, capfd):
-    checkpoint = torch.load(trained / "checkpoints" / "last.ckpt", weights_only=True)
+def test_weights_of_another_network(run, tmp_path, capfd):
+    checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     checkpoint["config"]["model"]["generator"]["hidden_dims"] = [16, 32]
     torch.save(checkpoint, tmp_path / "other.ckpt")
     message = refusal(capfd, tmp_path / "other.ckpt", "--out", tmp_path / "x.png")
@@ -135,14 +136,14 @@ def test_weights_of_another_network(trained, tmp_path, capfd):
     assert "generator.layers.2.weight: (16, 16) in the checkpoint, expected (32, 16)" in message
 
 
-def test_images_are_not_mixed_with_others(trained, tmp_path, capfd):
+def test_images_are_not_mixed_with_others(run, tmp_path, capfd):
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "note").touch()
-    assert "a new or an empty folder" in refusal(capfd, trained, "--out", tmp_path / "full")
+    assert "a new or an empty folder" in refusal(capfd, run, "--out", tmp_path / "full")
 
 
-def test_an_unknown_format(trained, tmp_path, capfd):
-    assert "expected a name that ends in .png or .npz" in refusal(capfd, trained, "--out", tmp_path / "x.jpg")
+def test_an_unknown_format(run, tmp_path, capfd):
+    assert "expected a name that ends in .png or .npz" in refusal(capfd, run, "--out", tmp_path / "x.jpg")
 
 
 @pytest.mark.parametrize(
@@ -152,16 +153,16 @@ def test_an_unknown_format(trained, tmp_path, capfd):
         (("--label", "3"), "--label 3: this model was trained without labels"),
     ],
 )
-def test_options_that_do_not_fit(trained, tmp_path, capfd, options, message):
-    assert re.search(message, refusal(capfd, trained, "--out", tmp_path / "x.png", *options))
+def test_options_that_do_not_fit(run, tmp_path, capfd, options, message):
+    assert re.search(message, refusal(capfd, run, "--out", tmp_path / "x.png", *options))
 
 
-def test_a_place_that_cannot_be_written(trained, tmp_path, capfd):
+def test_a_place_that_cannot_be_written(run, tmp_path, capfd):
     (tmp_path / "file").touch()
-    assert "--out" in refusal(capfd, trained, "--out", tmp_path / "file" / "x.png")
+    assert "--out" in refusal(capfd, run, "--out", tmp_path / "file" / "x.png")
 
 
-def test_interpolation_is_spherical(trained, tmp_path):
+def test_interpolation_is_spherical(run, tmp_path):
     start, end = torch.randn(2, 50, dtype=torch.float64)
     start, end = start / start.norm(), end / end.norm()
     path = between(start, end, 5)
@@ -170,14 +171,14 @@ def test_interpolation_is_spherical(trained, tmp_path):
     torch.testing.assert_close(path.norm(dim=1), torch.ones(5, dtype=torch.float64))
     angles = torch.acos((path[1:] * path[:-1]).sum(1))
     torch.testing.assert_close(angles, angles[:1].expand(4))
-    draw(trained, "--num", 24, "--interpolate", 8, "--out", tmp_path / "x.png")
+    draw(run, "--num", 24, "--interpolate", 8, "--out", tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as picture:
         assert picture.size == (8 * 30 + 2, 3 * 30 + 2)
 
 
-@pytest.fixture
-def conditional(train):
-    return train("run", *TINY, "model.conditional=true", "trainer.max_steps=30").folder
+@pytest.fixture(scope="module")
+def conditional(trained):
+    return trained(*TINY, "model.conditional=true", "trainer.max_steps=30").folder
 
 
 def test_a_class(conditional, tmp_path, capfd):

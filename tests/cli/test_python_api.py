@@ -8,7 +8,7 @@ import pytest
 
 import gan_lightning
 from gan_lightning.errors import UserError
-from tests.conftest import TINY, environment, training_differences
+from tests.conftest import TINY, training_differences
 
 QUICK = (*TINY, "callbacks.video=null", "trainer.max_steps=2")
 
@@ -37,8 +37,8 @@ def files(folder) -> set[str]:
     }
 
 
-def test_the_same_run_folder_as_the_command_line(train, from_python, tmp_path):
-    typed = train("typed", *QUICK)
+def test_the_same_run_folder_as_the_command_line(command, from_python, tmp_path):
+    typed = command("typed", *QUICK)
     result = from_python("called", *QUICK)
     assert (result.folder, result.status, result.step) == (tmp_path / "called", "finished", 2)
     assert files(result.folder) == files(typed.folder)
@@ -118,7 +118,7 @@ def test_the_names_are_imported_when_they_are_used():
         "import sys, gan_lightning; gan_lightning.list_models();"
         "print([name for name in ('torch', 'hydra', 'lightning', 'omegaconf') if name in sys.modules])"
     )
-    result = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
 

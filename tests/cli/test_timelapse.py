@@ -16,11 +16,11 @@ from tests.conftest import TINY
 EPOCH = 44
 
 
-@pytest.fixture
-def run(train):
+@pytest.fixture(scope="module")
+def run(trained):
     pictures = ("callbacks.samples.every_n_steps=null", "callbacks.samples.every_n_epochs=1", "callbacks.ema=null")
     options = tuple(option for option in TINY if "samples" not in option)
-    return train("run", *options, *pictures, "trainer.max_epochs=3").folder
+    return trained(*options, *pictures, "trainer.max_epochs=3").folder
 
 
 def test_a_run_leaves_a_film_of_its_epochs(run):

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.conftest import TESTS, TINY, environment
+from tests.conftest import TESTS, TINY
 
 
 @pytest.mark.parametrize(
@@ -19,20 +19,20 @@ from tests.conftest import TESTS, TINY, environment
         ("model.optimizer.lrr=1", "model.optimizer.lrr: no such key; did you mean model.optimizer.lr?"),
     ],
 )
-def test_a_refusal_says_what_to_type(train, override, hint):
-    outcome = train("run", *TINY, override)
+def test_a_refusal_says_what_to_type(command, override, hint):
+    outcome = command("run", *TINY, override)
     assert outcome.code == 1
     assert hint in outcome.output
     assert "Traceback" not in outcome.output
 
 
-def test_a_users_own_key_of_an_old_name_is_no_mistake(train, tmp_path):
+def test_a_users_own_key_of_an_old_name_is_no_mistake(command, tmp_path):
     (tmp_path / "my_conf" / "network").mkdir(parents=True)
     (tmp_path / "my_conf" / "network" / "mine.yaml").write_text(
         "defaults: [mlp]\nwidth: 16\ngenerator: {hidden_dims: ['${network.width}']}\n"
     )
     options = ("--config-dir", str(tmp_path / "my_conf"), "network=mine", "network.width=4", "trainer.max_epochs=x")
-    outcome = train("run", *options)
+    outcome = command("run", *options)
     assert "trainer.max_epochs='x': expected a whole number" in outcome.output
     assert "network.width" not in outcome.output
 
@@ -40,7 +40,7 @@ def test_a_users_own_key_of_an_old_name_is_no_mistake(train, tmp_path):
 @pytest.mark.slow
 def test_the_module_trains_in_an_empty_folder(tmp_path):
     command = [sys.executable, "-m", "gan_lightning", *TINY, "trainer.max_steps=2", "hydra.run.dir=run"]
-    result = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True, check=False)
+    result = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
     assert {path.name for path in tmp_path.iterdir()} == {"run"}
@@ -55,11 +55,11 @@ def test_a_script_with_two_processes(tmp_path):
         "import gan_lightning\n"
         f"options = {[*TINY, 'trainer.max_steps=2', 'trainer.devices=2', callback]!r}\n"
         "for seed in (0, 1):\n"
-        "    result = gan_lightning.train([*options, f'seed={seed}', f'hydra.run.dir=run_{seed}'])\n"
+        "    result = gan_lightning.command([*options, f'seed={seed}', f'hydra.run.dir=run_{seed}'])\n"
         "    print(seed, result.status)\n"
     )
     command, trust = [sys.executable, "script.py"], {"GAN_LIGHTNING_TRUST": "mine"}
-    result = subprocess.run(command, cwd=tmp_path, env=environment() | trust, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=tmp_path, env=os.environ | trust, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "0 finished" in result.stdout
     assert "1 finished" in result.stdout

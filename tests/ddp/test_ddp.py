@@ -16,8 +16,8 @@ def largest_difference(one, other) -> float:
     return max((a[name] - b[name]).abs().max().item() for name in a)
 
 
-@pytest.mark.parametrize(("model", "n_critic"), [("gan", 1), ("gan_r1", 5)])
-def test_two_processes_are_one(train, train_apart, model, n_critic):
+@pytest.mark.parametrize(("model", "n_critic"), [("gan_r1", 1), pytest.param("gan", 5, marks=pytest.mark.slow)])
+def test_two_processes_are_one(train, model, n_critic):
     more = (
         f"model={model}",
         f"model.n_critic={n_critic}",
@@ -25,7 +25,7 @@ def test_two_processes_are_one(train, train_apart, model, n_critic):
         "model.optimizer.betas=[0.5,0.999]",
     )
     alone = train("alone", *RUN, *more)
-    together = train_apart("together", *RUN, *more, "trainer.devices=2")
+    together = train("together", *RUN, *more, "trainer.devices=2")
     assert together.code == 0, together.output
     assert together.summary["processes"] == 2
     assert together.summary["images_seen"] == alone.summary["images_seen"]
@@ -34,6 +34,7 @@ def test_two_processes_are_one(train, train_apart, model, n_critic):
         assert together.summary["final"][name] == pytest.approx(value, abs=1e-5), name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num", [300, 50])  # 50 are one block: the first process has none to draw
 def test_two_processes_measure_what_one_does(train, train_apart, num):
     more = ("metrics=classifier", f"callbacks.evaluation.num={num}", "model.optimizer.lr=2e-4", "trainer.max_steps=5")
@@ -52,6 +53,7 @@ def test_the_comparison_can_fail(train):
     assert largest_difference(train("a", *RUN), train("b", *RUN, "seed=1")) > 1e-2
 
 
+@pytest.mark.slow
 def test_every_process_trains_on_its_own_half_and_all_hold_the_same_state(train_apart):
     """Batch norm's statistics too, although each process saw another half of every batch."""
     dump = "+callbacks.dump={_target_: helpers.Dump, path: '${run_dir}/state'}"
@@ -67,6 +69,7 @@ def test_every_process_trains_on_its_own_half_and_all_hold_the_same_state(train_
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
+@pytest.mark.slow
 def test_jobs_of_a_sweep_that_fail_leave_the_next_to_all_its_processes(train_apart, tmp_path):
     """The first fails, of the second a process is killed; the third would fail, too, if one took the first's values."""
     dump = "+callbacks.dump={_target_: helpers.Dump, path: '${run_dir}/state'}"

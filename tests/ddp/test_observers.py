@@ -10,6 +10,8 @@ from gan_lightning.losses.regularizers import LeCam
 from tests.conftest import TINY
 from tests.ddp.test_ddp import RUN, largest_difference
 
+pytestmark = pytest.mark.slow
+
 LOGITS = ([1.0] * 10, [1.0] * 5 + [-3.0] * 5)  # the first process's real ones, and the second's: r is 1, 0 and 0.5
 
 

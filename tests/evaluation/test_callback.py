@@ -5,9 +5,16 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.cli.evaluate import main
-from tests.conftest import TINY, differing, training_differences
+from tests.conftest import TINY, differing, refusal, training_differences
 
 QUICK = (*TINY, "metrics=classifier", "callbacks.evaluation.num=300")
+EVERY_TEN = (*QUICK, "callbacks.evaluation.every_n_steps=10", "callbacks.checkpoints.keep_every_n_steps=10")
+
+
+@pytest.fixture(scope="module")
+def measured(trained):
+    """A run of twenty batches, measured twice."""
+    return trained(*EVERY_TEN, "trainer.max_steps=20")
 
 
 def test_figures_while_training(train):
@@ -24,10 +31,8 @@ def test_figures_while_training(train):
 def test_the_best_checkpoint_is_kept(train, metric, mode):
     run = train(
         "run",
-        *QUICK,
+        *EVERY_TEN,
         "trainer.max_steps=40",
-        "callbacks.evaluation.every_n_steps=10",
-        "callbacks.checkpoints.keep_every_n_steps=10",
         f"callbacks.checkpoints.monitor=metric/{metric}",
     )
     events = EventAccumulator(str(run.folder / "tensorboard")).Reload().Scalars(f"metric/{metric}")
@@ -40,8 +45,8 @@ def test_the_best_checkpoint_is_kept(train, metric, mode):
     assert differing(*weights) == []
 
 
-def test_the_certificates_first_repeat_is_the_same(train):
-    run = train("run", *QUICK, "trainer.max_steps=10")
+def test_the_reports_first_repeat_is_the_same(measured, tmp_path):
+    run = measured.copy(tmp_path / "run")
     main([str(run.folder), "--num", "300", "--repeats", "1"])
     repeat = json.loads((run.folder / "evaluation.json").read_text())["repeats"][0]
     for name, value in repeat.items():
@@ -55,19 +60,16 @@ def test_training_is_not_disturbed(train):
     assert differences == []
 
 
-def test_a_resumed_run_keeps_its_best(train):
-    options = (*QUICK, "callbacks.evaluation.every_n_steps=10")
-    first = train("run", *options, "trainer.max_steps=20")
+def test_a_resumed_run_keeps_its_best(train, measured, tmp_path):
+    first = measured.copy(tmp_path / "run")
     train("run", f"resume={first.folder}", "trainer.max_steps=30")
-    whole = train("whole", *options, "trainer.max_steps=30")
+    whole = train("whole", *EVERY_TEN, "trainer.max_steps=30")
     assert first.summary["best"] == whole.summary["best"]
 
 
-def test_a_run_resumed_from_a_kept_checkpoint_knows_its_best(train):
-    options = (*QUICK, "callbacks.evaluation.every_n_steps=10", "callbacks.checkpoints.keep_every_n_steps=10")
-    first = train("run", *options, "trainer.max_steps=20")
+def test_a_run_resumed_from_a_kept_checkpoint_knows_its_best(measured):
     kept = [
-        torch.load(first.folder / "checkpoints" / f"step_{step:08d}.ckpt", weights_only=True)["callbacks"]
+        torch.load(measured.folder / "checkpoints" / f"step_{step:08d}.ckpt", weights_only=True)["callbacks"]
         for step in (10, 20)
     ]
     assert [state["Checkpoints"]["best"]["step"] <= step for state, step in zip(kept, (10, 20), strict=True)] == [
@@ -75,16 +77,16 @@ def test_a_run_resumed_from_a_kept_checkpoint_knows_its_best(train):
     ] * 2
 
 
-def test_another_monitor_starts_anew(train):
-    first = train("run", *QUICK, "callbacks.evaluation.every_n_steps=10", "trainer.max_steps=10")
+def test_another_monitor_starts_anew(train, measured, tmp_path):
+    first = measured.copy(tmp_path / "run")
     change = "callbacks.checkpoints.monitor=metric/inception_score"
-    second = train("run", f"resume={first.folder}", "trainer.max_steps=20", change)
+    second = train("run", f"resume={first.folder}", "trainer.max_steps=30", change)
     assert second.summary["best"]["metric"] == "metric/inception_score"
-    assert second.summary["best"]["step"] == 20
+    assert second.summary["best"]["step"] == 30
 
 
-def test_what_decides_on_the_figures_stays(train):
-    first = train("run", *QUICK, "trainer.max_steps=5")
+def test_what_decides_on_the_metrics_stays(train, measured, tmp_path):
+    first = measured.copy(tmp_path / "run")
     outcome = train("run", f"resume={first.folder}", "++callbacks.evaluation.num=200")
     assert outcome.code == 1
     assert "callbacks.evaluation.num=200: a resumed run keeps its configuration" in outcome.output
@@ -99,20 +101,30 @@ def test_what_decides_on_the_figures_stays(train):
             "objective=metric/fidd: there is no such metric; did you mean metric/fid?",
         ),
         (
-            ("metrics=random", "objective=metric/modes"),
-            "objective=metric/modes: the extractor and the data do not give it",
-        ),
-        (
             ("metrics=classifier", "callbacks.checkpoints.monitor=fid"),
             "there is no such metric; did you mean metric/fid?",
         ),
-        (("metrics=classifier", "callbacks.evaluation.num=1"), "callbacks.evaluation.num=1: expected 2 images or more"),
         (("metrics=classifier", "callbacks.evaluation.split=val"), "callbacks.evaluation.split='val': expected"),
+    ],
+)
+def test_refused(options, message):
+    assert message in refusal(*options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ("metrics=random", "objective=metric/modes"),
+            "objective=metric/modes: the extractor and the data do not give it",
+        ),
+        (("metrics=classifier", "callbacks.evaluation.num=1"), "callbacks.evaluation.num=1: expected 2 images or more"),
         (("metrics=classifier", "experiment=gaussian_1d"), "Gaussian1D has no images to evaluate"),
         (("metrics=inception", "callbacks.evaluation.extractor.weights=no.pth"), "no.pth is missing, or no weights"),
     ],
 )
 def test_refused_before_training(train, options, message):
+    """What only the data and the extractor know."""
     outcome = train("run", "trainer=cpu", "callbacks.progress=null", *options)
     assert outcome.code == 1
     assert message in outcome.output

@@ -10,6 +10,7 @@ from gan_lightning.data import Avatars, Digits, StackedMNIST
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.evaluation import Classifier, Inception, Random
+from gan_lightning.evaluation import classifier_training as training
 from gan_lightning.evaluation.classifier import WEIGHTS, read
 from gan_lightning.evaluation.metrics import fid
 from gan_lightning.evaluation.reference import Reference, cached
@@ -211,7 +212,11 @@ def test_inception_without_torch_fidelity(monkeypatch):
 def test_weights_in_the_format_of_old(weights, tmp_path):
     state = torch.load(weights, weights_only=True)
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
-    Inception(str(tmp_path / "old.pth")).prepare(Digits([1, 28, 28]))
+    network, old = Inception(weights), Inception(str(tmp_path / "old.pth"))
+    for extractor in (network, old):
+        extractor.prepare(Digits([1, 28, 28]))
+    images = pictures(2, 1, 28, 28)
+    assert torch.equal(old(images).vectors, network(images).vectors)
 
 
 def test_weights_of_another_network(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from gan_lightning.files import atomic
 from gan_lightning.training.run_folder import RunFolder
-from tests.conftest import PROJECT, TINY, WITHOUT_MLP, environment, training_differences
+from tests.conftest import PROJECT, TINY, WITHOUT_MLP, training_differences
 
 RUN = (*TINY, "trainer.max_steps=60")
 
@@ -18,10 +18,8 @@ def signalled(step, number, rank=0):
     return f"+callbacks.kill={{_target_: helpers.KillAt, step: {step}, number: {int(number)}, rank: {rank}}}"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_signal_saves_and_leaves_and_the_run_goes_on(train, train_apart, number, code):
-    undisturbed = train("undisturbed", *RUN)
-    stopped = train_apart("stopped", *RUN, signalled(17, number))
+def check_signal(run, number, code, train, undisturbed):
+    stopped = run("stopped", *RUN, signalled(17, number))
     assert stopped.code == code, stopped.output
     assert stopped.summary["status"] == "interrupted"
     assert stopped.checkpoint["global_step"] == 18
@@ -31,6 +29,28 @@ def test_a_signal_saves_and_leaves_and_the_run_goes_on(train, train_apart, numbe
     assert training_differences(resumed, undisturbed) == []
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_saves_and_leaves_and_the_run_goes_on(train, command, trained, number, code):
+    check_signal(command, number, code, train, trained(*RUN))
+
+
+@pytest.mark.slow
+def test_a_signal_to_a_process_of_its_own(train, train_apart, trained):
+    check_signal(train_apart, signal.SIGTERM, 143, train, trained(*RUN))
+
+
+def test_a_folder_in_use_is_refused(train, trained, tmp_path, monkeypatch):
+    monkeypatch.setattr(RunFolder, "PATIENCE", 0.1)
+    run = trained(*RUN).copy(tmp_path / "run")
+    with RunFolder(run.folder).locked():
+        for overrides in (TINY, (f"resume={run.folder}",)):
+            refused = train("run", *overrides)
+            assert refused.code == 1
+            assert "is in use by another training process" in refused.output
+    assert "holds a run already" in train("run", *TINY).output
+
+
+@pytest.mark.slow
 def test_a_second_process_on_the_folder_is_refused(tmp_path, train, monkeypatch):
     monkeypatch.setattr(RunFolder, "PATIENCE", 1.0)
     folder = tmp_path / "run"
@@ -41,7 +61,7 @@ def test_a_second_process_on_the_folder_is_refused(tmp_path, train, monkeypatch)
         "trainer.max_steps=100000",
         f"hydra.run.dir={folder}",
     ]
-    first = subprocess.Popen(command, env=environment(), cwd=tmp_path, stderr=subprocess.DEVNULL)
+    first = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + 60
         while not (folder / "summary.json").exists():
@@ -76,6 +96,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_and_keeps_the_checkpoint(train):
     assert step % 5 == 0
 
 
+@pytest.mark.slow
 def test_a_failing_process_takes_the_others_with_it(train_apart):
     outcome = train_apart("run", *RUN, "trainer.devices=2", signalled(10, signal.SIGKILL, rank=1))
     assert outcome.code != 0

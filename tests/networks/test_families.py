@@ -131,29 +131,26 @@ QUICK = ("trainer=cpu", "trainer.max_steps=2", "callbacks.progress=null", "callb
 TINY = ("data.batch_size=8", "network.generator.latent_dim=8")
 
 
+def small(family: str) -> tuple[str, ...]:
+    widths = tuple(f"network.{player}.base_channels=4" for player in ("generator", "discriminator"))
+    return (f"network={family}", *widths, *QUICK, *TINY)
+
+
 @pytest.mark.parametrize("conditional", ["false", "true"])
 @pytest.mark.parametrize("family", FAMILIES)
-def test_each_trains_two_steps(train, family, conditional):
-    widths = ("network.generator.base_channels=4", "network.discriminator.base_channels=4")
-    outcome = train("run", f"network={family}", *widths, *QUICK, *TINY, f"model.conditional={conditional}")
+def test_each_trains_two_steps(trained, tmp_path, family, conditional):
+    outcome = trained(*small(family), f"model.conditional={conditional}")
     assert outcome.code == 0, outcome.output
     assert outcome.summary["step"] == 2
     assert all(math.isfinite(outcome.summary["final"][f"loss/{player}"]) for player in ("generator", "discriminator"))
-    generate.main([str(outcome.folder), "--num", "2", "--out", str(outcome.folder / "two.png")])
-    assert (outcome.folder / "two.png").exists()
+    generate.main([str(outcome.folder), "--num", "2", "--out", str(tmp_path / "two.png")])
+    assert (tmp_path / "two.png").exists()
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_each_goes_on_exactly(train, family):
-    options = (
-        f"network={family}",
-        "network.generator.base_channels=4",
-        "network.discriminator.base_channels=4",
-        *QUICK,
-        *TINY,
-    )
-    whole = train("whole", *options, "trainer.max_steps=4")
-    first = train("first", *options)
+def test_each_goes_on_exactly(train, trained, tmp_path, family):
+    whole = train("whole", *small(family), "model.conditional=false", "trainer.max_steps=4")
+    first = trained(*small(family), "model.conditional=false").copy(tmp_path / "first")
     resumed = train("first", f"resume={first.folder}", "trainer.max_steps=4")
     assert training_differences(resumed, whole) == []
 

@@ -98,3 +98,6 @@ def test_in_half_precision():
     with torch.autocast("cpu", torch.bfloat16):
         logits = discriminator(generator(torch.randn(2, 3)))
     logits.float().sum().backward()
+    for network in (generator, discriminator):
+        assert {value.dtype for value in network.state_dict().values()} == {torch.float32}
+        assert all(parameter.grad.isfinite().all() for parameter in network.parameters())

@@ -12,7 +12,7 @@ from scipy import stats
 from tests.conftest import TINY, WITHOUT_MLP, Outcome, training_differences
 
 SHORT = (*TINY, "trainer.max_steps=4", "objective=loss/generator")
-GRID = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999],[0.0,0.9]", "seed=0,1")
+GRID = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999]", "seed=0,1")
 
 
 def place(folder) -> str:
@@ -24,15 +24,15 @@ def rows(folder) -> list[dict]:
         return list(csv.DictReader(lines))
 
 
-def test_a_grid(train, tmp_path):
+def test_a_grid(command, tmp_path):
     sweep = tmp_path / "sweep"
-    outcome = train("unused", "-m", *SHORT, *GRID, place(sweep))
+    outcome = command("unused", "-m", *SHORT, *GRID, place(sweep))
     assert outcome.code == 0, outcome.output
     names = {path.parent.name for path in sweep.glob("*/summary.json")}
-    assert len(names) == 8
-    assert "betas=[0.5,0.999],lr=0.0001,seed=1" in names
-    assert "betas=[0.5,0.999],lr=0.0001,seed=0: finished, objective" in outcome.output
-    assert "[8/8]" in outcome.output
+    assert len(names) == 4
+    assert "lr=0.0001,seed=1" in names
+    assert "lr=0.0001,seed=0: finished, objective" in outcome.output
+    assert "[4/4]" in outcome.output
     found = rows(sweep)
     assert {(row["model.optimizer.lr"], row["seed"], row["status"]) for row in found} == {
         (lr, seed, "finished") for lr in ("0.0001", "0.0002") for seed in ("0", "1")
@@ -46,12 +46,12 @@ def test_a_grid(train, tmp_path):
     assert 'src="http' not in page
 
 
-def test_jobs_that_fail_leave_the_others(train, tmp_path):
+def test_jobs_that_fail_leave_the_others(command, tmp_path):
     """The second cannot start, the fourth becomes NaN."""
     sweep = tmp_path / "sweep"
     discriminator = "network.discriminator._target_=helpers.ExplodingDiscriminator"
     calls = ("+network.discriminator.call=1000,0.5,1001,7,1002", place(sweep))
-    outcome = train("unused", "-m", *WITHOUT_MLP, discriminator, "trainer.max_steps=5", *calls)
+    outcome = command("unused", "-m", *WITHOUT_MLP, discriminator, "trainer.max_steps=5", *calls)
     assert outcome.code == 1
     statuses = {row["run"]: row["status"] for row in rows(sweep)}
     assert statuses == {
@@ -66,17 +66,18 @@ def test_jobs_that_fail_leave_the_others(train, tmp_path):
     assert "again, for what has not ended: the same command with hydra.sweep.dir=" in outcome.output
 
 
-def test_a_sweep_that_was_killed_goes_on(train, train_apart, tmp_path):
+@pytest.mark.slow
+def test_a_sweep_that_was_killed_goes_on(command, train_apart, tmp_path):
     jobs = (*TINY, "trainer.max_steps=12", "callbacks.checkpoints.every_n_steps=4", "seed=0,1,2")
     whole = tmp_path / "whole"
-    assert train("unused", "-m", *jobs, place(whole)).code == 0
+    assert command("unused", "-m", *jobs, place(whole)).code == 0
     cut = tmp_path / "cut"
     kill = "+callbacks.kill={_target_: helpers.KillAt, step: 6, seed: 1, once: '${run_dir}/killed'}"
     died = train_apart("unused", "-m", *jobs, place(cut), kill)
     assert died.code == -signal.SIGKILL
     before = (cut / "seed=0" / "summary.json").read_bytes()
     assert json.loads((cut / "seed=1" / "summary.json").read_text())["status"] == "running"
-    outcome = train("unused", "-m", *jobs, place(cut), kill)
+    outcome = command("unused", "-m", *jobs, place(cut), kill)
     assert outcome.code == 0, outcome.output
     assert (cut / "seed=0" / "summary.json").read_bytes() == before
     for seed in (0, 1, 2):
@@ -84,22 +85,22 @@ def test_a_sweep_that_was_killed_goes_on(train, train_apart, tmp_path):
         assert training_differences(one, other) == []
 
 
-def test_another_configuration_in_its_place_is_refused(train, tmp_path):
+def test_another_configuration_in_its_place_is_refused(command, tmp_path):
     sweep = tmp_path / "sweep"
-    assert train("unused", "-m", *SHORT, "seed=0,1", place(sweep)).code == 0
+    assert command("unused", "-m", *SHORT, "seed=0,1", place(sweep)).code == 0
     results = [(row["status"], row["objective"]) for row in rows(sweep)]
-    outcome = train("unused", "-m", *SHORT, "trainer.max_steps=6", "seed=0,1", place(sweep))
+    outcome = command("unused", "-m", *SHORT, "trainer.max_steps=6", "seed=0,1", place(sweep))
     assert outcome.code == 1
     assert "trainer.max_steps: 4 there, 6 here" in outcome.output
     assert [(row["status"], row["objective"]) for row in rows(sweep)] == results
-    assert train("unused", "-m", *SHORT, "seed=0,1", place(sweep)).code == 0
+    assert command("unused", "-m", *SHORT, "seed=0,1", place(sweep)).code == 0
 
 
-def test_more_seeds_join_those_that_are_there(train, tmp_path):
+def test_more_seeds_join_those_that_are_there(command, tmp_path):
     sweep = tmp_path / "sweep"
     rates = "model.optimizer.lr=1e-4,2e-4"
-    assert train("unused", "-m", *SHORT, rates, place(sweep)).code == 0
-    outcome = train("unused", "-m", *SHORT, rates, "seed=0,1", place(sweep))
+    assert command("unused", "-m", *SHORT, rates, place(sweep)).code == 0
+    outcome = command("unused", "-m", *SHORT, rates, "seed=0,1", place(sweep))
     assert outcome.code == 0, outcome.output
     values = {float(row["objective"]) for row in rows(sweep) if row["model.optimizer.lr"] == "0.0001"}
     assert len(values) == 2  # of three runs, two with seed 0
@@ -110,19 +111,20 @@ def test_more_seeds_join_those_that_are_there(train, tmp_path):
     assert float(told[2]) == pytest.approx((spread[1] - spread[0]) / 2, rel=0.05)
 
 
-def test_a_mistyped_objective_costs_no_training(train, tmp_path):
+def test_a_mistyped_objective_costs_no_training(command, tmp_path):
     sweep = tmp_path / "sweep"
     for _ in range(2):
-        outcome = train("unused", "-m", *TINY, "trainer.max_steps=4", "objective=loss/g", "seed=0,1", place(sweep))
+        outcome = command("unused", "-m", *TINY, "trainer.max_steps=4", "objective=loss/g", "seed=0,1", place(sweep))
         assert outcome.code == 1
         assert "objective=loss/g: nothing of that name was logged" in outcome.output
     written = (sweep / "seed=0" / "checkpoints" / "last.ckpt").stat().st_mtime_ns
-    outcome = train("unused", "-m", *SHORT, "seed=0,1", place(sweep))
+    outcome = command("unused", "-m", *SHORT, "seed=0,1", place(sweep))
     assert outcome.code == 0, outcome.output
     assert all(row["objective"] == row["loss/generator"] for row in rows(sweep))
     assert (sweep / "seed=0" / "checkpoints" / "last.ckpt").stat().st_mtime_ns == written
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "launcher", [("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), ("hydra/launcher=submitit_local",)]
 )
@@ -134,6 +136,7 @@ def test_launchers(train_apart, tmp_path, launcher):
     assert "[2/2]" in outcome.output
 
 
+@pytest.mark.slow
 def test_optuna_prunes_and_goes_on(train_apart, tmp_path):
     sweep = tmp_path / "sweep"
     jobs = ("sweep=optuna", *TINY, "callbacks.evaluation.num=50", "callbacks.evaluation.every_n_steps=4")

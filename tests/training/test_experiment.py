@@ -13,7 +13,7 @@ from gan_lightning.training.experiment import Experiment, SweepJob
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.training.worker import worker_command
-from tests.conftest import Outcome, environment, training_differences
+from tests.conftest import Outcome, training_differences
 
 SHAPE = [1, 8, 8]
 CONFIG = {
@@ -42,12 +42,13 @@ def configured(folder, max_steps: int = 4, **more) -> dict:
     return config
 
 
+@pytest.mark.slow
 def test_no_process_that_trains_needs_hydra():
     code = (
         "import sys, gan_lightning.training.experiment, gan_lightning.training.worker;"
         "print([name for name in sys.modules if name.partition('.')[0] in ('hydra', 'omegaconf')])"
     )
-    result = subprocess.run([sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True)
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
 
 
@@ -108,7 +109,7 @@ def test_another_process_is_told_all(tmp_path):
     with worker_command(CONFIG, RunFolder(tmp_path), start) as command:
         task = json.loads(Path(command[-1]).read_text())
         assert task == {"config": CONFIG, "folder": str(tmp_path), "start": [str(tmp_path / "last.ckpt"), 7]}
-    result = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1  # the file was for the time of the context alone
     assert "FileNotFoundError" in result.stderr
 
@@ -118,6 +119,6 @@ def test_a_worker_names_a_mistake(tmp_path):
     config = copy.deepcopy(CONFIG)
     config["data"]["batch_size"] = 5000
     with worker_command(config, RunFolder(tmp_path), None) as command:
-        result = subprocess.run(command, env=environment(), capture_output=True, text=True, check=False)
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.strip().startswith("error: data.batch_size=5000 is larger than the data")

@@ -15,7 +15,7 @@ from gan_lightning.data.images import fit_to
 from gan_lightning.data.io import decoding
 from gan_lightning.data.io.folders import class_names, list_pictures
 from gan_lightning.errors import UserError
-from tests.conftest import TINY, environment
+from tests.conftest import TINY
 
 LEVELS = {"cat/a.png": 10, "cat/deeper/b.png": 20, "dog/c.png": 30, "dog/d.bmp": 40, "e.png": 50}
 
@@ -306,11 +306,12 @@ print(data.train.images.float().sum().item())
 """
 
 
+@pytest.mark.slow
 def test_of_two_processes_one_decodes(tmp_path):
     for number in range(100):
         picture(tmp_path / "pictures" / f"{number}.png", number)
     command = [sys.executable, "-c", SCRIPT, str(tmp_path / "pictures"), str(tmp_path)]
-    started = [subprocess.Popen(command, env=environment(), stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    started = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     sums = [process.communicate(timeout=120)[0] for process in started]
     assert sums == [f"{100 * 99 / 2 * 3 * 64}\n"] * 2
     assert len((tmp_path / "log").read_text().splitlines()) == 100
@@ -358,6 +359,7 @@ def test_a_conditional_run(train, folder):
     assert "nowhere: there is no such folder. Set data.root to a folder of pictures" in wrong.output
 
 
+@pytest.mark.slow
 def test_two_processes(train_apart, folder):
     for number in range(40):
         picture(folder / f"{number:02d}.png", number)

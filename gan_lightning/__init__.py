@@ -14,10 +14,10 @@ _MODULES = {
     "Experiment": "gan_lightning.training.experiment",
     "GAN": "gan_lightning.models",
     "UserError": "gan_lightning.errors",
-    "list_models": "gan_lightning.config.conf",
-    "list_networks": "gan_lightning.config.conf",
-    "list_data": "gan_lightning.config.conf",
-    "list_experiments": "gan_lightning.config.conf",
+    "list_models": "gan_lightning.config.options",
+    "list_networks": "gan_lightning.config.options",
+    "list_data": "gan_lightning.config.options",
+    "list_experiments": "gan_lightning.config.options",
 }
 __all__ = [*_MODULES]
 

@@ -8,6 +8,9 @@ from pathlib import Path
 import torch
 from lightning import Callback
 from torch import nn
+from torch.nn.functional import softplus
+
+from gan_lightning.losses import AdversarialLoss
 
 
 class KillAt(Callback):
@@ -143,3 +146,30 @@ class LogsNaN(Callback):
 
     def on_train_batch_end(self, trainer, pl_module, *_) -> None:
         pl_module.log("odd", float("nan"))
+
+
+class Smoothed(AdversarialLoss):
+    """A user's own loss: the labels of real samples are 1 - smoothing."""
+
+    def __init__(self, smoothing: float = 0.1) -> None:
+        super().__init__()
+        self.smoothing = smoothing
+
+    def discriminator(self, real_logits, fake_logits):
+        return {"real": softplus(-real_logits) + self.smoothing * real_logits, "fake": softplus(fake_logits)}
+
+    def generator(self, fake_logits, real_logits):
+        return {"fake": softplus(-fake_logits)}
+
+
+class Bare(nn.Module):
+    """A generator that does not say how it was made."""
+
+    latent_dim = 6
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(6, 64)
+
+    def forward(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        return self.layer(z).tanh().view(-1, 1, 8, 8)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.config import renamed
-from gan_lightning.config.conf import conf_folder
+from gan_lightning.config.options import conf_folder
 
 
 @contextlib.contextmanager
@@ -67,7 +67,9 @@ def _is_group(key: str, folders: Iterable[Path]) -> bool:
 def _known_keys(groups: Sequence[str], config_dir: str | Path | None) -> set[str]:
     """The keys of the configuration of these groups; none where the groups themselves are wrong."""
     from hydra import compose, initialize_config_dir
+    from hydra.core.global_hydra import GlobalHydra
 
+    GlobalHydra.instance().clear()  # of what was refused
     try:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             return set(leaves(compose("config", [*search_path(config_dir), *groups])))

@@ -27,7 +27,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli import suggestions
 from gan_lightning.config import renamed
-from gan_lightning.config.conf import conf_folder
+from gan_lightning.config.options import conf_folder
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.errors import UserError
 from gan_lightning.sweeps.callback import report_results
@@ -163,7 +163,7 @@ def _checked(cfg: DictConfig, typed: Sequence[str]) -> dict[str, Any]:
 
 def _sweep_job(config: dict[str, Any]) -> SweepJob | None:
     """What Hydra says of the job, if it is one of a sweep's."""
-    from gan_lightning.config.build import value_at
+    from gan_lightning.config.targets import value_at
     from gan_lightning.training.experiment import SweepJob
 
     own = HydraConfig.get()

@@ -36,6 +36,26 @@ def options(group: str) -> dict[str, str]:
     return {file.stem: _first_comment(file) for file in files}
 
 
+def list_models() -> dict[str, str]:
+    """What `model=` takes, each with the first comment of its file."""
+    return options("model")
+
+
+def list_networks() -> dict[str, str]:
+    """What `network=` takes, each with the first comment of its file."""
+    return options("network")
+
+
+def list_data() -> dict[str, str]:
+    """What `data=` takes, each with the first comment of its file."""
+    return options("data")
+
+
+def list_experiments() -> dict[str, str]:
+    """What `experiment=` takes, each with the first comment of its file."""
+    return options("experiment")
+
+
 def _first_comment(file: Path) -> str:
     """The first line that is a comment for the reader, which `# @package` is not; "" where there is none."""
     for line in file.read_text(encoding="utf-8").splitlines():

@@ -8,15 +8,18 @@ import importlib
 import inspect
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, get_type_hints
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
 
 from gan_lightning.config.renamed import new_target
+from gan_lightning.errors import UserError
 from gan_lightning.specs import Described
 
+Config = dict[str, Any]
+"""A resolved configuration: dicts, lists, strings, numbers, booleans and None."""
 TRUST_VARIABLE = "GAN_LIGHTNING_TRUST"
 _LAYERS = {"torch.nn", "torch.optim", "torch.optim.lr_scheduler"}
 _CALLABLE = {
@@ -42,13 +45,13 @@ def locate(target: str, section: str) -> Callable[..., Any]:
         PermissionError: it is outside the allowlist; nothing of it was imported.
         LookupError: it is inside, but there is no such class or function.
     """
+    renamed = new_target(target)
+    if renamed is not None:
+        raise LookupError(f"{target} is now {renamed}")
     module_name, _, name = target.rpartition(".")
     root = module_name.partition(".")[0]
     trusted = {package for package in os.environ.get(TRUST_VARIABLE, "").split(",") if package}
     if root not in trusted and module_name not in _CALLABLE.get(section, set()):
-        renamed = new_target(target)
-        if renamed is not None:
-            raise PermissionError(f"{target} is now {renamed}")
         raise PermissionError(
             f"{target} is not a class that a configuration may name here. To use your own package, set the "
             f"environment variable {TRUST_VARIABLE}={root or 'my_package'}"
@@ -89,6 +92,49 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
     if describable and not hasattr(made, "spec"):  # a module of the user's
         made.spec = node  # so that a checkpoint can say how to make it again
     return made
+
+
+def build(config: Config, section: str, **extra: Any) -> Any:
+    """Instantiates one section of a configuration, which may name nothing outside the allowlist.
+
+    `extra` arguments, which no configuration can hold, go to the outermost `_target_`.
+
+    Raises:
+        UserError: it names something outside, or arguments that do not fit.
+    """
+    try:
+        return instantiate(config[section], section, **extra)
+    except (LookupError, PermissionError, TypeError, ValueError) as error:
+        # A configuration that was not checked, such as a checkpoint's, may be at fault: then this says where.
+        require_none(p for key, node in target_nodes(config[section], section) for p in argument_problems(key, node))
+        if isinstance(error, ValueError):
+            raise UserError(f"{section}: {error}") from error
+        raise
+
+
+def target_nodes(node: Any, path: str = "") -> Iterator[tuple[str, Config]]:
+    """Every dict that names a `_target_`, with its key."""
+    if isinstance(node, dict) and "_target_" in node:
+        yield path, node
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, child in children:
+        yield from target_nodes(child, f"{path}.{name}" if path else str(name))
+
+
+def require_none(problems: Iterable[str]) -> None:
+    """Raises a UserError that lists the problems, if there are any."""
+    found = list(problems)
+    if found:
+        count = "a problem:" if len(found) == 1 else f"{len(found)} problems:"
+        raise UserError(f"the configuration has {count}" + "".join(f"\n  {problem}" for problem in found))
+
+
+def value_at(config: Config, key: str, choices: Mapping[str, Any]) -> Any:
+    """The value of a key such as model.optimizer.lr; of a group the name of the choice; None where it is neither."""
+    node: Any = config
+    for name in key.split("."):
+        node = node.get(name) if isinstance(node, dict) else None
+    return choices.get(key) if node is None or isinstance(node, dict) else node
 
 
 def _suggest_name(module_name: str, name: str) -> str:

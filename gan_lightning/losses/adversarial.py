@@ -31,6 +31,8 @@ class AdversarialLoss(Part):
     """Whether D's loss has a term `real` of the real logits alone and a term `fake` of the fake logits alone."""
     logits_have_a_sign: ClassVar[bool] = True
     """Whether D takes a sample for real where its logit is above 0."""
+    needs_reconstruction: ClassVar[bool] = False
+    """Whether a logit has to be what an autoencoder fails to reconstruct."""
 
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
         """What D minimizes."""

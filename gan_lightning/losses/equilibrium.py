@@ -23,6 +23,7 @@ class BoundaryEquilibrium(AdversarialLoss):
 
     separable = False
     logits_have_a_sign = False
+    needs_reconstruction = True
     k: Tensor
 
     def __init__(self, gamma: float = 0.5, lambda_k: float = 1e-3) -> None:

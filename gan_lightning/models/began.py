@@ -1,11 +1,5 @@
 """The GAN whose discriminator is an autoencoder."""
 
-from __future__ import annotations
-
-from typing import Any
-
-from torch import nn
-
 from gan_lightning.losses import BoundaryEquilibrium
 from gan_lightning.models.gan import GAN
 
@@ -17,17 +11,6 @@ class BEGAN(GAN):
 
     L is the reconstruction error of the autoencoder D, whose logit is -L (`network=began`, or `autoencoder` for
     samples that are no images). The paper samples z from U(-1, 1), this class from N(0, 1).
-
-    Raises:
-        ValueError: D does not reconstruct.
     """
 
     default_loss = BoundaryEquilibrium
-
-    def __init__(self, generator: nn.Module, discriminator: nn.Module, **gan: Any) -> None:
-        if not hasattr(discriminator, "reconstruct"):
-            raise ValueError(
-                f"network.discriminator: {type(discriminator).__name__} reconstructs nothing; BEGAN's is an "
-                "autoencoder: network=began"
-            )
-        super().__init__(generator, discriminator, **gan)

@@ -75,6 +75,11 @@ class GAN(Described, GANStep):
     ) -> None:
         super().__init__(generator, discriminator, **step)
         self.loss = loss or self.default_loss()
+        if self.loss.needs_reconstruction and not hasattr(discriminator, "reconstruct"):
+            raise ValueError(
+                f"network.discriminator: {type(discriminator).__name__} reconstructs nothing, and "
+                f"{type(self.loss).__name__} needs an autoencoder: choose network=began or another model/loss="
+            )
         self.penalties = dict(penalties or {})
         self.penalty_every = penalty_every
         self.regularizers = nn.ModuleDict(regularizers or {})

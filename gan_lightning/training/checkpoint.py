@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
-from gan_lightning.config.build import build
+from gan_lightning.config.targets import build
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
@@ -104,7 +104,7 @@ def _load_network(path: Path) -> nn.Module:
     if unknown:
         raise UserError(
             f"{path} does not say how to build {', '.join(unknown)}. Let its class inherit "
-            "gan_lightning.specs.Described, and train again; or build it, and load_state_dict(safetensors.torch.load_file(path))"
+            "gan_lightning.specs.Described, and train again; or build it, and load the file by safetensors.torch"
         )
     network: nn.Module = build({"network": spec}, "network")
     load_weights(network, load_file(path), path)

@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import lightning
-from lightning import LightningDataModule, Trainer
+from lightning import Callback, LightningDataModule, Trainer
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
-from gan_lightning.config.build import Config, build
+from gan_lightning.config.targets import Config, build
 from gan_lightning.distributed.strategy import leave_process_group
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
@@ -22,7 +24,7 @@ from gan_lightning.training import checkpoint, resume
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.summary import Summary
-from gan_lightning.training.trainer import make_trainer, planned_batches, prepare_evaluation
+from gan_lightning.training.trainer import planned_batches, prepare_evaluation, resume_loggers, trainer_arguments
 from gan_lightning.training.worker import worker_command
 
 DEFAULTS: Config = {"seed": 0, "objective": None, "callbacks": {}, "logger": {}}
@@ -72,10 +74,6 @@ class Experiment:
         folder: the run folder; it is made where there is none.
         job: what a sweep says of it; None outside of a sweep. A job waits for a folder in use, and goes on with what
             an earlier session of the same sweep has left there.
-
-    Example:
-        config = yaml.safe_load(Path("logs/a_run/config.yaml").read_text())
-        Experiment(config | {"seed": 1, "run_dir": "logs/another"}, "logs/another").fit()
     """
 
     def __init__(self, config: Config, folder: str | Path, job: SweepJob | None = None) -> None:
@@ -117,11 +115,26 @@ class Experiment:
         record, stop = Record(self.config, self._compared()), GracefulStop()
         summary = Summary(self.config, self.folder, record)
         with worker_command(self.config, self.folder, start) as command:
-            trainer = make_trainer(self.config, [record, stop, summary], start, command, bar=not self._is_concurrent)
+            trainer = self._trainer([record, stop, summary], start, command)
             prepare_evaluation(trainer, data, self.config)  # here, for the same reason
             if start and start.step >= planned_batches(trainer, data):
                 return self._nothing_left(start)
             return self._fit(trainer, model, data, start)
+
+    def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, command: list[str]) -> Trainer:
+        config = self.config
+        if start is not None:
+            config = config | {"logger": resume_loggers(config["logger"], start.step)}
+        named = {group: build(config, group).values() for group in ("callbacks", "logger")}  # null switches one off
+        callbacks += [callback for callback in named["callbacks"] if callback is not None]
+        if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
+            callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+        loggers = [logger for logger in named["logger"] if logger is not None]
+        more = trainer_arguments(config["trainer"], callbacks, loggers, command)
+        try:
+            return build(config, "trainer", **more)
+        except MisconfigurationException as error:
+            raise UserError(f"trainer: {error}. See trainer.accelerator and trainer.devices") from error
 
     def _fit(self, trainer: Trainer, model: GAN, data: LightningDataModule, start: ResumePoint | None) -> RunResult:
         record, stop, summary = (_only(trainer, kind) for kind in (Record, GracefulStop, Summary))
@@ -191,10 +204,6 @@ class Experiment:
         return RunResult(self.folder.path, summary["status"], start.step, metrics, objective)
 
     # What it is compared by
-
-    @property
-    def _is_concurrent(self) -> bool:
-        return self.job is not None and self.job.concurrent
 
     def _compared(self) -> Config:
         """What tells this run from others: in a sweep what was typed to differ, else all that is of interest."""

@@ -1,75 +1,54 @@
-"""Lightning's Trainer as a configuration describes it."""
+"""What Lightning's Trainer needs beside its configuration."""
 
 from __future__ import annotations
 
 import math
 from contextlib import nullcontext
-from typing import Any
 
 from lightning import Callback, LightningDataModule, Trainer
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import Profiler
 
 from gan_lightning.callbacks import Evaluation
-from gan_lightning.config.build import Config, build
+from gan_lightning.config.targets import Config
 from gan_lightning.distributed.strategy import GANStrategy
 from gan_lightning.errors import UserError
 from gan_lightning.training.checkpoint import AtomicCheckpointIO
-from gan_lightning.training.resume import ResumePoint
 
 
-def make_trainer(
-    config: Config, callbacks: list[Callback], start: ResumePoint | None, command: list[str], bar: bool = True
-) -> Trainer:
-    """Builds `config["trainer"]` with its callbacks and loggers.
+def trainer_arguments(config: Config, callbacks: list[Callback], loggers: list[Logger], command: list[str]) -> Config:
+    """The arguments of the Trainer that no configuration can hold.
 
     Args:
-        config: the resolved configuration.
-        callbacks: more of them, which no configuration names.
-        start: where an earlier session has left off; None in a new run.
+        config: the Trainer's section of the configuration.
+        callbacks: all of them.
+        loggers: all of them.
         command: starts another process of this run.
-        bar: whether a progress bar may be shown; several at a time would overwrite each other.
-
-    Raises:
-        UserError: there are no such devices.
     """
-    devices, nodes = config["trainer"].get("devices", 1), config["trainer"].get("num_nodes", 1)
+    devices, nodes = config.get("devices", 1), config.get("num_nodes", 1)
     alone = nodes == 1 and (devices == 1 or (isinstance(devices, list) and len(devices) == 1))
-    callbacks = [c for c in [*callbacks, *_built(config, "callbacks")] if bar or not isinstance(c, ProgressBar)]
-    try:
-        return build(
-            config,
-            "trainer",
-            callbacks=callbacks,
-            enable_progress_bar=any(isinstance(callback, ProgressBar) for callback in callbacks),
-            enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
-            logger=_built(config | {"logger": _resume_loggers(config["logger"], start)}, "logger"),
-            plugins=[AtomicCheckpointIO()],
-            **({} if config["trainer"].get("profiler") else {"profiler": _NoProfiler()}),
-            strategy="auto" if alone else GANStrategy(command=command),
-        )
-    except MisconfigurationException as error:
-        raise UserError(f"trainer: {error}. See trainer.accelerator and trainer.devices") from error
+    return {
+        "callbacks": callbacks,
+        "enable_progress_bar": any(isinstance(callback, ProgressBar) for callback in callbacks),
+        "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
+        "logger": loggers,
+        "plugins": [AtomicCheckpointIO()],
+        **({} if config.get("profiler") else {"profiler": _NoProfiler()}),
+        "strategy": "auto" if alone else GANStrategy(command=command),
+    }
 
 
-def _resume_loggers(loggers: Config, start: ResumePoint | None) -> Config:
-    """The loggers' configuration for a later session: what the earlier ones wrote is kept."""
-    if start is None:
-        return loggers
+def resume_loggers(loggers: Config, step: int) -> Config:
+    """The loggers' configuration for a session that begins after `step` batches: what earlier ones wrote is kept."""
     changes = {
-        "TensorBoardLogger": {"purge_step": start.step + 1},  # a killed run has logged beyond its checkpoint
-        "CSVLogger": {"version": f"csv_from_{start.step}"},  # it deletes what it finds in its folder
+        "TensorBoardLogger": {"purge_step": step + 1},  # a killed run has logged beyond its checkpoint
+        "CSVLogger": {"version": f"csv_from_{step}"},  # it deletes what it finds in its folder
     }
     return {
         name: logger and logger | changes.get(logger["_target_"].rpartition(".")[2], {})
         for name, logger in loggers.items()
     }
-
-
-def _built(config: Config, group: str) -> list[Any]:
-    """The members of a group of named parts; null switches one off."""
-    return [part for part in build(config, group).values() if part is not None]
 
 
 def planned_batches(trainer: Trainer, data: LightningDataModule) -> float:

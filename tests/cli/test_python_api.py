@@ -84,7 +84,7 @@ def test_two_runs_of_one_second_have_a_folder_each(tmp_path, monkeypatch):
         (["seed=0,1"], "seed"),
         (["-m", "seed=0,1"], "sweeps .* are started by the command line"),
         (["sweep=seeds"], "a sweep is started by the command line"),
-        (["resume=/nowhere"], "resume=/nowhere: there is no such folder"),
+        (["resume=/nowhere"], "resume=/nowhere: /nowhere/config.yaml does not exist"),
     ],
 )
 def test_mistakes_are_errors(from_python, overrides, message, tmp_path):

@@ -1,134 +1,189 @@
-"""Variant x network x size x channels x conditioned or not: all of it trains, or is refused with the reason.
+"""Variant x network x size x channels x labels x loss x phases x penalties: all of it trains, or says why not.
 
-The default suite takes a cover of all pairs; `python -m pytest -m matrix` takes the whole.
+The variants and parts are read from `conf/`. The default suite takes a few rows of a cover of all pairs of values;
+`python -m pytest -m slow` takes the cover, and every variant with every network, size and number of channels.
 """
 
 import itertools
+from functools import cache
 
-import numpy as np
 import pytest
 import torch
+import yaml
 
-from gan_lightning.cli.generate import main as generate
+from gan_lightning.errors import UserError
 from tests.conftest import PROJECT
+from tests.models.composed import build_both, composed
+from tests.models.test_gan import trainer
 
-CONDITIONAL = ("cgan", "acgan", "projection", "matching_aware")
-VARIANTS = (
-    *("gan", "gan_r1", "minimax", "simultaneous", "dcgan", "lsgan", "wgan", "wgan_gp", "dragan", "hinge", "sngan"),
-    *("relativistic", "r3gan", "infogan", "began", *CONDITIONAL),
-)
+CONF = PROJECT / "conf" / "model"
 WIDTHS = {
     "mlp": ("network.generator.hidden_dims=[8,8]", "network.discriminator.hidden_dims=[8]"),
     "dcgan": ("network.generator.base_channels=2", "network.discriminator.base_channels=2"),
     "resnet": ("network.generator.base_channels=2", "network.discriminator.base_channels=4"),
     "r3gan": tuple(
-        f"network.{player}.{name}=2" for player in ("generator", "discriminator") for name in ("width", "group_width")
+        f"network.{player}.{name}=2"
+        for player in ("generator", "discriminator")
+        for name in ("base_channels", "group_width")
     ),
 }
-AXES = (VARIANTS, tuple(WIDTHS), (28, 32, 48, 64), (1, 3), (False, True))
+NEEDS_NUMBERS = ("density_matching",)
+"""Its data are numbers; tests/models/test_variants.py trains it."""
+
+
+def options(folder) -> tuple[str, ...]:
+    return tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+
+
+VARIANTS = tuple(name for name in options(CONF) if name not in NEEDS_NUMBERS)
+OWN = None
+"""The variant's own choice."""
+AXES = (
+    VARIANTS,
+    tuple(WIDTHS),
+    (28, 32, 48, 64),
+    (1, 3),
+    (False, True),
+    (OWN, *options(CONF / "loss")),
+    (OWN, *options(CONF / "phases")),
+    (OWN, *options(CONF / "penalties"), "[r1,r2]"),
+)
+PLAIN = list(itertools.product(*AXES[:5], (OWN,), (OWN,), (OWN,)))
 STUCK = ("wgan", "r3gan")
 """Without normalization, weights below 0.01 leave G a gradient whose square is 0 in 32 bits."""
-WHOLE = list(itertools.product(*AXES))
 UNMOVED = ("head.linear.bias",)
 """A loss that compares logits has no slope in a number that is added to all of them."""
 
 
-def pairwise(axes):
-    """Combinations, greedily chosen, among which every pair of values of two axes occurs."""
-    places = list(itertools.combinations(range(len(axes)), 2))
-    missing = {(a, b, x, y) for a, b in places for x in axes[a] for y in axes[b]}
+def pairs(row):
+    """The pairs of values of two axes that occur in a row."""
+    return {(a, b, row[a], row[b]) for a, b in itertools.combinations(range(len(AXES)), 2)}
+
+
+def pairwise():
+    """Rows among which every pair of values of two axes occurs: each starts with a missing pair and adds the most."""
+    places = itertools.combinations(range(len(AXES)), 2)
+    missing = dict.fromkeys((a, b, x, y) for a, b in places for x in AXES[a] for y in AXES[b])  # in a fixed order
     chosen = []
     while missing:
-        best = max(WHOLE, key=lambda row: sum((a, b, row[a], row[b]) in missing for a, b in places))
-        missing -= {(a, b, best[a], best[b]) for a, b in places}
-        chosen.append(best)
+        a, b, x, y = next(iter(missing))
+        row = {a: x, b: y}
+        for axis in (axis for axis in range(len(AXES)) if axis not in row):
+            row[axis] = max(
+                AXES[axis],
+                key=lambda value, axis=axis: sum(
+                    ((other, axis, row[other], value) if other < axis else (axis, other, value, row[other])) in missing
+                    for other in row
+                ),
+            )
+        chosen.append(tuple(row[axis] for axis in range(len(AXES))))
+        for pair in pairs(chosen[-1]):
+            missing.pop(pair, None)
     return chosen
 
 
-COVER = pairwise(AXES)
-
-
-def test_no_variant_is_left_out():
-    assert {path.stem for path in (PROJECT / "conf" / "model").glob("*.yaml")} == {*VARIANTS, "density_matching"}
+COVER = pairwise()
+FEW = COVER[:: len(COVER) // 10]
 
 
 def test_the_cover_has_every_pair():
     for a, b in itertools.combinations(range(len(AXES)), 2):
         assert {(row[a], row[b]) for row in COVER} == set(itertools.product(AXES[a], AXES[b]))
-    assert len(COVER) < len(WHOLE) / 8
+    assert len(COVER) < 300
+    assert len(FEW) <= 12
 
 
-def refusal(variant, network, conditioned) -> str | None:
-    if variant == "began":
-        return "network=began"
+@cache
+def of_variant(variant):
+    """The configuration of a variant as it stands."""
+    return composed(f"model={variant}", "trainer=cpu")["model"]
+
+
+def expected_refusals(variant, network, conditioned, loss) -> list[str]:
+    loss = loss or of_variant(variant)["loss"]["_target_"].rpartition(".")[2]
+    reasons = []
+    if loss in ("boundary_equilibrium", "BoundaryEquilibrium"):
+        reasons.append("network=began")
     if variant in ("acgan", "matching_aware") and not conditioned:
-        return "expected true"
-    return "cannot divide by" if variant in ("sngan", "projection") and network == "r3gan" else None
+        reasons.append("expected true")
+    if variant in ("sngan", "projection") and network == "r3gan":
+        reasons.append("cannot divide by")
+    if variant == "matching_aware" and loss.startswith(("relativistic", "boundary")):
+        reasons.append("no term of fake samples alone")
+    return reasons
 
 
-def check(train, tmp_path, variant, network, size, channels, conditioned):
-    options = (
-        f"model={variant}",
-        f"network={network}",
-        *WIDTHS[network],
-        f"data.image_shape=[{channels},{size},{size}]",
-    )
-    conditional = () if conditioned == (variant in CONDITIONAL) else (f"model.conditional={conditioned}",)
-    fast = (
-        "trainer=cpu",
-        "callbacks.progress=null",
-        "callbacks.samples=null",
-        "callbacks.ema=null",
+def check(variant, network, size, channels, conditioned, loss, phases, penalties):
+    chosen = (("loss", loss), ("phases", phases), ("penalties", penalties))
+    overrides = (
+        *(f"model={variant}", f"network={network}", *WIDTHS[network]),
+        *("trainer=cpu", f"data.image_shape=[{channels},{size},{size}]", "data.batch_size=8", "data.limit=64"),
+        *(f"model/{group}={name}" for group, name in chosen if name is not OWN),
+        *(() if conditioned == of_variant(variant)["conditional"] else (f"model.conditional={conditioned}",)),
         "model.n_critic=1",
     )
-    log = "+callbacks.still={_target_: helpers.StandingStill}"
-    run = train("run", *options, *conditional, *fast, log, "data.batch_size=8", "data.limit=64", "trainer.max_steps=3")
-    expected = refusal(variant, network, conditioned)
-    if expected:
-        assert run.code == 1
-        assert expected in run.output
+    reasons = expected_refusals(variant, network, conditioned, loss)
+    torch.manual_seed(0)
+    if reasons:
+        with pytest.raises(UserError) as caught:
+            build_both(*overrides)
+        assert any(reason in str(caught.value) for reason in reasons)
         return
-    assert run.code == 0, run.output
-    assert all(np.isfinite(value) for value in run.summary["final"].values())
-    still = [line for line in run.output.splitlines() if line.startswith("stood still:")]
-    assert len(still) == 1
+    model, data = build_both(*overrides)
+    start = {name: p.detach().clone() for name, p in model.named_parameters()}
+    outputs = []
+    model.on_train_batch_end = lambda output, *_: outputs.append(output)
+    trainer(3).fit(model, data)
+    final = outputs[-1]["terms"]
+    assert all(term.isfinite() for terms in final.values() for term in terms.values())
+    assert all(value.isfinite().all() for value in model.state_dict().values())
     if (variant, network) != STUCK:
         # A G whose fakes win by tens of nats, as before D's first steps they may, has no slope.
-        won = "generator." if abs(run.summary["final"]["loss/generator"]) < 1e-9 else "nothing"
-        assert [n for n in still[0].split()[2:] if not n.endswith(UNMOVED) and not n.startswith(won)] == []
-    out = tmp_path / "images.npz"
-    generate([str(run.folder), "--num", "3", "--out", str(out)])
-    images = np.load(out)["images"]
-    assert images.shape == (3, channels, size, size)
-    assert images.dtype == np.uint8
-    weights = torch.load(run.folder / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
-    assert all(value.isfinite().all() for value in weights.values())
+        won = "generator." if abs(sum(final["generator"].values()).item()) < 1e-9 else "nothing"
+        still = [name for name, p in model.named_parameters() if torch.equal(p, start[name])]
+        assert [name for name in still if not name.endswith(UNMOVED) and not name.startswith(won)] == []
+    assert model.sample(3, label=0 if conditioned else None).shape == (3, channels, size, size)
 
 
-@pytest.mark.parametrize("row", COVER, ids=lambda row: "-".join(map(str, row)))
-def test_pairs(train, tmp_path, row):
-    check(train, tmp_path, *row)
+def name_of(row) -> str:
+    return "-".join(str(value) for value in row if value is not OWN)
+
+
+@pytest.mark.parametrize("row", FEW, ids=name_of)
+def test_a_few(row):
+    check(*row)
 
 
 @pytest.mark.slow
-@pytest.mark.matrix
-@pytest.mark.parametrize("row", [row for row in WHOLE if row not in COVER], ids=lambda row: "-".join(map(str, row)))
-def test_whole(train, tmp_path, row):
-    check(train, tmp_path, *row)
+@pytest.mark.parametrize("row", [row for row in COVER if row not in FEW], ids=name_of)
+def test_pairs(row):
+    check(*row)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", PLAIN, ids=name_of)
+def test_every_variant_with_every_network(row):
+    check(*row)
 
 
 @pytest.mark.parametrize("conditioned", [False, True])
 @pytest.mark.parametrize("network", ["autoencoder", "began"])
 @pytest.mark.parametrize("variant", ["began", "wgan_gp"])
-def test_autoencoders(train, variant, network, conditioned):
+def test_autoencoders(variant, network, conditioned):
     widths = WIDTHS["mlp"] if network == "autoencoder" else WIDTHS["dcgan"]
-    options = (f"network={network}", *widths, "trainer=cpu", "callbacks.progress=null", "callbacks.samples=null")
-    run = train("run", f"model={variant}", *options, f"model.conditional={conditioned}", "trainer.max_steps=2")
-    assert run.code == 0, run.output
+    small = ("trainer=cpu", f"network={network}", *widths, "data.batch_size=8", "data.limit=64")
+    model, data = build_both(f"model={variant}", *small, f"model.conditional={conditioned}")
+    runner = trainer(2)
+    runner.fit(model, data)
+    assert runner.global_step == 2
 
 
 @pytest.mark.parametrize("variant", ["infogan", "acgan"])
-def test_a_second_head_needs_features(train, variant):
-    run = train("run", f"model={variant}", "network=autoencoder", "trainer=cpu", "trainer.max_steps=2")
-    assert run.code == 1
-    assert "has no features for a second head" in run.output
+def test_a_second_head_needs_features(variant):
+    with pytest.raises(UserError, match="has no features for a second head"):
+        build_both(f"model={variant}", "network=autoencoder", "trainer=cpu")
+
+
+def test_what_is_left_out_needs_data_of_its_own():
+    for name in NEEDS_NUMBERS:
+        assert "${data.mean}" in yaml.safe_load((CONF / f"{name}.yaml").read_text()).values()

@@ -77,6 +77,13 @@ class Outcome:
 Train = Callable[..., Outcome]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def surroundings(tmp_path_factory) -> Iterator[None]:
     """A cache of the tests' own, and the helpers that configurations name, for other processes, too."""

@@ -55,5 +55,6 @@ def leaves(node: DictConfig, path: str = "") -> Iterator[str]:
     for name in names:
         key = f"{path}.{name}" if path else str(name)
         yield key
-        if not OmegaConf.is_interpolation(node, name) and isinstance(node._get_node(name), DictConfig):
-            yield from leaves(node._get_node(name), key)  # type: ignore[arg-type]
+        read = not (OmegaConf.is_interpolation(node, name) or OmegaConf.is_missing(node, name))
+        if read and isinstance(node[name], DictConfig):
+            yield from leaves(node[name], key)

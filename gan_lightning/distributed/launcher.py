@@ -3,40 +3,68 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import torch
 import torch.distributed as dist
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.types import RunMode
-from lightning.fabric.strategies.launchers.subprocess_script import (
-    _basic_subprocess_cmd,
-    _ChildProcessObserver,
-)
-from lightning.fabric.utilities.distributed import _set_num_threads_if_needed
-from lightning.pytorch.strategies.launchers.subprocess_script import _SubprocessScriptLauncher
+from lightning.fabric.plugins import ClusterEnvironment
+
+from gan_lightning._compat.torch import abort_collectives
+
+SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)  # Windows has no other; SIGTERM does not end a hanging collective
 
 
-class Launcher(_SubprocessScriptLauncher):
-    """Starts the other processes of this node with the command that this job was composed from."""
+class Launcher:
+    """Starts the other processes of this node with the command that this job was composed from.
 
-    _observer: _Observer | None = None
+    It has what the Trainer asks of a launcher: `launch`, `kill` and `is_interactive_compatible`.
 
-    def launch(self, function, *args, trainer=None, **kwargs):  # type: ignore[no-untyped-def]
+    Args:
+        cluster_environment: says whether somebody else (srun, torchrun) starts the processes.
+        num_processes: on each node.
+        num_nodes: how many machines there are.
+    """
+
+    is_interactive_compatible = False
+
+    def __init__(self, cluster_environment: ClusterEnvironment, num_processes: int, num_nodes: int) -> None:
+        self.cluster_environment = cluster_environment
+        self.num_processes = num_processes
+        self.num_nodes = num_nodes
+        self.procs: list[subprocess.Popen] = []
+        """The processes that this one has started."""
+        self._observer: _Observer | None = None
+
+    def launch(self, function: Callable[..., Any], *args: Any, trainer: Any = None, **kwargs: Any) -> Any:
+        """Starts the other processes, then calls the function in this one."""
         if not self.cluster_environment.creates_processes_externally:
-            self._call_children_scripts()
-            self._observer = _Observer(main_pid=os.getpid(), child_processes=self.procs)
+            self._start()
+            self._observer = _Observer(self.procs)
             self._observer.start()
-        _set_num_threads_if_needed(self.num_processes)
-        return function(*args, **kwargs)
+        if "OMP_NUM_THREADS" not in os.environ:
+            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+            torch.set_num_threads(max(1, cores // self.num_processes))
+        try:
+            return function(*args, **kwargs)
+        except KeyboardInterrupt:
+            self.kill(SIGKILL)
+            raise
 
-    def kill(self, signum):  # type: ignore[no-untyped-def]
+    def kill(self, signum: int) -> None:
+        """Sends the other processes a signal."""
         if self._observer is not None:
             self._observer.stop()  # it would take the children's end for a failure, and kill us
-        super().kill(signum)
+        for process in self.procs:
+            process.send_signal(signum)
 
     def cause(self, error: BaseException) -> str | None:
         """Which other process's end has made ours fail, if that is what happened."""
@@ -59,8 +87,7 @@ class Launcher(_SubprocessScriptLauncher):
         for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
             os.environ.pop(name, None)
 
-    def _call_children_scripts(self) -> None:
-        self._check_can_spawn_children()
+    def _start(self) -> None:
         environment = self.cluster_environment
         os.environ["MASTER_ADDR"] = environment.main_address
         os.environ["MASTER_PORT"] = str(environment.main_port)
@@ -76,7 +103,7 @@ class Launcher(_SubprocessScriptLauncher):
 def _child_command() -> list[str]:
     """The command line that repeats this one job, also where it is one of a sweep's, in a launcher's process."""
     if not HydraConfig.initialized():
-        return list(_basic_subprocess_cmd())
+        return [sys.executable, *sys.orig_argv[1:]]
     hydra = HydraConfig.get()
     sources = hydra.runtime.config_sources
     extra = [source.path for source in sources if source.provider == "command-line"]
@@ -94,7 +121,7 @@ def _child_command() -> list[str]:
     ]
 
 
-class _Observer(_ChildProcessObserver):
+class _Observer(threading.Thread):
     """Ends the other processes when one has failed, but first lets them tell why they fail too.
 
     Attributes:
@@ -103,15 +130,16 @@ class _Observer(_ChildProcessObserver):
 
     GRACE = 10.0
 
-    def __init__(self, main_pid: int, child_processes: list[subprocess.Popen]) -> None:
-        super().__init__(main_pid, child_processes)
+    def __init__(self, processes: list[subprocess.Popen]) -> None:
+        super().__init__(daemon=True, name="observer")
+        self.processes = processes
         self.finding: str | None = None
         self.found = threading.Event()
         self._over = threading.Event()
 
     def run(self) -> None:
         while not self._over.wait(0.5):
-            codes = [process.poll() for process in self._child_processes]
+            codes = [process.poll() for process in self.processes]
             if any(codes):
                 rank, code = next((rank, code) for rank, code in enumerate(codes, start=1) if code)
                 how = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}, as it told above"
@@ -123,13 +151,12 @@ class _Observer(_ChildProcessObserver):
 
     def _end(self) -> None:
         """Ends what is left. A sweep's own process goes on with its next job: it only loses its company."""
-        if not (HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN):
-            self._terminate_all()
-            return
-        for process in self._child_processes:
+        for process in self.processes:
             process.kill()
+        if not (HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN):
+            os.kill(os.getpid(), SIGKILL)
         if dist.is_initialized() and dist.get_backend() == "nccl":  # gloo notices, NCCL would wait for ever
-            dist.distributed_c10d._abort_process_group()  # type: ignore[attr-defined]
+            abort_collectives()
 
     def stop(self) -> None:
         """Lets the processes end as they like."""

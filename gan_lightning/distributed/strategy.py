@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import torch.distributed as dist
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
+from gan_lightning._compat.lightning import skip_sigterm_broadcast
 from gan_lightning.distributed.launcher import Launcher
 
 
@@ -17,9 +20,11 @@ class GANStrategy(DDPStrategy):
     half the traffic, and right under gradient penalties too.
     """
 
-    def _configure_launcher(self) -> None:
+    @cached_property
+    def launcher(self) -> Launcher:  # type: ignore[override]
+        """What starts the other processes; Lightning asks for it by this name."""
         assert self.cluster_environment is not None
-        self._launcher = Launcher(self.cluster_environment, self.num_processes, self.num_nodes)
+        return Launcher(self.cluster_environment, self.num_processes, self.num_nodes)
 
     def configure_ddp(self) -> None:
         """Instead of wrapping the module, gives every process the first one's weights."""
@@ -29,5 +34,4 @@ class GANStrategy(DDPStrategy):
 
     def setup(self, trainer: Trainer) -> None:
         super().setup(trainer)
-        # Lightning would broadcast a flag before every batch; `GracefulStop` does it without waiting.
-        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+        skip_sigterm_broadcast(trainer)

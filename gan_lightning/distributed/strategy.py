@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
+from typing import Any
 
 import torch.distributed as dist
 from lightning.pytorch import Trainer
@@ -10,6 +12,7 @@ from lightning.pytorch.strategies import DDPStrategy
 
 from gan_lightning._compat.lightning import skip_sigterm_broadcast
 from gan_lightning.distributed.launcher import Launcher
+from gan_lightning.distributed.loaders import share_loader
 
 
 class GANStrategy(DDPStrategy):
@@ -31,6 +34,18 @@ class GANStrategy(DDPStrategy):
         assert self.model is not None
         for tensor in self.model.state_dict().values():
             dist.broadcast(tensor, src=0)
+
+    def process_dataloader(self, dataloader: Any) -> Any:
+        """Lightning hands every loader through here: each process is to read its own part of the samples.
+
+        Raises:
+            UserError: of a loader that is not ours nobody can tell how to share it.
+        """
+        world_size = self.num_nodes * self.num_processes
+        if world_size > 1:
+            rank = self.node_rank * self.num_processes + self.local_rank
+            share_loader(dataloader, world_size, rank, seed=int(os.environ.get("PL_GLOBAL_SEED", "0")))
+        return dataloader
 
     def setup(self, trainer: Trainer) -> None:
         super().setup(trainer)

@@ -19,6 +19,7 @@ import torch.distributed as dist
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning import LightningDataModule, Trainer
+from lightning.fabric.utilities.data import sized_len
 from lightning.pytorch.utilities import rank_zero_only
 from omegaconf import DictConfig
 
@@ -114,7 +115,8 @@ def _train(config: Config, folder: RunFolder, start: Path | None = None, step: i
     summary = Summary(config, folder, record)
     trainer = make_trainer(config, [record, stop, summary], step if start else None)
     _prepare_evaluation(trainer, data, config)  # here, for the same reason
-    planned = _planned_batches(trainer, len(data.train_dataloader()))
+    loader = trainer.strategy.process_dataloader(data.train_dataloader())  # refuses what it cannot share, for all
+    planned = _planned_batches(trainer, sized_len(loader) or math.inf)
     if start and step >= planned:
         print(f"{folder.path} is finished, {step} batches. To train longer, add trainer.max_steps={2 * step}")
         return _account_for(folder, start, config["objective"])
@@ -212,7 +214,7 @@ def _fit(trainer: Trainer, model: GAN, data: LightningDataModule, start: Path | 
         raise
 
 
-def _planned_batches(trainer: Trainer, batches_per_epoch: int) -> float:
+def _planned_batches(trainer: Trainer, batches_per_epoch: float) -> float:
     by_epochs = trainer.max_epochs * batches_per_epoch if trainer.max_epochs not in (None, -1) else math.inf
     return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
 

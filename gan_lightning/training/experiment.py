@@ -243,6 +243,8 @@ def _set_up_process() -> None:
         ".*does not have many workers.*",  # the data is in memory
         ".*number of training batches .* is smaller than the logging interval.*",  # we log by batches
         ".*module\\(s\\) in eval mode at the start of training.*",  # the averaged generator
+        ".*have no `validation_step`.*",  # a foreign module's validation data serve its metrics
+        ".*dataloader is not resumable.*",  # `warn_of_inexact_resume` says what that means
         ".*isinstance\\(treespec, LeafSpec\\).*",  # between Lightning and torch
     ):
         warnings.filterwarnings("ignore", message)

@@ -43,8 +43,7 @@ class Classifier(Extractor):
         images, labels = data.labeled()
         if len(labels) == 0:
             raise UserError(
-                f"{type(data).__name__} has no labels to train a classifier on. Choose another extractor: inception, "
-                "or random"
+                f"{data.title} has no labels to train a classifier on. Choose another extractor: inception, or random"
             )
         images = fit_to(images, input_shape)
         code = "".join(inspect.getsource(module) for module in (networks, training))
@@ -52,7 +51,7 @@ class Classifier(Extractor):
         path = cache_folder() / f"classifier_{key}.safetensors"
         with file_lock(path):
             if not path.exists():
-                title = f"training a classifier of {type(data).__name__}"
+                title = f"training a classifier of {data.title}"
                 write(training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN), path)
         network = read(path)
         return WithoutClasses(network).eval() if labels.ndim == 2 else network

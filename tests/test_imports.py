@@ -20,7 +20,17 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = (
     # What stands in one line must not know each other, but for the first, which everybody may use.
     (
-        *("_compat", "cadence", "config.targets", "distributed.collectives", "errors", "files", "labels", "rng"),
+        *(
+            "_compat",
+            "cadence",
+            "config.renamed",
+            "config.targets",
+            "distributed.collectives",
+            "errors",
+            "files",
+            "labels",
+            "rng",
+        ),
         *("specs", "visualization"),
     ),
     ("losses", "networks"),

@@ -19,8 +19,8 @@ from torch.utils.data import (
 from gan_lightning.errors import UserError
 
 REMEDY = (
-    "Give a DataLoader of a map-style data set with shuffle=True or False, or with a DistributedSampler as its sampler; "
-    "or train in one process, trainer.devices=1"
+    "Give a DataLoader of a map-style data set with shuffle=True or False, or with a DistributedSampler as its "
+    "sampler; or train in one process, trainer.devices=1"
 )
 
 
@@ -57,8 +57,8 @@ def share_loader(loader: Any, world_size: int, rank: int, seed: int) -> None:
     )
     if len(loader) == 0:
         raise UserError(
-            f"the training data has {len(loader.dataset)} samples: too few for a batch of {loader.batch_size} in each of "
-            f"{world_size} processes. Choose a smaller batch_size of the DataLoader, which is that of one process"
+            f"the training data has {len(loader.dataset)} samples: too few for a batch of {loader.batch_size} in each "
+            f"of {world_size} processes. Choose a smaller batch_size of the DataLoader, which is that of one process"
         )
 
 

@@ -129,9 +129,9 @@ def warn_of_inexact_resume(loaders: Any) -> None:
                 f"the run goes on with the weights, optimizers and batch number of its checkpoint, but its training "
                 f"loader, a {type(loader).__name__} of {type(getattr(loader, 'dataset', loader)).__name__}, has no "
                 "state_dict and load_state_dict and does not know where it stopped. An epoch that was begun starts "
-                "again with its first batch and ends after as many as were left: some samples come twice in it, some not "
-                "at all, and the run is not the one that an undisturbed run would have been. A loader with these two "
-                "methods, such as torchdata's StatefulDataLoader, resumes exactly",
+                "again with its first batch and ends after as many as were left: some samples come twice in it, some "
+                "not at all, and the run is not the one that an undisturbed run would have been. A loader with these "
+                "two methods, such as torchdata's StatefulDataLoader, resumes exactly",
                 stacklevel=2,
             )
             return

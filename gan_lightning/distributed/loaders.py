@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch.distributed as dist
 from lightning.fabric.utilities.distributed import DistributedSamplerWrapper
 from torch.utils.data import (
     BatchSampler,
@@ -37,7 +38,8 @@ def share_loader(loader: Any, world_size: int, rank: int, seed: int) -> None:
     """
     sampler = _sampler_of(loader)
     if isinstance(sampler, DistributedSampler) and not isinstance(sampler, DistributedSamplerWrapper):
-        if (sampler.num_replicas, sampler.rank) != (world_size, rank):
+        # Before the processes have met, a data module may not know yet which one it is in.
+        if dist.is_initialized() and (sampler.num_replicas, sampler.rank) != (world_size, rank):
             raise UserError(
                 f"the training DataLoader's DistributedSampler is that of process {sampler.rank} of "
                 f"{sampler.num_replicas}; expected {rank} of {world_size}"

@@ -13,7 +13,6 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning import rng
-from gan_lightning._compat.torch import let_schedule_advance, unscales_in_step
 from gan_lightning.distributed.collectives import all_reduce_mean_
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Player, StepOutput, Terms
@@ -220,7 +219,7 @@ class GANStep(LatentModel):
         if self.gradient_clip_norm is None:
             return
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        if scaler is not None and unscales_in_step(optimizer):
+        if scaler is not None and optimizer.defaults.get("fused"):
             scaler.unscale_(optimizer)  # a fused optimizer unscales inside step(): too late for clipping
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         nn.utils.clip_grad_norm_(parameters, self.gradient_clip_norm)
@@ -242,7 +241,9 @@ class GANStep(LatentModel):
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
         self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
         for optimizer in self.trainer.optimizers:
-            let_schedule_advance(optimizer)
+            # Without gradients nothing moves; torch then lets a schedule advance before G first moves.
+            optimizer.zero_grad()
+            optimizer.step()
         schedulers = self.lr_schedulers() or []
         self._schedulers: list[Any] = schedulers if isinstance(schedulers, list) else [schedulers]
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+import torch.distributed as dist
 from torch.utils.data import BatchSampler, DataLoader, DistributedSampler, RandomSampler, WeightedRandomSampler
 
 from gan_lightning.data import Digits, Gaussians2D
@@ -43,7 +44,7 @@ def test_a_loader_that_shuffles_has_an_order_by_epoch():
     assert epochs[0] != epochs[1]
 
 
-def test_what_is_shared_already_stays():
+def test_what_is_shared_already_stays(monkeypatch):
     sampler = DistributedSampler(NUMBERS, num_replicas=2, rank=1)
     for loader in (
         DataLoader(NUMBERS, batch_size=4, sampler=sampler),
@@ -51,6 +52,8 @@ def test_what_is_shared_already_stays():
     ):
         share_loader(loader, world_size=2, rank=1, seed=0)
         assert loader.batch_sampler.sampler is sampler
+    share_loader(DataLoader(NUMBERS, sampler=sampler), 2, 0, seed=0)  # before the processes have met
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
     with pytest.raises(UserError, match="is that of process 1 of 2; expected 0 of 2"):
         share_loader(DataLoader(NUMBERS, sampler=sampler), 2, 0, seed=0)
 

@@ -28,7 +28,7 @@ def test_pictures_and_metrics(train):
     metrics = {name: {e.step: e.value for e in events.Scalars(f"metric/{name}")} for name in SurfacePlot.METRICS}
     assert [list(values) for values in metrics.values()] == [[4, 8, 10]] * 2
     model = checkpoint.load_model(checkpoint.locate(str(run.folder)))
-    samples = torch.cat(list(model.samples(500, rng.mix("grid", 0))))
+    samples = model.sample(500, seed=rng.mix("grid", 0))
     data = Gaussians2D(layout="grid")
     final = run.summary["final"]
     assert final["metric/modes"] == metrics["modes"][10] == data.modes_covered(samples)

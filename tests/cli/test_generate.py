@@ -97,7 +97,7 @@ def test_a_pickle_that_would_run_code(tmp_path, capfd):
 
 def test_a_target_that_would_run_code(run, tmp_path, capfd):
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    checkpoint["config"]["model"]["generator"] = {"_target_": "os.system", "command": f"touch {tmp_path}/ran"}
+    checkpoint["model"]["generator"] = {"_target_": "os.system", "command": f"touch {tmp_path}/ran"}
     torch.save(checkpoint, tmp_path / "evil.ckpt")
     assert "os.system is not a class" in refusal(capfd, tmp_path / "evil.ckpt", "--out", tmp_path / "x.png")
     assert not (tmp_path / "ran").exists()
@@ -117,7 +117,7 @@ def test_a_configuration_that_would_do_more_than_build_networks(run, tmp_path, c
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
     if isinstance(hostile, str):
         hostile = hostile.replace("PATH", str(tmp_path / "ran"))
-    checkpoint["config"]["model"]["generator_optimizer"]["lr"] = hostile
+    checkpoint["model"]["generator_optimizer"]["lr"] = hostile
     torch.save(checkpoint, tmp_path / "evil.ckpt")
     if isinstance(hostile, dict):
         message = refusal(capfd, tmp_path / "evil.ckpt", "--out", tmp_path / "x.png")
@@ -129,7 +129,7 @@ def test_a_configuration_that_would_do_more_than_build_networks(run, tmp_path, c
 
 def test_weights_of_another_network(run, tmp_path, capfd):
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    checkpoint["config"]["model"]["generator"]["hidden_dims"] = [16, 32]
+    checkpoint["model"]["generator"]["hidden_dims"] = [16, 32]
     torch.save(checkpoint, tmp_path / "other.ckpt")
     message = refusal(capfd, tmp_path / "other.ckpt", "--out", tmp_path / "x.png")
     assert "does not fit the networks of its configuration" in message

@@ -65,8 +65,8 @@ def test_class_folders_become_labels_with_their_names(folder):
     data = opened(folder)
     assert data.condition_names() == ["cat", "dog"]
     assert seen(data.train.images, data.train.labels) == [(10, 0), (20, 0), (30, 1), (40, 1), (50, -1)]
-    names = [data.conditions.describe(row) for row in data.conditions.examples]
-    assert (names, data.conditions.counts.tolist()) == (["cat", "dog"], [2, 2])
+    names = [data.vocabulary.describe(row) for row in data.vocabulary.examples]
+    assert (names, data.vocabulary.counts.tolist()) == (["cat", "dog"], [2, 2])
 
 
 def test_torchvision_finds_the_same(folder):
@@ -353,7 +353,7 @@ def test_a_conditional_run(train, folder):
     options = ("data=image_folder", f"data.root={folder}", "data.image_shape=[1,8,8]", "model.conditional=true")
     run = train("run", *TINY, *options, "data.test_fraction=0.1", "trainer.max_steps=2")
     assert run.code == 0, run.output
-    assert run.checkpoint["conditions"]["names"] == ["cat", "dog"]
+    assert run.checkpoint["vocabulary"]["names"] == ["cat", "dog"]
     wrong = train("wrong", *TINY, *options[:1], f"data.root={folder}/nowhere", "trainer.max_steps=2")
     assert wrong.code == 1
     assert "nowhere: there is no such folder. Set data.root to a folder of pictures" in wrong.output

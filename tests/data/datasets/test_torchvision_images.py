@@ -35,7 +35,7 @@ def test_idx_files(tmp_path, data_set):
         assert torch.equal(found[:, 0], images)
         assert labels.tolist() == list(range(9, -1, -1))
     assert data.condition_names() == getattr(datasets, data_set.__name__).classes
-    assert data.conditions.describe(data.conditions.examples[-1]) == data_set.names[9]
+    assert data.vocabulary.describe(data.vocabulary.examples[-1]) == data_set.names[9]
 
 
 def test_classes_by_name_on_the_command_line(train, tmp_path):
@@ -44,7 +44,7 @@ def test_classes_by_name_on_the_command_line(train, tmp_path):
     options = ("data=fashion_mnist", f"data.root={tmp_path}", "model.conditional=true", "trainer.max_steps=1")
     run = train("run", *TINY, *options)
     assert run.code == 0, run.output
-    assert run.checkpoint["conditions"]["names"][0] == "T-shirt/top"
+    assert run.checkpoint["vocabulary"]["names"][0] == "T-shirt/top"
 
 
 def write_cifar(root, images, labels):

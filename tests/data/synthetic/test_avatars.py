@@ -33,11 +33,11 @@ def test_a_face_has_one_tag_of_each_group():
     assert start == labels.shape[1]
 
 
-def test_names_and_examples_reach_the_conditions():
-    conditions = avatars().conditions
-    assert len(set(conditions.names)) == 25
-    vector = conditions.parse("blue hair, yellow eyes")
-    assert [conditions.names[i] for i in vector.nonzero().flatten()] == ["blue hair", "yellow eyes"]
+def test_names_and_examples_reach_the_vocabulary():
+    vocabulary = avatars().vocabulary
+    assert len(set(vocabulary.names)) == 25
+    vector = vocabulary.parse("blue hair, yellow eyes")
+    assert [vocabulary.names[i] for i in vector.nonzero().flatten()] == ["blue hair", "yellow eyes"]
 
 
 @pytest.mark.parametrize("size", [32, 48, 64, 96])
@@ -112,7 +112,7 @@ def test_unlabeled_faces_are_kept_without_tags():
     assert labeled.sum() == 150
     assert torch.equal(full.train.images, half.train.images)
     assert torch.equal(full.train.labels[labeled], half.train.labels[labeled])
-    assert half.conditions.examples.any(1).all()
+    assert half.vocabulary.examples.any(1).all()
 
 
 def test_unlabeled_faces_are_left_out():

@@ -6,9 +6,10 @@ import signal
 from pathlib import Path
 
 import torch
-from lightning import Callback
+from lightning import Callback, LightningDataModule
 from torch import nn
 from torch.nn.functional import softplus
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from gan_lightning.losses import AdversarialLoss
 
@@ -173,3 +174,42 @@ class Bare(nn.Module):
 
     def forward(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         return self.layer(z).tanh().view(-1, 1, 8, 8)
+
+
+class Numbered(Dataset):
+    """Image i is i / count everywhere, so that a sum tells which were seen; its label is i modulo 10."""
+
+    def __init__(self, count: int, image_shape: list[int]) -> None:
+        self.count, self.image_shape = count, image_shape
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return torch.full(self.image_shape, 2 * index / self.count - 1), index % 10
+
+
+class Stream(IterableDataset):
+    def __init__(self, data: Numbered) -> None:
+        self.data = data
+
+    def __iter__(self):
+        return (self.data[index] for index in range(len(self.data)))
+
+
+class PlainData(LightningDataModule):
+    """A data module of a user who has never heard of ours; `batch_size` is that of one process."""
+
+    def __init__(
+        self, image_shape: list[int], condition_dim: int = 10, batch_size: int = 16, count: int = 128, kind: str = "map"
+    ) -> None:
+        super().__init__()
+        self.data, self.batch_size, self.kind = Numbered(count, image_shape), batch_size, kind
+
+    def train_dataloader(self) -> DataLoader:
+        if self.kind == "stream":
+            return DataLoader(Stream(self.data), batch_size=self.batch_size)
+        return DataLoader(self.data, batch_size=self.batch_size, shuffle=True)
+
+    def val_dataloader(self) -> DataLoader:
+        return DataLoader(Numbered(100, self.data.image_shape), batch_size=self.batch_size)

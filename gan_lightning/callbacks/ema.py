@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from lightning import Callback, Trainer
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
@@ -38,6 +39,7 @@ class GeneratorEMA(Callback):
         updates = trainer.global_step // pl_module.n_critic
         decay = min(self.decay, (1 + updates) / (10 + updates))
         averages, weights = pl_module.generator_ema, pl_module.generator
-        torch._foreach_lerp_(list(averages.parameters()), list(weights.parameters()), 1 - decay)
+        average_ = get_ema_multi_avg_fn(decay)
+        average_(list(averages.parameters()), list(weights.parameters()), updates)  # type: ignore[no-untyped-call]
         for average, buffer in zip(averages.buffers(), weights.buffers(), strict=True):
             average.copy_(buffer)

@@ -9,6 +9,7 @@ import yaml
 from lightning import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from gan_lightning.data.foreign import warn_of_inexact_resume
 from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 
@@ -37,6 +38,8 @@ class Record(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._since = time.monotonic()
+        if trainer.global_step > 0:
+            warn_of_inexact_resume(trainer.train_dataloader)
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
                 text = yaml.safe_dump(self.config, sort_keys=False)

@@ -59,7 +59,8 @@ def _repeats(node: DictConfig | ListConfig, name: Any) -> bool:
     """Whether a value is an interpolation of a section, or of a value of the same name."""
     if not OmegaConf.is_interpolation(node, name):
         return False
-    written = str(node._get_node(name)._value())  # type: ignore[union-attr]
+    raw: Any = OmegaConf.to_container(node, resolve=False)
+    written = raw[name]
     return isinstance(node[name], DictConfig) or written.endswith((f".{name}}}", f"{{{name}}}"))
 
 

@@ -68,6 +68,11 @@ class ImageData(Described, LightningDataModule):
         self._splits: dict[str, tuple[Images, Labels]] = {}
         self.train: TensorBatches | None = None
 
+    @property
+    def title(self) -> str:
+        """What reports and messages call the data."""
+        return type(self).__name__
+
     def load(self, split: Split) -> tuple[Images, Labels]:
         """The images of a split and their labels.
 

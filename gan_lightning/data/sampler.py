@@ -6,18 +6,19 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from gan_lightning import rng
 from gan_lightning.errors import UserError
 
 
-class BatchSampler(Sampler[Tensor]):
+class BatchSampler(DistributedSampler[Tensor]):
     """This process's slice of each global batch, starting from the batch that is due.
 
     Batch k of the run lies in epoch k // len(self), whose order is a permutation keyed by (seed, epoch);
     the samples that do not fill a last batch are left out of that epoch. Nothing is remembered, so a
-    resumed run goes on with the very batch it would have seen next.
+    resumed run goes on with the very batch it would have seen next. It is a DistributedSampler, so that Lightning does
+    not share it a second time.
 
     Args:
         size: number of samples in the data set.
@@ -37,18 +38,16 @@ class BatchSampler(Sampler[Tensor]):
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
+        super().__init__(range(size), world_size, rank, seed=seed)  # type: ignore[arg-type]
         self.size = size
         self.batch_size = batch_size
-        self.seed = seed
         self.position = position
-        self.rank = rank
-        self.world_size = world_size
 
     def __len__(self) -> int:
         return self.size // self.batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
-        share = self.batch_size // self.world_size
+        share = self.batch_size // self.num_replicas
         order_of, order = -1, None
         first = self.position()
         for batch in range(first, first + len(self)):

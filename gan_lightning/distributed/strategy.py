@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import torch.distributed as dist
 from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
+from gan_lightning._compat.lightning import skip_sigterm_broadcast
 from gan_lightning.distributed.launcher import Launcher
+from gan_lightning.distributed.loaders import share_loader
 
 
 class GANStrategy(DDPStrategy):
@@ -20,18 +24,20 @@ class GANStrategy(DDPStrategy):
     half the traffic, and right under gradient penalties too.
 
     Args:
-        command: starts another process of the same run, where no cluster has started them all; it gets its number as
-            LOCAL_RANK in its environment.
-        more: arguments of DDPStrategy.
+        command: The command of another process of the same run, where no cluster has started them all. An empty one
+            stands for the command that started this process.
+        more: Arguments of DDPStrategy.
     """
 
     def __init__(self, command: Sequence[str] = (), **more: Any) -> None:
         super().__init__(**more)
         self.command = command
 
-    def _configure_launcher(self) -> None:
+    @cached_property
+    def launcher(self) -> Launcher:  # type: ignore[override]
+        """What starts the other processes; Lightning asks for it by this name."""
         assert self.cluster_environment is not None
-        self._launcher = Launcher(self.command, self.cluster_environment, self.num_processes, self.num_nodes)
+        return Launcher(self.command, self.cluster_environment, self.num_processes, self.num_nodes)
 
     def configure_ddp(self) -> None:
         """Instead of wrapping the module, gives every process the first one's weights."""
@@ -39,10 +45,21 @@ class GANStrategy(DDPStrategy):
         for tensor in self.model.state_dict().values():
             dist.broadcast(tensor, src=0)
 
+    def process_dataloader(self, dataloader: Any) -> Any:
+        """Lightning hands every loader through here: each process is to read its own part of the samples.
+
+        Raises:
+            UserError: of a loader that is not ours nobody can tell how to share it.
+        """
+        world_size = self.num_nodes * self.num_processes
+        if world_size > 1:
+            rank = self.node_rank * self.num_processes + self.local_rank
+            share_loader(dataloader, world_size, rank, seed=int(os.environ.get("PL_GLOBAL_SEED", "0")))
+        return dataloader
+
     def setup(self, trainer: Trainer) -> None:
         super().setup(trainer)
-        # Lightning would broadcast a flag before every batch; `GracefulStop` does it without waiting.
-        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
+        skip_sigterm_broadcast(trainer)
 
 
 def leave_process_group(trainer: Trainer) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from gan_lightning.data import MNIST, Digits, ImageData
+from gan_lightning.evaluation import classifier_training
 from gan_lightning.evaluation.classifier import WEIGHTS, write
 
 IMAGES_SEEN = 1_000_000
@@ -14,8 +15,8 @@ def bundle(data: ImageData) -> float:
     """Trains on the training split and writes the weights; returns the share of test images that get their class."""
     assert data.classifier is not None
     data.prepare_data()
-    network = training.fit(*data.split("train"), data.condition_dim, data.classifier, IMAGES_SEEN)
-    accuracy = training.accuracy(network, *data.split("test"))
+    network = classifier_training.fit(*data.split("train"), data.condition_dim, data.classifier, IMAGES_SEEN)
+    accuracy = classifier_training.accuracy(network, *data.split("test"))
     write(network, WEIGHTS / f"{data.classifier}.safetensors", test_accuracy=f"{accuracy:.4f}")
     return accuracy
 

@@ -10,6 +10,7 @@ from torch import nn
 
 from gan_lightning.data.images import ImageData, fit_to
 from gan_lightning.errors import UserError
+from gan_lightning.evaluation import classifier_network, classifier_training
 from gan_lightning.evaluation.classifier_network import ByChannel, ConvClassifier, WithoutClasses
 from gan_lightning.evaluation.features import Extractor, digest_of
 from gan_lightning.files import atomic, cache_folder, file_lock
@@ -43,17 +44,16 @@ class Classifier(Extractor):
         images, labels = data.labeled()
         if len(labels) == 0:
             raise UserError(
-                f"{type(data).__name__} has no labels to train a classifier on. Choose another extractor: inception, "
-                "or random"
+                f"{data.title} has no labels to train a classifier on. Choose another extractor: inception, or random"
             )
         images = fit_to(images, input_shape)
-        code = "".join(inspect.getsource(module) for module in (networks, training))
+        code = "".join(inspect.getsource(module) for module in (classifier_network, classifier_training))
         key = digest_of(images, labels, f"{data.condition_dim} {self.IMAGES_SEEN} {code}".encode())
         path = cache_folder() / f"classifier_{key}.safetensors"
         with file_lock(path):
             if not path.exists():
-                title = f"training a classifier of {type(data).__name__}"
-                write(training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN), path)
+                title = f"training a classifier of {data.title}"
+                write(classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN), path)
         network = read(path)
         return WithoutClasses(network).eval() if labels.ndim == 2 else network
 

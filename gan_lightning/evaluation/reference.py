@@ -13,8 +13,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from gan_lightning import rng
-from gan_lightning.data.images import ImageData, Images, Split, fit_to
-from gan_lightning.errors import NoSuchSplit, UserError
+from gan_lightning.data.foreign import images_of
+from gan_lightning.data.images import Images, Split, fit_to
+from gan_lightning.errors import NoSuchSplit
 from gan_lightning.evaluation.features import Extractor, Features, digest_of, join
 from gan_lightning.evaluation.manifold import radii
 from gan_lightning.evaluation.metrics import among_neighbors, metrics
@@ -26,14 +27,16 @@ class Reference:
 
     Args:
         extractor: maps images to features.
-        data: the data set.
+        data: a data module that yields images; also one that is not ours.
         split: the part of it to compare with.
         device: where the extractor works.
+
+    Raises:
+        UserError: the data has no images, or the extractor cannot be had.
     """
 
     def __init__(self, extractor: Extractor, data: Any, split: Split, device: torch.device | str = "cpu") -> None:
-        if not isinstance(data, ImageData):
-            raise UserError(f"{type(data).__name__} has no images to evaluate; leave metrics out")
+        data = images_of(data)
         extractor.prepare(data)
         extractor.to(device)
         self.extractor = extractor
@@ -50,7 +53,7 @@ class Reference:
             "extractor": self.extractor.name,
             "extractor_hash": self.extractor.digest,
             "resize": self.extractor.resize,
-            "data": type(self.data).__name__,
+            "data": self.data.title,
             "image_shape": list(self.data.image_shape),
             "split": self.split,
             "real_images": len(self.features),

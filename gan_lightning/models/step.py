@@ -117,9 +117,6 @@ class GANStep(LatentModel):
         draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size)
         # Dropout and augmentation draw from the global generators: they are keyed by process, and safe to resume.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
-        # global_step counts the steps of every optimizer that has Lightning's hooks; it sets them anew every batch.
-        moving = self._optimizer_of["generator"]
-        moving._on_before_step = moving._on_after_step = _do_nothing
         output = StepOutput(terms={}, logits={})
         for players in self.phases(draws.batch_index, self.n_critic):
             update = self.update(players, real, draws)
@@ -150,9 +147,16 @@ class GANStep(LatentModel):
         for player in players:
             _require_finite(player, output["terms"][player], draws.batch_index)
         for player in players:
-            self._optimizer_of[player].step()
+            self._step(player)
             self.after_step(player)
         return output
+
+    def _step(self, player: Player) -> None:
+        optimizer = self._optimizer_of[player]
+        if player == "discriminator":
+            optimizer.step()
+        else:  # the same, but for the hooks by which Lightning counts: global_step is to count batches
+            self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None, self)
 
     def _backward(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
         """Adds the gradients of the players' losses to their parameters."""
@@ -215,7 +219,7 @@ class GANStep(LatentModel):
         if self.gradient_clip_norm is None:
             return
         scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        if scaler is not None and getattr(optimizer, "_step_supports_amp_scaling", False):
+        if scaler is not None and optimizer.defaults.get("fused"):
             scaler.unscale_(optimizer)  # a fused optimizer unscales inside step(): too late for clipping
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         nn.utils.clip_grad_norm_(parameters, self.gradient_clip_norm)
@@ -237,7 +241,9 @@ class GANStep(LatentModel):
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
         self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
         for optimizer in self.trainer.optimizers:
-            optimizer._opt_called = True  # type: ignore[attr-defined]  # a schedule may advance before G first moves
+            # Without gradients nothing moves; torch then lets a schedule advance before G first moves.
+            optimizer.zero_grad()
+            optimizer.step()
         schedulers = self.lr_schedulers() or []
         self._schedulers: list[Any] = schedulers if isinstance(schedulers, list) else [schedulers]
 
@@ -264,7 +270,3 @@ def _require_finite(player: Player, terms: Terms, batch_index: int) -> None:
             f"the {player}'s loss is not finite at batch {batch_index + 1}: {values}. Its optimizer has not "
             "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
         )
-
-
-def _do_nothing() -> None:
-    pass

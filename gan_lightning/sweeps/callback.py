@@ -83,7 +83,7 @@ def report_results() -> Iterator[None]:
 
 def _answer(folder: Path) -> bool:
     """Whether all of a sweep's jobs have ended well."""
-    from gan_lightning.cli.results import answer
+    from gan_lightning.sweeps.answer import answer
 
     begun = any(folder.glob("*/"))
     try:

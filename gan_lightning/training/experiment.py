@@ -117,7 +117,8 @@ class Experiment:
         with worker_command(self.config, self.folder, start) as command:
             trainer = self._trainer([record, stop, summary], start, command)
             prepare_evaluation(trainer, data, self.config)  # here, for the same reason
-            if start and start.step >= planned_batches(trainer, data):
+            planned = planned_batches(trainer, data)
+            if start and start.step >= planned:
                 return self._nothing_left(start)
             return self._fit(trainer, model, data, start)
 

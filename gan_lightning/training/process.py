@@ -10,6 +10,8 @@ SETTLED = (
     ".*does not have many workers.*",  # the data is in memory
     ".*number of training batches .* is smaller than the logging interval.*",  # we log by batches
     ".*module\\(s\\) in eval mode at the start of training.*",  # the averaged generator
+    ".*have no `validation_step`.*",  # a foreign module's validation data serve its metrics
+    ".*dataloader is not resumable.*",  # `warn_of_inexact_resume` says what that means
     ".*isinstance\\(treespec, LeafSpec\\).*",  # between Lightning and torch
 )
 """Warnings of Lightning about matters that are settled here."""

@@ -6,6 +6,7 @@ import math
 from contextlib import nullcontext
 
 from lightning import Callback, LightningDataModule, Trainer
+from lightning.fabric.utilities.data import sized_len
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import Profiler
@@ -53,8 +54,9 @@ def resume_loggers(loggers: Config, step: int) -> Config:
 
 def planned_batches(trainer: Trainer, data: LightningDataModule) -> float:
     """The batches of the whole run, earlier sessions included."""
+    loader = trainer.strategy.process_dataloader(data.train_dataloader())  # refuses what it cannot share
     limited = trainer.max_epochs not in (None, -1)
-    by_epochs = trainer.max_epochs * len(data.train_dataloader()) if limited else math.inf  # type: ignore[operator]
+    by_epochs = trainer.max_epochs * (sized_len(loader) or math.inf) if limited else math.inf  # type: ignore[operator]
     return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
 
 

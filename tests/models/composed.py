@@ -2,11 +2,11 @@
 
 from functools import cache
 
+from gan_lightning.config.build import Config, build
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from lightning import LightningDataModule
 
-from gan_lightning.config.build import Config, build
 from gan_lightning.config.check import check
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.models import GAN

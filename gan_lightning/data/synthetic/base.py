@@ -8,17 +8,21 @@ import torch
 from jaxtyping import Float
 from lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, DistributedSampler
 
 from gan_lightning import rng
 from gan_lightning.data.sampler import ResumableLoader, require_even_shares
 from gan_lightning.specs import Described
 
 
-class DueBatches(Sampler[int]):
-    """The numbers of an epoch's batches, counted over the run, from the one that is due."""
+class DueBatches(DistributedSampler[int]):
+    """The numbers of an epoch's batches, counted over the run, from the one that is due.
 
-    def __init__(self, batches: int, position: Callable[[], int]) -> None:
+    Every process gets all of them, and the data gives it its own samples of each.
+    """
+
+    def __init__(self, batches: int, position: Callable[[], int], rank: int, world_size: int) -> None:
+        super().__init__(range(batches), world_size, rank)  # type: ignore[arg-type]
         self.batches = batches
         self.position = position
 
@@ -74,5 +78,5 @@ class SyntheticData(Described, LightningDataModule):
             whole = self.sample(self.batch_size, rng.generator("data", self.seed, batch))
             return whole.tensor_split(world_size)[rank]
 
-        due = DueBatches(self.batches_per_epoch, lambda: trainer.global_step if trainer else 0)
+        due = DueBatches(self.batches_per_epoch, lambda: trainer.global_step if trainer else 0, rank, world_size)
         return ResumableLoader(SyntheticBatches(share), sampler=due, batch_size=None)

@@ -1,0 +1,137 @@
+"""LightningDataModules that are not ours: their images for an evaluation, and what a resumed run cannot promise."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from lightning import LightningDataModule
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from gan_lightning import rng
+from gan_lightning.data.images import ImageData, Images, Labels, Split, to_uint8
+from gan_lightning.errors import NoSuchSplit, UserError
+
+_LOADERS = {
+    "train": (("fit", "train_dataloader"),),
+    "test": (("test", "test_dataloader"), ("validate", "val_dataloader")),
+}
+"""Stages and loaders that may hold a split; the first that the module has counts."""
+
+
+def images_of(data: Any) -> ImageData:
+    """`data` itself where it is ours, else the images that its loaders yield.
+
+    Raises:
+        UserError: it yields none.
+    """
+    return data if isinstance(data, ImageData) else ForeignImages(data)
+
+
+class ForeignImages(ImageData):
+    """The images of a LightningDataModule that is not ours, read once, in the order of its data sets.
+
+    A batch is `(images, labels)`, or images alone: (batch, 1 or 3 channels, height, width), float in [-1, 1] or uint8,
+    after the module's transfer hooks. Labels are class indices or multi-hot rows; others are ignored. The split test is
+    that of `test_dataloader`, or else of `val_dataloader`.
+
+    Args:
+        module: the data module.
+
+    Raises:
+        UserError: a batch has no such images.
+    """
+
+    def __init__(self, module: LightningDataModule) -> None:
+        self.module = module
+        self._loaded: dict[Split, tuple[Images, Labels]] = {}
+        images, labels = self.load("train")
+        count = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
+        super().__init__(tuple(images.shape[1:]), condition_dim=count)
+
+    @property
+    def title(self) -> str:
+        return type(self.module).__name__
+
+    def load(self, split: Split) -> tuple[Images, Labels]:
+        if split not in self._loaded:
+            loader = self._loader(split)
+            with torch.random.fork_rng(devices=[]):  # neither disturbs training, nor depends on it
+                rng.seed_defaults(torch.device("cpu"), "foreign images", split)
+                images, labels = zip(*map(self._read, _in_order(loader)), strict=True)
+            self._loaded[split] = torch.cat(images), torch.cat(labels)
+        return self._loaded[split]
+
+    def _loader(self, split: Split) -> Any:
+        for stage, loader in _LOADERS[split]:
+            try:
+                self.module.setup(stage)
+                return getattr(self.module, loader)()
+            except (MisconfigurationException, NotImplementedError):  # what the base class raises
+                continue
+        wanted = " or ".join(loader for _, loader in _LOADERS[split])
+        raise NoSuchSplit(
+            f"{self.title} has no {split} images: no {wanted}. Add one, set callbacks.evaluation.split, or leave "
+            "metrics out"
+        )
+
+    def _read(self, batch: Any) -> tuple[Images, Labels]:
+        batch = self.module.on_after_batch_transfer(self.module.on_before_batch_transfer(batch, 0), 0)
+        images, labels = (*batch, None)[:2] if isinstance(batch, tuple | list) else (batch, None)
+        if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3):
+            found = f"tensors of shape {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
+            raise UserError(
+                f"{self.title} has no images to evaluate: its batches hold {found}, expected (images, labels) with "
+                "images of shape (batch, 1 or 3 channels, height, width). Leave metrics out"
+            )
+        return self._as_uint8(images), _as_labels(labels, len(images))
+
+    def _as_uint8(self, images: Tensor) -> Images:
+        if images.dtype == torch.uint8:
+            return images
+        low, high = images.min().item(), images.max().item()
+        if not (images.is_floating_point() and low >= -1.001 and high <= 1.001):
+            raise UserError(
+                f"{self.title} yields images from {low:g} to {high:g}, {images.dtype}; expected [-1, 1], as generators "
+                "have them, or uint8. Scale them in its data set, or leave metrics out"
+            )
+        return to_uint8(images)
+
+
+def _in_order(loader: Any) -> Iterable[Any]:
+    """The batches of a loader, those of a map-style data set in its order, however the loader shuffles or shares."""
+    plain = isinstance(loader, DataLoader) and loader.batch_sampler is not None
+    if not plain or isinstance(loader.dataset, IterableDataset):
+        return loader
+    return DataLoader(
+        loader.dataset, loader.batch_size or 64, collate_fn=loader.collate_fn, num_workers=loader.num_workers
+    )
+
+
+def _as_labels(labels: Any, count: int) -> Labels:
+    known = isinstance(labels, Tensor) and labels.ndim in (1, 2) and len(labels) == count
+    if not known or (labels.ndim == 1 and labels.is_floating_point()):
+        return torch.full((count,), -1)
+    return labels.long() if labels.ndim == 1 else labels.to(torch.uint8)
+
+
+@rank_zero_only
+def warn_of_inexact_resume(loaders: Any) -> None:
+    """Says what cannot be promised to a resumed run whose training loader does not know where it stopped."""
+    for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
+        if not (hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")):
+            warnings.warn(
+                f"the run goes on with the weights, optimizers and batch number of its checkpoint, but its training "
+                f"loader, a {type(loader).__name__} of {type(getattr(loader, 'dataset', loader)).__name__}, has no "
+                "state_dict and load_state_dict and does not know where it stopped. An epoch that was begun starts "
+                "again with its first batch and ends after as many as were left: some samples come twice in it, some "
+                "not at all, and the run is not the one that an undisturbed run would have been. A loader with these "
+                "two methods, such as torchdata's StatefulDataLoader, resumes exactly",
+                stacklevel=2,
+            )
+            return

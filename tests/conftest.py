@@ -97,7 +97,7 @@ def surroundings(tmp_path_factory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """A test that asks for more leaves the next ones without: workers that share cores wait for each other's threads."""
+    """Each test begins with one: workers that share the cores would wait for each other's threads."""
     torch.set_num_threads(1)
 
 

@@ -97,7 +97,7 @@ def surroundings(tmp_path_factory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
-    """A test that asks for more leaves the next ones without: workers that share cores wait for each other's threads."""
+    """A test that asks for more threads leaves the next ones with one: workers that share cores wait for threads."""
     torch.set_num_threads(1)
 
 

@@ -48,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             asked = {name: value for name, value in vars(options).items() if name not in ("checkpoint", "compare")}
             found = evaluate(options.checkpoint, **asked)
-            print(_closing_words(found, report.path_of(options.out or found["checkpoint"]["path"])))
+            print(_closing_message(found, report.path_of(options.out or found["checkpoint"]["path"])))
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
@@ -106,7 +106,7 @@ def evaluate(
     return found
 
 
-def _closing_words(found: EvaluationReport, written: Path) -> str:
+def _closing_message(found: EvaluationReport, written: Path) -> str:
     memorization = [_in_words(found["memorization"])] if found["memorization"] else []
     words = [*memorization, f"evaluation report in {written}, {found['seconds']} s"]
     return "\n".join([report.comparison([str(written)]), *words])

@@ -30,7 +30,9 @@ def atomic(path: Path) -> Iterator[Path]:
 
 
 def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows flushes only files that are open for writing
+    descriptor = os.open(
+        path, os.O_RDONLY if path.is_dir() else os.O_RDWR
+    )  # Windows flushes only files that are open for writing
     try:
         os.fsync(descriptor)
     finally:

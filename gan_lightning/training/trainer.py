@@ -55,8 +55,8 @@ def resume_loggers(loggers: Config, step: int) -> Config:
 def planned_batches(trainer: Trainer, data: LightningDataModule) -> float:
     """Returns the number of batches of the whole run, with earlier sessions; infinity where there is no limit."""
     loader = trainer.strategy.process_dataloader(data.train_dataloader())  # raises where it cannot be distributed
-    by_epoch = trainer.max_epochs not in (None, -1)
-    by_epochs = trainer.max_epochs * (sized_len(loader) or math.inf) if by_epoch else math.inf  # type: ignore[operator]
+    limited = trainer.max_epochs not in (None, -1)
+    by_epochs = trainer.max_epochs * (sized_len(loader) or math.inf) if limited else math.inf  # type: ignore[operator]
     return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
 
 

@@ -243,7 +243,7 @@ def _fit_or_stop_others(trainer: Trainer, model: GAN, data: LightningDataModule,
         launcher: Any = trainer.strategy.launcher
         if launcher is None:
             raise
-        cause = launcher.cause(error)
+        cause = launcher.failed_process(error)
         launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))  # a collective would wait for us forever
         if cause is not None:
             raise RuntimeError(cause) from error

@@ -224,7 +224,7 @@ def _hints(called: Callable[..., Any]) -> dict[str, Any]:
 
 def _has_targets(value: Any) -> bool:
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return (isinstance(value, dict) and "_target_" in value) or any(map(_holds_targets, children))
+    return (isinstance(value, dict) and "_target_" in value) or any(map(_has_targets, children))
 
 
 def _fits(value: Any, hint: Any) -> bool:

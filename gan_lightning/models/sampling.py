@@ -56,7 +56,7 @@ class LatentModel(LightningModule):
 
         Args:
             num: The number of samples.
-            label: A class, as its index or name, or tags such as "blue hair, yellow eyes"; None: labels are sampled with
+            label: A class, as its index or name, or tags such as "blue hair, yellow eyes"; None: sampled with
                 their frequencies in the data.
             seed: The seed. Sample i depends on the seed, i and the label alone.
             raw: Whether to use the last weights instead of their average (EMA).

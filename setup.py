@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: conf/, at the top of the checkout, is gan_lightning.conf in a wheel."""
+"""The packages of the wheel. conf/ becomes gan_lightning.conf, which pyproject.toml cannot express."""
 
 from setuptools import find_namespace_packages, find_packages, setup
 

@@ -1,6 +1,6 @@
 """GAN experiments on PyTorch Lightning 2.
 
-The public names are imported when they are first used, so that the command line answers at once.
+Public names are imported at their first use, so that the command line starts fast.
 """
 
 from importlib import import_module

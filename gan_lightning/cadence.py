@@ -1,4 +1,4 @@
-"""When a callback acts."""
+"""The batches after which a callback acts."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from lightning import Trainer
 
 
 def due(trainer: Trainer, every_n_steps: int | None, every_n_epochs: int | None) -> bool:
-    """Whether the batch just trained completes every n-th batch, or every n-th epoch.
+    """Whether a callback acts after this batch: every n steps, or every n epochs. Call it at the end of a batch.
 
-    To be asked at the end of a batch. None switches a cadence off.
+    Args:
+        trainer: The Trainer.
+        every_n_steps: The number of batches between two actions; None: no action by batches.
+        every_n_epochs: The number of epochs between two actions; None: no action by epochs.
     """
     if every_n_steps is not None and trainer.global_step % every_n_steps == 0:
         return True
     return every_n_epochs is not None and _ends_epoch(trainer) and (trainer.current_epoch + 1) % every_n_epochs == 0
 
 
-def completes(trainer: Trainer) -> bool:
-    """Whether the batch just trained is the last one that was asked for."""
+def is_last_batch(trainer: Trainer) -> bool:
+    """Whether this batch is the last one of the run, by max_steps or max_epochs. Call it at the end of a batch."""
     ends_last_epoch = _ends_epoch(trainer) and trainer.current_epoch + 1 == trainer.max_epochs
     return trainer.global_step == trainer.max_steps or ends_last_epoch
 

@@ -1,4 +1,4 @@
-"""Files that are either whole or absent, and the folder of a run."""
+"""Files that are written whole or not at all, locks, and the folder of a run."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from filelock import FileLock
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A path to write to, in the same folder; it becomes `path` once written and flushed to the disk."""
+    """Yields a path to write to, in the same folder; then flushes the file to the disk and renames it to `path`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -24,13 +24,15 @@ def atomic(path: Path) -> Iterator[Path]:
         _flush(partial)
         os.replace(partial, path)
         if os.name == "posix":
-            _flush(path.parent)  # the new name itself
+            _flush(path.parent)  # so that the new name, too, survives a power cut
     finally:
         partial.unlink(missing_ok=True)
 
 
 def _flush(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)  # Windows flushes what it may write
+    descriptor = os.open(
+        path, os.O_RDONLY if path.is_dir() else os.O_RDWR
+    )  # Windows flushes only files that are open for writing
     try:
         os.fsync(descriptor)
     finally:
@@ -38,14 +40,14 @@ def _flush(path: Path) -> None:
 
 
 def cache_folder() -> Path:
-    """Where things are kept that can be made again: $GAN_LIGHTNING_CACHE, else the user's cache."""
-    users = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("GAN_LIGHTNING_CACHE") or Path(users, "gan_lightning"))
+    """Returns the folder of files that can be made again: $GAN_LIGHTNING_CACHE, or the user's cache folder."""
+    user_cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("GAN_LIGHTNING_CACHE") or Path(user_cache, "gan_lightning"))
 
 
 @contextlib.contextmanager
 def socket_timeout(seconds: float) -> Iterator[None]:
-    """Gives up on servers that do not answer; many libraries would wait for ever."""
+    """Sets a timeout for servers that do not answer; many libraries set none and would wait forever."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)
     try:
@@ -56,14 +58,14 @@ def socket_timeout(seconds: float) -> Iterator[None]:
 
 @contextlib.contextmanager
 def file_lock(path: Path) -> Iterator[None]:
-    """Lets one process at a time make a file; the others wait, then find it."""
+    """Lets one process at a time make the file `path`; the others wait, and then find it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(path.with_name(f".{path.name}.lock")):
         yield
 
 
 def write_json(content: dict[str, Any], path: Path) -> None:
-    """Writes JSON whole or not at all; it has no word for infinite numbers and those that are none: null."""
+    """Writes a JSON file whole or not at all. Infinity and NaN, which JSON does not have, become null."""
     with atomic(path) as partial:
         partial.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
 
@@ -77,6 +79,6 @@ def _finite(node: Any) -> Any:
 
 
 def run_folder_of(place: str | Path) -> Path:
-    """The folder of a run that is named by itself or by one of its checkpoints."""
+    """Returns the run folder that `place` is, or that the checkpoint `place` lies in."""
     path = Path(place)
     return path.parent.parent if path.suffix == ".ckpt" else path

@@ -1,4 +1,4 @@
-"""What a conditional GAN is told of a sample: its class, or its tags, as a vector."""
+"""The labels of a conditional GAN: classes or tags, encoded as condition vectors."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class LabelVocabulary:
         names: The names of the entries, in order.
         examples: The distinct condition vectors of labeled training samples, (n, len(names)). Conditions are sampled
             from them.
-        counts: How often each example occurs, (n,).
+        counts: The number of training samples with each example, (n,).
     """
 
     MAX_EXAMPLES = 4096
-    """The number of distinct examples that are kept, evenly chosen."""
+    """The largest number of distinct examples to keep; of more, an evenly spaced part is kept."""
 
     def __init__(self, names: Sequence[str], examples: Num[Tensor, "n names"], counts: Num[Tensor, " n"]) -> None:
         stride = -(-len(examples) // self.MAX_EXAMPLES) or 1
@@ -63,7 +63,7 @@ class LabelVocabulary:
     def sample(
         self, count: int, generator: torch.Generator, labels: Float[Tensor, " names"] | None = None
     ) -> Float[Tensor, "count names"]:
-        """Samples condition vectors as often as they occur in training, on the generator's device.
+        """Samples condition vectors with their frequencies in the training data, on the generator's device.
 
         Args:
             count: The number of vectors.
@@ -81,19 +81,19 @@ class LabelVocabulary:
         return examples.to(generator.device)[picks].to(torch.get_default_dtype())
 
     def distinct(self, max_rows: int) -> Float[Tensor, "rows names"]:
-        """Returns at most `max_rows` distinct condition vectors, evenly chosen among those that occur."""
+        """Returns at most `max_rows` distinct condition vectors, evenly spaced among the examples."""
         picks = torch.linspace(0, len(self.examples) - 1, min(max_rows, len(self.examples))).round().long()
         return self.examples[picks].float()
 
     def describe(self, vector: Num[Tensor, " names"]) -> str:
         """Returns the names of the labels in a condition vector."""
-        return ", ".join(name for name, there in zip(self.names, vector.tolist(), strict=True) if there)
+        return ", ".join(name for name, present in zip(self.names, vector.tolist(), strict=True) if present)
 
     def parse(self, text: str) -> Float[Tensor, " names"]:
         """Turns a comma-separated list of names into a condition vector.
 
         Raises:
-            UserError: A name is not in the vocabulary, or samples have one label each and several are named.
+            UserError: A name is not in the vocabulary, or the text names several classes where a sample has only one.
         """
         wanted = [name.strip().lower() for name in text.split(",")]
         known = [name.lower() for name in self.names]

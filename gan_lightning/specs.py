@@ -1,7 +1,8 @@
-"""Objects that remember how they were made, so that a checkpoint can say by itself what rebuilds them.
+"""Objects that keep their constructor's arguments, so that a checkpoint alone is enough to build them again.
 
-A spec is a nest of plain containers, as a configuration has it: `{"_target_": "gan_lightning.networks.MLPGenerator",
-"latent_dim": 64, ...}`. `gan_lightning.config.targets.instantiate` makes the object again.
+A spec consists of nested plain containers, as in a configuration: `{"_target_":
+"gan_lightning.networks.MLPGenerator", "latent_dim": 64, ...}`. `gan_lightning.config.targets.instantiate` builds the
+object from it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from typing import Any
 
 Spec = dict[str, Any]
 UNKNOWN = "_unknown_"
-"""The key, in place of `_target_`, of a part that did not remember how it was made."""
+"""The key that replaces `_target_` in the spec of a part whose arguments are not known."""
 
 
 class Described:
-    """A base of networks, losses and models: `spec` has the arguments that an instance was made with."""
+    """A base class of networks, losses and models: `spec` has the arguments that an instance was built with."""
 
     spec: Spec
 
@@ -35,7 +36,7 @@ class Described:
 
 
 def spec_of(value: Any) -> Any:
-    """`value` in plain containers; what cannot be described becomes `{UNKNOWN: its class}`."""
+    """Returns `value` as plain containers; an object without a spec becomes `{UNKNOWN: its class}`."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Path):
@@ -54,7 +55,7 @@ def spec_of(value: Any) -> Any:
 
 
 def unknown_parts(spec: Any, path: str = "") -> list[str]:
-    """The parts of a spec that cannot be made again, as `generator (my_package.Net)`."""
+    """Returns the parts of a spec that cannot be built again, as `generator (my_package.Net)`."""
     if isinstance(spec, dict):
         if UNKNOWN in spec:
             return [f"{path} ({spec[UNKNOWN]})"]
@@ -65,7 +66,7 @@ def unknown_parts(spec: Any, path: str = "") -> list[str]:
 
 
 def public_name(made: Callable[..., Any]) -> str:
-    """The dotted name by which a configuration names a class or function: that of the package that exports it."""
+    """Returns the dotted name of a class or function in a configuration: through the package that exports it."""
     parts, name = made.__module__.split("."), made.__qualname__
     for length in range(2, len(parts)):
         package = ".".join(parts[:length])

@@ -140,7 +140,7 @@ def command(tmp_path, monkeypatch) -> Train:
         HydraConfig.instance().cfg = None  # as in a new process
         monkeypatch.setattr(sys, "argv", ["gan-train", *arguments(tmp_path / name, overrides)])
         printed, code = io.StringIO(), 0
-        with redirect_stdout(printed), redirect_stderr(printed), command_line._own_logging():
+        with redirect_stdout(printed), redirect_stderr(printed), command_line._restored_logging():
             try:
                 command_line.main()
             except SystemExit as leaving:

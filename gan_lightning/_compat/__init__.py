@@ -1,1 +1,1 @@
-"""Every use of a private name of torch or Lightning: one function each, with its reason and a test of its own."""
+"""Every use of a private name of torch or Lightning: one function each, with its reason and its own test."""

@@ -1,4 +1,4 @@
-"""torch's private names."""
+"""Functions that use private names of torch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import torch.distributed as dist
 
 
 def abort_collectives() -> None:
-    """Makes a collective fail that waits for a process which has ended.
+    """Aborts a collective that waits for a process that has ended.
 
-    Reason: NCCL itself would wait for its timeout, and `destroy_process_group` waits for the collective. Gloo
-    notices by itself and needs no such call.
+    Reason: NCCL would wait until its timeout, and `destroy_process_group` waits for the collective. Gloo detects the
+    end of the process itself.
     """
     dist.distributed_c10d._abort_process_group()  # type: ignore[attr-defined]

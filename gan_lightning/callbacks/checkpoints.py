@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 
-from gan_lightning.cadence import completes, due
+from gan_lightning.cadence import due, is_last_batch
 from gan_lightning.evaluation.metrics import METRICS
 
 
@@ -52,7 +52,7 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         best = self._is_best(trainer)  # first: every file holds it
         keep = due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
-        ends = trainer.should_stop or completes(trainer)
+        ends = trainer.should_stop or is_last_batch(trainer)
         if keep:
             self._save(trainer, self.folder / f"step_{trainer.global_step:08d}.ckpt")
         if best:

@@ -10,7 +10,7 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
-from gan_lightning.cadence import completes, due
+from gan_lightning.cadence import due, is_last_batch
 from gan_lightning.evaluation.metrics import METRICS
 from gan_lightning.files import write_json
 
@@ -47,7 +47,7 @@ class Pruning(Callback):
         self.values[trainer.global_step] = metric.item()
         if trainer.is_global_zero:
             write_json({"monitor": self.monitor, "values": self.values}, self.folder / self.NAME)
-            self.pruned = not completes(trainer) and self._is_behind(trainer.global_step)
+            self.pruned = not is_last_batch(trainer) and self._is_behind(trainer.global_step)
         self.pruned = trainer.strategy.broadcast(self.pruned)
         trainer.should_stop |= self.pruned
 

@@ -1,1 +1,1 @@
-"""The command lines. Hydra lives here, in `config/` and in `sweeps/`, and nowhere else."""
+"""The command lines. Only this package, `config/` and `sweeps/` import Hydra."""

@@ -31,9 +31,9 @@ from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids
 
 PAIRS = 20
-"""Columns of the memorization picture."""
+"""The number of columns of the memorization picture."""
 QUERIES = 1000
-"""Generated images whose neighbors are looked for."""
+"""The number of generated images whose nearest real images are searched."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         elif options.checkpoint is None:
             parser.error("expected a run folder or a checkpoint, or --compare RUN RUN ...")
         else:
-            asked = {name: value for name, value in vars(options).items() if name not in ("checkpoint", "compare")}
-            found = evaluate(options.checkpoint, **asked)
-            print(_closing_words(found, report.path_of(options.out or found["checkpoint"]["path"])))
+            settings = {name: value for name, value in vars(options).items() if name not in ("checkpoint", "compare")}
+            found = evaluate(options.checkpoint, **settings)
+            print(_closing_message(found, report.path_of(options.out or found["checkpoint"]["path"])))
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
@@ -72,28 +72,31 @@ def evaluate(
     """Measures a trained generator against real images; writes the evaluation report and returns it.
 
     Args:
-        place: a run folder, or a checkpoint.
-        num: generated images of one draw, at least 2.
-        repeats: draws of as many images, for the standard deviation.
-        split: the real images to compare with, test or train.
-        extractor: of features: a small classifier of this data, Inception-v3, or an untrained network.
-        weights: of Inception-v3, a file; None: torch-fidelity's are downloaded once.
-        seed: of the latents.
-        raw: whether to measure the last weights, where the default is their average (EMA).
-        root: where the data lies, if it is not where it was in training.
-        out: the evaluation report, x.json; None: evaluation.json in the run folder.
+        place: A run folder or a checkpoint.
+        num: The number of generated images in each repetition, at least 2.
+        repeats: The number of repetitions, each with other latents, for the standard deviation.
+        split: The real images to compare with, "test" or "train".
+        extractor: The feature extractor: a small classifier of this data, Inception-v3, or an untrained network.
+        weights: The file of Inception-v3's weights; None: torch-fidelity's weights, which are downloaded once.
+        seed: The seed of the latents.
+        raw: Whether to measure the last weights instead of their average (EMA).
+        root: The folder of the data, if it has moved since training.
+        out: The path of the evaluation report, x.json; None: evaluation.json in the run folder.
         device: cpu, cuda, cuda:1 or mps.
 
+    Returns:
+        The evaluation report: metrics, real-data baseline, protocol and memorization.
+
     Raises:
-        UserError: there is no such checkpoint or device, or its data has no images to compare with.
+        UserError: There is no such checkpoint or device, or the data has no images of that split.
     """
     started = time.monotonic()
     path = checkpoint.locate(place)
     saved = checkpoint.read(path)
-    placed, features = device_of(device), _extractor(extractor, weights)
-    model = rebuild(saved, path).to(placed)
+    torch_device, features = device_of(device), _extractor(extractor, weights)
+    model = rebuild(saved, path).to(torch_device)
     data = _data(saved, path, root)
-    found = measure(model, Reference(features, data, split, placed), num, repeats, seed, raw)
+    found = measure(model, Reference(features, data, split, torch_device), num, repeats, seed, raw)
     written = report.path_of(out or path)
     pictures = written.with_suffix(".png")
     found |= {
@@ -106,23 +109,35 @@ def evaluate(
     return found
 
 
-def _closing_words(found: EvaluationReport, written: Path) -> str:
-    memorization = [_in_words(found["memorization"])] if found["memorization"] else []
-    words = [*memorization, f"evaluation report in {written}, {found['seconds']} s"]
-    return "\n".join([report.comparison([str(written)]), *words])
+def _closing_message(found: EvaluationReport, written: Path) -> str:
+    memorization = [_memorization_line(found["memorization"])] if found["memorization"] else []
+    lines = [*memorization, f"evaluation report in {written}, {found['seconds']} s"]
+    return "\n".join([report.comparison([str(written)]), *lines])
 
 
-def _in_words(report: dict[str, Any]) -> str:
-    verdict = "it repeats training images" if report["flagged"] else "no sign of memorization"
+def _memorization_line(report: dict[str, Any]) -> str:
+    result = "it repeats training images" if report["flagged"] else "no sign of memorization"
     share = report["of_them_training_images"] / max(report["nearest_real_images"], 1)
     return (
-        f"{verdict}: of {report['nearest_real_images']} real images that lie nearest, {share:.1%} are training images, "
+        f"{result}: of {report['nearest_real_images']} real images that lie nearest, {share:.1%} are training images, "
         f"chance {report['expected_by_chance']:.1%}; distance ratio {report['distance_ratio']:.3f}"
     )
 
 
 def measure(model: GAN, reference: Reference, num: int, repeats: int, seed: int, raw: bool) -> EvaluationReport:
-    """Metrics over `repeats` draws of `num` images each, beside the baseline, and the protocol that gave them."""
+    """Computes the metrics `repeats` times, each time from `num` generated images.
+
+    Args:
+        model: The trained model.
+        reference: The real images' features, and the extractor.
+        num: The number of generated images in each repetition.
+        repeats: The number of repetitions.
+        seed: The seed of the latents.
+        raw: Whether to measure the last weights instead of their average (EMA).
+
+    Returns:
+        The metrics, the real-data baseline, the protocol, and the metrics of each repetition.
+    """
     found = []
     for repeat in range(repeats):
         features = generated_features(model, reference.extractor, num, samples_seed(seed, repeat), raw)
@@ -131,7 +146,7 @@ def measure(model: GAN, reference: Reference, num: int, repeats: int, seed: int,
     baseline = reference.baseline(num, repeats)
     return {
         "metrics": report.summarized(found, baseline["metrics"] if baseline else []),
-        "baseline": {name: fact for name, fact in baseline.items() if name != "metrics"} if baseline else None,
+        "baseline": {name: value for name, value in baseline.items() if name != "metrics"} if baseline else None,
         "protocol": reference.protocol | {"num": num, "repeats": repeats, "seed": seed},
         "weights": "ema" if model.generator_ema is not None and not raw else "raw",
         "repeats": found,
@@ -147,7 +162,7 @@ def _extractor(name: str, weights: str | None) -> Extractor:
 
 
 def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None) -> Any:
-    """The data that a checkpoint was trained on, wherever it lies now."""
+    """Builds the data module that a checkpoint was trained on; `root` replaces the folder of its data."""
     spec = saved.get("data")
     if not isinstance(spec, dict) or unknown_parts(spec):
         raise UserError(
@@ -163,7 +178,7 @@ def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None) -> Any:
 
 
 def _memorization(model: GAN, data: ImageData, count: int, seed: int, raw: bool, out: Path) -> dict[str, Any] | None:
-    """Metrics, and a picture: generated images, below each its nearest training image, the nearest pairs first."""
+    """Returns memorization metrics; writes a picture of generated images above their nearest training images."""
     try:
         held_out = data.split("test")[0]
     except NoSuchSplit:
@@ -184,27 +199,29 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gan-evaluate",
         description="Measures a trained generator against real images and writes an evaluation report, "
-        "evaluation.json, with all that decides on its metrics; or compares evaluation reports.",
+        "evaluation.json, with the protocol of its metrics; or compares evaluation reports.",
     )
     parser.add_argument("checkpoint", nargs="?", help="a run folder, or a .ckpt file")
-    parser.add_argument("--compare", nargs="+", metavar="RUN", help="a table of evaluated runs, instead")
-    # From two, for one image has no spread.
+    parser.add_argument("--compare", nargs="+", metavar="RUN", help="print a table of evaluated runs instead")
+    # At least two: one image has no variance.
     parser.add_argument("--num", type=whole_number_from(2), default=10_000, help="generated images (default: 10000)")
     parser.add_argument(
-        "--repeats", type=whole_number_from(1), default=3, help="draws of as many images, for the ± (default: 3)"
+        "--repeats", type=whole_number_from(1), default=3, help="repetitions with other latents, for the ± (default: 3)"
     )
     parser.add_argument("--split", choices=("test", "train"), default="test", help="real images (default: test)")
     parser.add_argument(
         "--extractor",
         choices=("classifier", "inception", "random"),
         default="classifier",
-        help="of features: a small classifier of this data (default), Inception-v3, or an untrained network",
+        help="feature extractor: a small classifier of this data (default), Inception-v3, or an untrained network",
     )
-    parser.add_argument("--weights", help="of Inception-v3, a file; else torch-fidelity's are downloaded once")
-    parser.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
-    parser.add_argument("--raw", action="store_true", help="the last weights, where the default is their average (EMA)")
-    parser.add_argument("--root", help="where the data lies, if it is not where it was in training")
-    parser.add_argument("--out", help="the evaluation report, x.json (default: evaluation.json in the run folder)")
+    parser.add_argument("--weights", help="file of Inception-v3 weights (default: torch-fidelity's, downloaded once)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
+    parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
+    parser.add_argument("--root", help="folder of the data, if it has moved since training")
+    parser.add_argument(
+        "--out", help="path of the evaluation report, x.json (default: evaluation.json in the run folder)"
+    )
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
     return parser
 

@@ -1,4 +1,4 @@
-"""Draw images from a checkpoint: `gan-generate RUN --num 64 --out grid.png`."""
+"""Generate images from a checkpoint: `gan-generate RUN --num 64 --out grid.png`."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         out = Path(options.out)
         kind = _kind(options.out)
         model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(device_of(options.device))
-        z, condition = _requested(model, options)
+        z, condition = _latents_and_conditions(model, options)
         columns = options.interpolate or math.ceil(math.sqrt(len(z)))
-        write(draw(model, z, condition, options.raw), out, kind, columns)
+        _write(_generate(model, z, condition, options.raw), out, kind, columns)
     except UserError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
@@ -41,32 +41,38 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"{len(z)} images in {out}")
 
 
-def _requested(model: GAN, options: argparse.Namespace) -> tuple[Tensor, Tensor | None]:
-    """The latents and conditions of the images to generate."""
+def _latents_and_conditions(model: GAN, options: argparse.Namespace) -> tuple[Tensor, Tensor | None]:
+    """Returns the latents and conditions of the images to generate."""
     label = model.parse_label(options.label)
     if not options.interpolate:
         return model.fixed_z(options.num, options.seed), model.fixed_labels(options.num, options.seed, label)
     rows = -(-options.num // options.interpolate)
     ends = model.fixed_z(2 * rows, options.seed)
-    z = torch.cat([between(start, end, options.interpolate) for start, end in ends.split(2)])
+    z = torch.cat([great_circle(start, end, options.interpolate) for start, end in ends.split(2)])
     condition = model.fixed_labels(rows, options.seed, label)
     return z, None if condition is None else condition.repeat_interleave(options.interpolate, 0)
 
 
-def between(
+def great_circle(
     start: Float[Tensor, " latent"], end: Float[Tensor, " latent"], steps: int
 ) -> Float[Tensor, "steps latent"]:
-    """`steps` latents from one to the other along a great circle: White 2016 (arXiv:1609.04468), section 2.1."""
+    """Interpolates latents along a great circle (slerp): White 2016 (arXiv:1609.04468), section 2.1.
+
+    Args:
+        start: The first latent.
+        end: The last latent.
+        steps: The number of latents, both ends included.
+    """
     cosine = torch.nn.functional.cosine_similarity(start, end, dim=0).clamp(-1, 1)
     angle = torch.acos(cosine)
-    share = torch.linspace(0, 1, steps).unsqueeze(1)
-    if angle.sin() < 1e-6:  # parallel: there is no circle
-        return start + share * (end - start)
-    return (torch.sin((1 - share) * angle) * start + torch.sin(share * angle) * end) / torch.sin(angle)
+    fraction = torch.linspace(0, 1, steps).unsqueeze(1)
+    if angle.sin() < 1e-6:  # parallel latents: the circle is not defined
+        return start + fraction * (end - start)
+    return (torch.sin((1 - fraction) * angle) * start + torch.sin(fraction * angle) * end) / torch.sin(angle)
 
 
-def draw(model: GAN, z: Tensor, condition: Tensor | None, raw: bool) -> Tensor:
-    """Images as uint8 (num, channels, height, width), points as they are, behind a progress bar."""
+def _generate(model: GAN, z: Tensor, condition: Tensor | None, raw: bool) -> Tensor:
+    """Generates images, uint8 (num, channels, height, width), or points, unchanged; shows a progress bar."""
     total = math.ceil(len(z) / model.BLOCK)
     blocks = [
         block.cpu() for block in tqdm(model.generate(z, condition, raw), total=total, desc="generating", leave=False)
@@ -74,8 +80,8 @@ def draw(model: GAN, z: Tensor, condition: Tensor | None, raw: bool) -> Tensor:
     return torch.cat([to_uint8(block) if block.ndim == 4 else block for block in blocks])
 
 
-def write(samples: Tensor, out: Path, kind: Literal["npz", "png", "folder"], columns: int) -> None:
-    """Writes an array (key `images`), one picture of all, or a folder of PNGs."""
+def _write(samples: Tensor, out: Path, kind: Literal["npz", "png", "folder"], columns: int) -> None:
+    """Writes an array (key `images`), one grid of all samples, or a folder of PNGs."""
     if kind == "npz":
         with atomic(out) as path, path.open("wb") as file:
             np.savez_compressed(file, images=samples.numpy())
@@ -104,7 +110,11 @@ def _kind(out: str) -> Literal["npz", "png", "folder"]:
 
 
 def device_of(name: str) -> torch.device:
-    """The device that `--device` names."""
+    """Returns the device that `--device` names.
+
+    Raises:
+        UserError: There is no such device.
+    """
     try:
         device = torch.device(name)
         torch.empty(0, device=device)
@@ -114,7 +124,7 @@ def device_of(name: str) -> torch.device:
 
 
 def whole_number_from(least: int) -> Callable[[str], int]:
-    """The type, for argparse, of whole numbers that are not below `least`."""
+    """Returns a type for argparse: whole numbers of at least `least`."""
 
     def whole_number(text: str) -> int:
         number = int(text)
@@ -128,25 +138,25 @@ def whole_number_from(least: int) -> Callable[[str], int]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gan-generate",
-        description="Draws images from a trained generator. The same seed draws the same images, and image i does "
-        "not depend on how many are drawn.",
+        description="Generates images from a trained generator. The same seed gives the same images, and image i does "
+        "not depend on their number.",
     )
     parser.add_argument("checkpoint", help="a run folder, or a .ckpt file")
-    parser.add_argument("--num", type=whole_number_from(1), default=64, help="how many images (default: 64)")
-    parser.add_argument("--seed", type=int, default=0, help="of the latents (default: 0)")
+    parser.add_argument("--num", type=whole_number_from(1), default=64, help="number of images (default: 64)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
     parser.add_argument(
-        "--out", default="grid.png", help="x.png: a grid; x.npz: uint8, N x C x H x W; else a folder of PNGs"
+        "--out", default="grid.png", help="x.png: a grid; x.npz: uint8, N x C x H x W; otherwise a folder of PNGs"
     )
     parser.add_argument(
-        "--label", "--tags", help="of a conditional model: a class, or tags such as 'blue hair, yellow eyes'"
+        "--label", "--tags", help="for a conditional model: a class, or tags such as 'blue hair, yellow eyes'"
     )
     parser.add_argument(
         "--interpolate",
         type=whole_number_from(1),
         metavar="STEPS",
-        help="rows of so many images from one latent to another",
+        help="make rows of STEPS images, interpolated between two latents",
     )
-    parser.add_argument("--raw", action="store_true", help="the last weights, where the default is their average (EMA)")
+    parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
     return parser
 

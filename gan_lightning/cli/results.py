@@ -1,4 +1,4 @@
-"""The answer of many runs: `gan-results FOLDER`."""
+"""Compare many runs: `gan-results FOLDER`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description="Compares the runs below a folder: a table sorted by the objective, results.csv and results.html.",
     )
     parser.add_argument("folder", help="a sweep's folder, or any folder of run folders")
-    parser.add_argument("--objective", help="a logged metric, such as metric/fid (the runs' own objective)")
+    parser.add_argument("--objective", help="a logged metric, such as metric/fid (default: the runs' own objective)")
     options = parser.parse_args(arguments)
     try:
         answer(Path(options.folder), options.objective)

@@ -1,4 +1,4 @@
-"""The configuration of a run that goes on: its own, with the command line's changes to what may change."""
+"""The configuration of a resumed run: the saved one, with the changes of the command line that are allowed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,15 @@ from gan_lightning.training.run_folder import RunFolder
 
 
 def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
-    """The configuration of the run at `place`, with the command line's changes to what may change."""
+    """Returns the saved configuration of a run with the command line's overrides.
+
+    Args:
+        place: The run folder, or a checkpoint in it.
+        overrides: The overrides of the command line, `key=value`.
+
+    Raises:
+        UserError: There is no such run, or an override changes a key that a resumed run has to keep.
+    """
     folder = RunFolder(run_folder_of(place))
     if not folder.config.is_file():
         raise UserError(f"resume={place}: {folder.config} does not exist. Expected the folder of a run")
@@ -42,7 +50,7 @@ def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
         except OmegaConfBaseException as error:
             raise UserError(f"{key}: no such key{suggestion(key, list(leaves(config)))}") from error
         changed.add(key)
-    # The limit that is given is the one that counts, as in a new run.
+    # A limit of the command line replaces the other one, as in a new run.
     if "trainer.max_steps" in changed and "trainer.max_epochs" not in changed:
         config.trainer.max_epochs = -1
     if "trainer.max_epochs" in changed and "trainer.max_steps" not in changed:
@@ -51,7 +59,7 @@ def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
 
 
 def _rebase_paths(node: Any, old: str, new: str) -> Any:
-    """The same with paths below `old` leading below `new`: a run folder may have been moved."""
+    """Replaces the folder `old` by `new` in all paths, since a run folder may have been moved."""
     if isinstance(node, dict):
         return {name: _rebase_paths(child, old, new) for name, child in node.items()}
     if isinstance(node, list):

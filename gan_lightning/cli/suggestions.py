@@ -1,4 +1,4 @@
-"""Help where Hydra refuses a key of the command line."""
+"""Suggestions for keys of the command line that Hydra rejects."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from gan_lightning.config.options import conf_folder
 
 @contextlib.contextmanager
 def suggestions(arguments: Sequence[str]) -> Iterator[None]:
-    """Where Hydra refuses a key of the command line, adds the nearest one that exists; shortens other refusals."""
+    """Adds the nearest existing key where Hydra rejects a key; shortens other errors to one line."""
     from hydra.core.hydra_config import HydraConfig
 
     try:
         yield
-    except OmegaConfBaseException as error:  # while the folder of the run is worked out
+    except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
         sys.exit(f"error: {error.__cause__ or str(error).splitlines()[0]}")
-    except SystemExit as leaving:
-        if leaving.code == 1 and not HydraConfig.initialized():
+    except SystemExit as exiting:
+        if exiting.code == 1 and not HydraConfig.initialized():
             parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
             parser.add_argument("--config-dir", "-cd")
             known, rest = parser.parse_known_args(arguments)
@@ -36,11 +36,11 @@ def suggestions(arguments: Sequence[str]) -> Iterator[None]:
 
 
 def hints(overrides: Sequence[str], config_dir: str | Path | None = None) -> list[str]:
-    """A line for each override whose key does not exist: what it is called now, or the nearest key that exists.
+    """Returns a line for each override whose key does not exist: its new name, or the nearest existing key.
 
     Args:
-        overrides: as typed, `key=value`.
-        config_dir: the user's own folder of groups and keys, which joins the package's.
+        overrides: The overrides as typed, `key=value`.
+        config_dir: The user's own configuration folder, which Hydra searches beside the package's.
     """
     from gan_lightning.config.targets import suggestion
 
@@ -65,20 +65,20 @@ def _is_group(key: str, folders: Iterable[Path]) -> bool:
 
 
 def _known_keys(groups: Sequence[str], config_dir: str | Path | None) -> set[str]:
-    """The keys of the configuration of these groups; none where the groups themselves are wrong."""
+    """Returns the keys of the configuration with these groups; no keys if the groups themselves are wrong."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
-    GlobalHydra.instance().clear()  # of what was refused
+    GlobalHydra.instance().clear()  # from the failed composition
     try:
         with initialize_config_dir(str(conf_folder()), version_base="1.3"):
             return set(leaves(compose("config", [*search_path(config_dir), *groups])))
-    except Exception:  # Hydra has already said why
+    except Exception:  # Hydra has already reported it
         return set()
 
 
 def search_path(config_dir: str | Path | None) -> list[str]:
-    """The override that adds a folder of the user's to the package's."""
+    """Returns the override that adds the user's configuration folder to Hydra's search path."""
     from hydra.core.override_parser.types import Quote, QuotedString
 
     if config_dir is None:
@@ -88,7 +88,7 @@ def search_path(config_dir: str | Path | None) -> list[str]:
 
 
 def leaves(node: DictConfig, path: str = "") -> Iterator[str]:
-    """Every key of a configuration, sections included."""
+    """Yields every key of a configuration, with those of sections."""
     names: Iterable[Any] = node
     for name in names:
         key = f"{path}.{name}" if path else str(name)

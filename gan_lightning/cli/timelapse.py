@@ -1,4 +1,4 @@
-"""The film of a run, or one picture of it: `gan-timelapse RUN`."""
+"""Make a video of a run's sample grids, or show one of them: `gan-timelapse RUN`."""
 
 from __future__ import annotations
 
@@ -40,15 +40,20 @@ def _show(path: Path) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="gan-timelapse", description="Joins the pictures that a run has drawn to a GIF and an MP4."
+        prog="gan-timelapse", description="Joins the sample grids of a run to a GIF and an MP4."
     )
     parser.add_argument("run", help="a run folder")
-    parser.add_argument("--thin", action="store_true", help="leave out more and more pictures as the film goes on")
+    parser.add_argument("--thin", action="store_true", help="leave out more and more sample grids toward the end")
     parser.add_argument(
-        "--fps", type=int, choices=range(1, 61), default=10, metavar="N", help="pictures per second, 1 to 60 (10)"
+        "--fps",
+        type=int,
+        choices=range(1, 61),
+        default=10,
+        metavar="N",
+        help="frames per second, 1 to 60 (default: 10)",
     )
-    parser.add_argument("--out", help="where to, without suffix (default: samples/film in the run folder)")
-    parser.add_argument("--epoch", type=int, help="instead, show the picture of this epoch; 0: before training")
+    parser.add_argument("--out", help="output path without suffix (default: samples/video in the run folder)")
+    parser.add_argument("--epoch", type=int, help="show the sample grid of this epoch instead; 0: before training")
     return parser
 
 

@@ -1,6 +1,6 @@
-"""Train: `gan-train data=mnist model=hinge`, and the same from Python.
+"""Train a GAN: `gan-train data=mnist model=hinge`, or the same from Python.
 
-Hydra composes the configuration, makes the run folder and starts sweeps; `Experiment` does the rest.
+Hydra composes the configuration, makes the run folder and starts sweeps; `Experiment` trains.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from gan_lightning.errors import UserError
 from gan_lightning.sweeps.callback import report_results
 from gan_lightning.training.run_folder import RunFolder
 
-if TYPE_CHECKING:  # torch takes seconds to import: --help and completion need none
+if TYPE_CHECKING:  # --help and completion do not need torch, which takes seconds to import
     from gan_lightning.training.experiment import RunResult, SweepJob
 
-register_resolvers()  # here, for the processes that a sweep's launcher starts: they import this module
+register_resolvers()  # on import, because the processes of a sweep's launcher import this module only
 
 
 def main() -> None:
@@ -47,28 +47,31 @@ def main() -> None:
 
 
 def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -> RunResult:
-    """Trains what the command line would, and leaves the same run folder: `train(["data=mnist", "model=hinge"])`.
+    """Trains as the command line does, with the same run folder: `train(["data=mnist", "model=hinge"])`.
 
-    A signal that stops the run, Ctrl-C among them, is passed on once all is saved.
+    If a signal such as Ctrl-C stops the run, it is raised again in this process after the checkpoint is saved.
 
     Args:
-        overrides: what would be typed, `key=value` each; `resume=<run folder>` goes on with a run.
-        config_dir: a folder of the user's own groups and keys, as `--config-dir` on the command line.
+        overrides: The overrides of the command line, `key=value` each; `resume=<run folder>` resumes a run.
+        config_dir: The user's own folder of groups and keys, as `--config-dir` on the command line.
+
+    Returns:
+        The run folder, status, step and metrics of the run.
 
     Raises:
-        UserError: a key does not exist, a value is out of range, data is missing, the folder is in use, or a sweep is
-            asked for.
-        FloatingPointError: a loss or a weight is not finite.
+        UserError: A key does not exist, a value is out of range, data is missing, the folder is in use, or the
+            overrides describe a sweep.
+        FloatingPointError: A loss or a weight is not finite.
     """
     overrides = [str(override) for override in overrides]
     with hydra.initialize_config_dir(str(conf_folder()), job_name="train", version_base="1.3"):
         cfg = _composed(overrides, config_dir)
-        # The sweep's callback has nothing to do with a single run.
+        # An empty callback instead of the sweep's, which a single run does not need.
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callback())  # type: ignore[arg-type]
         try:
-            with _own_logging():
+            with _restored_logging():
                 outcome = run_job(_result_or_error, cfg, "hydra.run.dir", None, context).return_value
-        except OmegaConfBaseException as error:  # while the folder of the run is worked out
+        except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
             raise UserError(str(error.__cause__ or str(error).splitlines()[0])) from error
     if isinstance(outcome, Exception):
         raise outcome
@@ -78,7 +81,12 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
 
 
 def run(cfg: DictConfig) -> RunResult:
-    """Checks what Hydra has composed, and trains it."""
+    """Checks the configuration that Hydra has composed, and trains.
+
+    Raises:
+        UserError: The configuration has problems, or the run folder cannot be used.
+        FloatingPointError: A loss, a weight or the objective is not finite.
+    """
     from gan_lightning.cli.resume import resumed_config
     from gan_lightning.training.experiment import Experiment
     from gan_lightning.training.process import set_up_process
@@ -90,10 +98,10 @@ def run(cfg: DictConfig) -> RunResult:
 
 
 def _job(cfg: DictConfig) -> float | None:
-    """A run of the command line, or one of a sweep; returns the sweep's objective, if one is named.
+    """Trains a run of the command line, or a job of a sweep; returns the objective, if the configuration names one.
 
-    A user's mistake and a loss that is not finite end the process with exit code 1 and one message. In a sweep
-    whatever fails ends the job alone: the folder tells why, and `report_results` sees to the exit code.
+    A user's mistake or a loss that is not finite ends the process with exit code 1 and one message. In a sweep an
+    error ends only that job: its folder records the reason, and `report_results` sets the exit code.
     """
     swept = HydraConfig.get().mode == RunMode.MULTIRUN
     result = _result_or_refusal(cfg) if swept else _result_or_error(cfg)
@@ -109,19 +117,19 @@ def _job(cfg: DictConfig) -> float | None:
 def _result_or_error(cfg: DictConfig) -> RunResult | Exception:
     try:
         return run(cfg)
-    except Exception as error:  # Hydra would print a line of its own
+    except Exception as error:  # Hydra would print its own message
         return error
 
 
 def _result_or_refusal(cfg: DictConfig) -> RunResult | None:
-    """What came of a sweep's job; None where it failed, which its folder tells."""
+    """Returns the result of a sweep's job; None if it failed, which its folder records."""
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
     before = folder.read_summary()
-    gc.collect()  # a job before this one that failed may hold a GPU's memory in cycles
+    gc.collect()  # reference cycles of a failed job may keep GPU memory
     try:
         return run(cfg)
     except Exception as error:
-        if folder.read_summary() == before:  # it did not come to write of itself
+        if folder.read_summary() == before:  # the run failed before it wrote a summary
             folder.refuse(f"{type(error).__name__}: {error}")
         if not isinstance(error, UserError | FloatingPointError):
             logging.getLogger(__name__).exception("the job failed")
@@ -129,7 +137,7 @@ def _result_or_refusal(cfg: DictConfig) -> RunResult | None:
 
 
 def _composed(overrides: list[str], config_dir: str | Path | None) -> DictConfig:
-    """The configuration of a single run, with Hydra's own section."""
+    """Composes the configuration of a single run, with Hydra's own section."""
     options = [override for override in overrides if override.startswith("-")]
     if options:
         raise UserError(
@@ -156,30 +164,30 @@ def _checked(cfg: DictConfig, typed: Sequence[str]) -> dict[str, Any]:
     try:
         return check(cfg)
     except UserError as error:
-        at_fault = [override for override in typed if override.lstrip("+~").partition("=")[0] in str(error)]
-        hints = renamed.hints(at_fault, HydraConfig.get().runtime.choices.get("network", ""))
+        faulty = [override for override in typed if override.lstrip("+~").partition("=")[0] in str(error)]
+        hints = renamed.hints(faulty, HydraConfig.get().runtime.choices.get("network", ""))
         raise UserError("\n".join([str(error), *hints])) from error
 
 
 def _sweep_job(config: dict[str, Any]) -> SweepJob | None:
-    """What Hydra says of the job, if it is one of a sweep's."""
+    """Returns Hydra's facts about the job of a sweep; None for a single run."""
     from gan_lightning.config.targets import value_at
     from gan_lightning.training.experiment import SweepJob
 
-    own = HydraConfig.get()
-    if own.mode != RunMode.MULTIRUN:
+    hydra_config = HydraConfig.get()
+    if hydra_config.mode != RunMode.MULTIRUN:
         return None
-    typed = (line.lstrip("+~").partition("=")[0] for line in own.overrides.task)
-    swept = [key for key in typed if key not in own.job.config.override_dirname.exclude_keys]
+    typed = (line.lstrip("+~").partition("=")[0] for line in hydra_config.overrides.task)
+    swept = [key for key in typed if key not in hydra_config.job.config.override_dirname.exclude_keys]
     return SweepJob(
-        compared={key: value_at(config, key, own.runtime.choices) for key in swept},
-        concurrent=not own.launcher._target_.endswith("BasicLauncher"),
+        compared={key: value_at(config, key, hydra_config.runtime.choices) for key in swept},
+        concurrent=not hydra_config.launcher._target_.endswith("BasicLauncher"),
     )
 
 
 @contextlib.contextmanager
-def _own_logging() -> Iterator[None]:
-    """Lets a run log as the command line's do, and gives the caller's logging and warnings back afterwards."""
+def _restored_logging() -> Iterator[None]:
+    """Restores the caller's log handlers, level and warning filters after a run, which changes them."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     try:

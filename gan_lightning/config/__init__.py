@@ -1,1 +1,1 @@
-"""From a configuration to the objects it names: resolvers, checks, the allowlist, instantiation."""
+"""From a configuration to objects: resolvers, checks, the allowlist and instantiation."""

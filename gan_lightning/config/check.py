@@ -1,4 +1,4 @@
-"""From a composed configuration to a checked one: every problem at once, before any data loads."""
+"""Checks a composed configuration and reports every problem at once, before any data is loaded."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from gan_lightning.errors import UserError
 
 
 def check(config: DictConfig) -> Config:
-    """The resolved configuration, as plain containers.
+    """Returns the resolved configuration as plain containers.
 
     Raises:
-        UserError: lists every problem with the key to change.
+        UserError: The configuration has problems; the message lists all of them, with the keys to change.
     """
     try:
         plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
@@ -34,13 +34,13 @@ def check(config: DictConfig) -> Config:
 
 
 def _value_problems(node: DictConfig | ListConfig, path: str = "") -> Iterator[str]:
-    """The faulty values, each where it stands rather than where an interpolation repeats it."""
+    """Yields a message for each wrong value, at the key where it is set and not where an interpolation repeats it."""
     names: Iterable[Any] = node if isinstance(node, DictConfig) else range(len(node))
-    if str(node.get("_target_") if isinstance(node, DictConfig) else "").partition(".")[0] not in _JUDGED:
+    if str(node.get("_target_") if isinstance(node, DictConfig) else "").partition(".")[0] not in _CHECKED_PACKAGES:
         return
     for name in names:
         key = f"{path}.{name}" if path else str(name)
-        if _repeats(node, name):
+        if _is_repeated(node, name):
             continue
         value = node[name]
         plain = OmegaConf.to_container(value, resolve=True) if isinstance(value, ListConfig) else value
@@ -51,12 +51,12 @@ def _value_problems(node: DictConfig | ListConfig, path: str = "") -> Iterator[s
             yield from _value_problems(value, key)
 
 
-_JUDGED = ("", "None", "gan_lightning", "lightning", "torch")
-"""The packages whose arguments have the names that `rules.RULES` knows."""
+_CHECKED_PACKAGES = ("", "None", "gan_lightning", "lightning", "torch")
+"""The packages whose arguments `rules.RULES` applies to; "" and "None" stand for sections without a `_target_`."""
 
 
-def _repeats(node: DictConfig | ListConfig, name: Any) -> bool:
-    """Whether a value is an interpolation of a section, or of a value of the same name."""
+def _is_repeated(node: DictConfig | ListConfig, name: Any) -> bool:
+    """Whether the value of `name` is an interpolation of a section, or of a value with the same name."""
     if not OmegaConf.is_interpolation(node, name):
         return False
     raw: Any = OmegaConf.to_container(node, resolve=False)
@@ -65,7 +65,7 @@ def _repeats(node: DictConfig | ListConfig, name: Any) -> bool:
 
 
 def _is_copy(config: DictConfig, key: str) -> bool:
-    """Whether a node is an interpolation of another, or inside one."""
+    """Whether the section at `key` is an interpolation of another one, or lies inside such an interpolation."""
     node: Any = config
     for part in key.split("."):
         name = int(part) if isinstance(node, ListConfig) else part

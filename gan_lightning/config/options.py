@@ -1,4 +1,4 @@
-"""Which options the folder `conf/` offers, read from its files: neither Hydra nor torch is imported."""
+"""The options of the groups in `conf/`, read from its files without importing Hydra or torch."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from gan_lightning.errors import UserError
 
 
 def conf_folder() -> Path:
-    """The folder of the configuration: inside the package in a wheel, beside it in a checkout.
+    """Returns the folder `conf/`: inside the package in a wheel, beside the package in a checkout.
 
     Raises:
-        UserError: there is neither.
+        UserError: There is no such folder.
     """
     package = Path(__file__).resolve().parent.parent
     places = (package / "conf", package.parent / "conf")
@@ -22,12 +22,12 @@ def conf_folder() -> Path:
 
 
 def options(group: str) -> dict[str, str]:
-    """The options of a group, such as "model" or "model/optimizer", in alphabetical order, each with its first comment.
+    """Returns the options of a group such as "model" or "model/optimizer", sorted, each with its first comment.
 
-    Files whose names begin with an underscore hold what several options share, and are no options.
+    A file whose name begins with an underscore has settings that several options share; it is not an option.
 
     Raises:
-        UserError: there is no such group.
+        UserError: There is no such group.
     """
     folder = conf_folder() / group
     files = sorted(folder.glob("[!_]*.yaml"))
@@ -37,27 +37,27 @@ def options(group: str) -> dict[str, str]:
 
 
 def list_models() -> dict[str, str]:
-    """What `model=` takes, each with the first comment of its file."""
+    """Returns the options of `model=`, each with the first comment of its file."""
     return options("model")
 
 
 def list_networks() -> dict[str, str]:
-    """What `network=` takes, each with the first comment of its file."""
+    """Returns the options of `network=`, each with the first comment of its file."""
     return options("network")
 
 
 def list_data() -> dict[str, str]:
-    """What `data=` takes, each with the first comment of its file."""
+    """Returns the options of `data=`, each with the first comment of its file."""
     return options("data")
 
 
 def list_experiments() -> dict[str, str]:
-    """What `experiment=` takes, each with the first comment of its file."""
+    """Returns the options of `experiment=`, each with the first comment of its file."""
     return options("experiment")
 
 
 def _first_comment(file: Path) -> str:
-    """The first line that is a comment for the reader, which `# @package` is not; "" where there is none."""
+    """Returns the first comment of a file, except Hydra's `# @package`; "" if there is none."""
     for line in file.read_text(encoding="utf-8").splitlines():
         if line.startswith("#") and not line.startswith("# @package"):
             return line.removeprefix("#").strip()

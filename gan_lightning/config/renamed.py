@@ -1,4 +1,4 @@
-"""What earlier versions called by another name: the new one is told where the old one is refused."""
+"""The new names of keys, values and classes of earlier versions, for the message where an old name is rejected."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ KEYS = {
     r"data\.reach": "data.extent",
     r"callbacks\.film(.*)": r"callbacks.video\1",
 }
-"""Keys of the command line, as patterns of the whole key."""
+"""Old keys of the command line, as patterns of the whole key, and the new ones."""
 
-ONE_NUMBER = {"faces": {"hidden_dims": "hidden_dim"}, "scalar": {"base_channels": "hidden_dim"}}
-"""Networks in which a key has become another than in the rest of them."""
+NETWORK_KEYS = {"faces": {"hidden_dims": "hidden_dim"}, "scalar": {"base_channels": "hidden_dim"}}
+"""Networks in which the new name of a key differs from that in `KEYS`."""
 
 VALUES = {
     (r"network/join(@.*)?", "plane"): "concat",
     (r"(.*\.)?join", "plane"): "concat",
     (r".*\.policy", "colour"): "color",
 }
-"""Values, by the pattern of their key."""
+"""Old values, with the patterns of their keys, and the new ones."""
 
 TARGETS = {
     r"gan_lightning\.(penalties|augmentations|regularisers)\.(\w+)": r"gan_lightning.losses.\2",
@@ -45,20 +45,20 @@ TARGETS = {
     r"gan_lightning\.data\.DrawnData": "gan_lightning.data.SyntheticData",
     r"gan_lightning\.sweeps\.Sweep": "gan_lightning.sweeps.callback.Sweep",
 }
-"""What a `_target_` names."""
+"""Old class names in a `_target_`, as patterns, and the new ones."""
 
 
 def new_target(target: str) -> str | None:
-    """What a class or function is called that was called `target`; None where it never was."""
+    """Returns the new name of a class or function; None if `target` is not an old name."""
     return _replaced(TARGETS, target)
 
 
 def hints(overrides: Sequence[str], network: str = "") -> Iterator[str]:
-    """A line for each typed override that has an earlier version's name in it.
+    """Yields a line for each override that uses a name of an earlier version.
 
     Args:
-        overrides: as typed, `key=value`.
-        network: the chosen group `network`, for there are keys that it decides on.
+        overrides: The overrides as typed, `key=value`.
+        network: The chosen option of the group `network`, since some new names depend on it.
     """
     for override in overrides:
         typed, _, value = override.partition("=")
@@ -66,7 +66,7 @@ def hints(overrides: Sequence[str], network: str = "") -> Iterator[str]:
         new = _replaced(KEYS, key)
         if new is not None:
             head, _, name = new.rpartition(".")
-            name = ONE_NUMBER.get(network, {}).get(name, name)
+            name = NETWORK_KEYS.get(network, {}).get(name, name)
             yield f"{key} is now {f'{head}.{name}' if head else name}"
         for (pattern, old), given in VALUES.items():
             if re.fullmatch(pattern, key) and re.search(rf"\b{old}\b", value):

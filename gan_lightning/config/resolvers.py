@@ -1,4 +1,4 @@
-"""Values that a YAML file cannot compute: `${name:arguments}`."""
+"""Resolvers, `${name:arguments}`: functions that compute values for the YAML files."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gan_lightning.files import run_folder_of
 
 
 def register_resolvers() -> None:
-    """Makes the functions below available to the YAML files as `${name:arguments}`."""
+    """Registers the functions of this module as resolvers."""
     OmegaConf.register_new_resolver("unless_steps", _unless_steps, replace=True)
     OmegaConf.register_new_resolver("when", _when, replace=True)
     OmegaConf.register_new_resolver("count_tags", _count_tags, replace=True)
@@ -30,61 +30,61 @@ def register_resolvers() -> None:
 
 
 def _unless_steps(max_steps: int, epochs: int) -> int:
-    """The default number of epochs, which gives way to a given number of steps."""
+    """Returns the default number of epochs; -1 (no limit) if a number of steps is given."""
     return epochs if max_steps == -1 else -1
 
 
 def _when(flag: bool, value: Any) -> Any:
-    """`value` where `flag` holds, else 0."""
+    """Returns `value` if `flag` is true, else 0."""
     return value if flag else 0
 
 
 def _count_tags(root: str, nouns: Sequence[str]) -> int:
-    """How many tags the table of a folder of pictures has."""
+    """Returns the number of tags in the tag table of an image folder."""
     from gan_lightning.data.io.tags import tag_names
 
     return len(tag_names(root, nouns))
 
 
 def _count_classes(root: str) -> int:
-    """How many class folders a folder of pictures has."""
+    """Returns the number of class folders in an image folder."""
     from gan_lightning.data.io.folders import class_names
 
     return len(class_names(root))
 
 
 def _if_new(resume: str | None, value: Any) -> Any:
-    """`value` in a new run, None in a resumed one."""
+    """Returns `value` in a new run, None in a resumed one."""
     return value if resume is None else None
 
 
 def _run_dir(resume: str | None, name: str) -> str:
-    """The folder of the run: the resumed one, or a new one below logs/."""
+    """Returns the run folder: that of the resumed run, or a new one below logs/."""
     if resume is not None:
         folder = run_folder_of(resume)
         if not folder.is_dir():
             raise UserError(f"resume={resume}: there is no such folder. Expected the folder of a run")
         return str(folder)
-    # Processes that a cluster starts by themselves agree on the job's number, but not on the time.
+    # Processes that a cluster starts have the same job number, but may see different times.
     job = [os.environ[v] for v in ("SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RUN_ID") if v in os.environ]
     if job not in ([], ["none"]):
         return f"logs/{name}/{'_'.join(job)}"
     new = f"logs/{name}/{time.strftime('%Y-%m-%d_%H-%M-%S')}"
-    if "RANK" in os.environ:  # torchrun's processes find the folder that the first one has made
+    if "RANK" in os.environ:  # torchrun's other processes use the folder that the first one has made
         return new
-    others = (f"{new}_{number}" for number in itertools.count(2))  # of runs that were begun in the same second
+    others = (f"{new}_{number}" for number in itertools.count(2))  # another run may have begun in the same second
     return new if not Path(new).exists() else next(other for other in others if not Path(other).exists())
 
 
 def _direction(objective: str) -> str:
-    """Whether the objective is better small or large, in Optuna's words."""
+    """Returns the direction of the objective as Optuna names it: "minimize" or "maximize"."""
     from gan_lightning.evaluation.metrics import METRICS
 
     return "maximize" if METRICS.get(objective.removeprefix("metric/")) == "max" else "minimize"
 
 
 def _job_folder(typed: str, number: int | str) -> str:
-    """A job's folder in its sweep's: what distinguishes it, in short ("lr=0.001,seed=1"), so that it is found again."""
+    """Returns the name of a job's folder from its overrides ("lr=0.001,seed=1"), so that a repeated sweep finds it."""
     name = re.sub(r"(^|,)[+~]*[\w./@]*[./@](\w+)=", r"\1\2=", typed).replace("/", "_") or str(number)
     if len(os.fsencode(name)) <= 120:
         return name

@@ -1,4 +1,4 @@
-"""What the values of a configuration may be, alone and beside each other."""
+"""Rules for the values of a configuration: for single values, and for their combinations."""
 
 from __future__ import annotations
 
@@ -11,112 +11,113 @@ from gan_lightning.config.targets import locate, suggestion
 
 Config = dict[str, Any]
 """A resolved configuration: dicts, lists, strings, numbers, booleans and None."""
-Holds = Callable[[Any], bool]
-Rule = tuple[Holds, str]
+Predicate = Callable[[Any], bool]
+Rule = tuple[Predicate, str]
+"""Whether a value is allowed, and a description of the allowed values for the message."""
 
 
-def _number(low: float, high: float = math.inf, *, open_low: bool = False) -> Holds:
-    def holds(value: Any) -> bool:
+def _number(low: float, high: float = math.inf, *, open_low: bool = False) -> Predicate:
+    def is_allowed(value: Any) -> bool:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
         return (low < value if open_low else low <= value) and value < high
 
-    return holds
+    return is_allowed
 
 
-def _whole(low: int, high: float = math.inf) -> Holds:
+def _integer(low: int, high: float = math.inf) -> Predicate:
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and low <= value < high
 
 
-def _optional(rule: Holds) -> Holds:
+def _optional(rule: Predicate) -> Predicate:
     return lambda value: value is None or rule(value)
 
 
-def _all(rule: Holds, *lengths: int) -> Holds:
+def _list_of(rule: Predicate, *lengths: int) -> Predicate:
     return lambda value: (
         isinstance(value, list) and (len(value) in lengths if lengths else value != []) and all(map(rule, value))
     )
 
 
 def _devices(value: Any) -> bool:
-    return value in ("auto", -1) or _whole(1)(value) or _all(_whole(0))(value)
+    return value in ("auto", -1) or _integer(1)(value) or _list_of(_integer(0))(value)
 
 
-_EVERY: Rule = (_optional(_whole(1)), "a whole number from 1, or null")
-_WHOLE: Rule = (_whole(1), "a whole number from 1")
-_LIMIT: Rule = (_optional(_whole(-1)), "a whole number, or -1 for no limit")
+_CADENCE: Rule = (_optional(_integer(1)), "a whole number from 1, or null")
+_POSITIVE_INTEGER: Rule = (_integer(1), "a whole number from 1")
+_LIMIT: Rule = (_optional(_integer(-1)), "a whole number, or -1 for no limit")
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed")
 _FRACTION: Rule = (_number(0, 1), "a number from 0 to below 1")
 RULES: dict[str, Rule] = {
-    "accumulate": _WHOLE,
-    "ada_images": _WHOLE,
-    "base_channels": _WHOLE,
-    "batch_size": _WHOLE,
-    "batches_per_epoch": _WHOLE,
-    "betas": (_all(_number(0, 1), 2), "two numbers from 0 to below 1"),
-    "blocks": _WHOLE,
-    "channels": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
-    "code_dim": _WHOLE,
-    "condition_dim": (_whole(0), "a whole number from 0"),
-    "count": _WHOLE,
+    "accumulate": _POSITIVE_INTEGER,
+    "ada_images": _POSITIVE_INTEGER,
+    "base_channels": _POSITIVE_INTEGER,
+    "batch_size": _POSITIVE_INTEGER,
+    "batches_per_epoch": _POSITIVE_INTEGER,
+    "betas": (_list_of(_number(0, 1), 2), "two numbers from 0 to below 1"),
+    "blocks": _POSITIVE_INTEGER,
+    "channels": (_optional(_list_of(_integer(1))), "a list of whole numbers from 1, or null"),
+    "code_dim": _POSITIVE_INTEGER,
+    "condition_dim": (_integer(0), "a whole number from 0"),
+    "count": _POSITIVE_INTEGER,
     "decay": _FRACTION,
     "devices": (_devices, "a number of devices from 1, a list of their indices, or auto"),
     "dropout": _FRACTION,
     "eps": (_number(0), "a number from 0"),
-    "every_n_batches": _WHOLE,
-    "every_n_epochs": _EVERY,
-    "every_n_steps": _EVERY,
-    "expansion": _WHOLE,
+    "every_n_batches": _POSITIVE_INTEGER,
+    "every_n_epochs": _CADENCE,
+    "every_n_steps": _CADENCE,
+    "expansion": _POSITIVE_INTEGER,
     "extent": (_number(0, 1, open_low=True), "a number above 0, below 1"),
     "gradient_clip_norm": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
-    "group_width": _WHOLE,
-    "hidden_dim": _WHOLE,
-    "hidden_dims": (_all(_whole(1)), "a list of whole numbers from 1"),
-    "image_shape": (_all(_whole(1), 1, 3), "[channels, height, width], or [dimensions], each from 1"),
-    "keep_every_n_epochs": _EVERY,
-    "keep_every_n_steps": _EVERY,
-    "kernel_size": _WHOLE,
-    "label_embedding_dim": (_whole(0), "a whole number from 0"),
-    "latent_dim": _WHOLE,
-    "limit": (_optional(_whole(1)), "a whole number from 1, or null for all"),
-    "log_every_n_steps": _WHOLE,
+    "group_width": _POSITIVE_INTEGER,
+    "hidden_dim": _POSITIVE_INTEGER,
+    "hidden_dims": (_list_of(_integer(1)), "a list of whole numbers from 1"),
+    "image_shape": (_list_of(_integer(1), 1, 3), "[channels, height, width], or [dimensions], each from 1"),
+    "keep_every_n_epochs": _CADENCE,
+    "keep_every_n_steps": _CADENCE,
+    "kernel_size": _POSITIVE_INTEGER,
+    "label_embedding_dim": (_integer(0), "a whole number from 0"),
+    "latent_dim": _POSITIVE_INTEGER,
+    "limit": (_optional(_integer(1)), "a whole number from 1, or null for all"),
+    "log_every_n_steps": _POSITIVE_INTEGER,
     "lr": (_number(0, open_low=True), "a number above 0"),
     "max_epochs": _LIMIT,
-    "max_steps": (_whole(-1), "a whole number, or -1 for no limit"),
-    "n_critic": _WHOLE,
-    "num": _WHOLE,
-    "num_downsamples": (_optional(_whole(0)), "a whole number from 0, or null"),
-    "num_nodes": _WHOLE,
-    "num_workers": (_whole(0), "a whole number from 0"),
+    "max_steps": (_integer(-1), "a whole number, or -1 for no limit"),
+    "n_critic": _POSITIVE_INTEGER,
+    "num": _POSITIVE_INTEGER,
+    "num_downsamples": (_optional(_integer(0)), "a whole number from 0, or null"),
+    "num_nodes": _POSITIVE_INTEGER,
+    "num_workers": (_integer(0), "a whole number from 0"),
     "p": (lambda value: _number(0)(value) and value <= 1, "a number from 0 to 1"),
     "precision": (lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
-    "seed": (_whole(0, 2**32), "a whole number from 0 to 4294967295"),
+    "seed": (_integer(0, 2**32), "a whole number from 0 to 4294967295"),
     "std": (_optional(_number(0, open_low=True)), "a number above 0, or null"),
-    "strides": (_optional(_all(_whole(1))), "a list of whole numbers from 1, or null"),
+    "strides": (_optional(_list_of(_integer(1))), "a list of whole numbers from 1, or null"),
     "target": (_number(-1, 1, open_low=True), "a number between -1 and 1"),
     "test_fraction": _FRACTION,
     "weight": (_number(0), "a number from 0"),
 }
-"""What a value may be, by the last part of its key; in classes of other packages anything goes."""
+"""The rule for each key, by its last part. Classes of other packages are not checked by it."""
 
 
 def value_problem(key: str, value: Any) -> str | None:
-    """What is wrong with one value, by its key's last part."""
+    """Returns a message if a value breaks the rule for the last part of its key, else None."""
     name = key.rpartition(".")[2]
     if isinstance(value, float) and not math.isfinite(value):
         return f"{key}={value!r}: expected a finite number"
     if name in RULES and not isinstance(value, dict):
-        holds, expected = RULES[name]
-        if not holds(value):
+        is_allowed, expected = RULES[name]
+        if not is_allowed(value):
             return f"{key}={value!r}: expected {expected}"
     return None
 
 
-# Values beside each other
+# Combinations of values
 
 
 def structure_problems(config: Config) -> Iterator[str]:
-    """Sections that are missing, or that are no sections."""
+    """Yields a message for each section that is missing or is not a section."""
     for section in ("data", "model", "trainer", "callbacks", "logger"):
         node = config.get(section)
         if not isinstance(node, dict):
@@ -130,7 +131,7 @@ def structure_problems(config: Config) -> Iterator[str]:
 
 
 def cross_problems(config: Config) -> Iterator[str]:
-    """Values that are right alone and wrong together."""
+    """Yields a message for each combination of values that does not work."""
     yield from _trainer_problems(config["trainer"])
     yield from _batch_problems(
         config["trainer"], config["data"].get("batch_size"), config["model"].get("accumulate", 1)
@@ -144,7 +145,7 @@ def cross_problems(config: Config) -> Iterator[str]:
 
 
 def _network_problems(player: str, network: Config, data: Config) -> Iterator[str]:
-    """Networks that make or take other samples than the data's."""
+    """Yields messages on a network for samples of another shape or range than the data's."""
     shape, name = data.get("image_shape"), str(network.get("_target_")).removeprefix("gan_lightning.networks.")
     if "image_shape" in network and network["image_shape"] != shape:
         yield f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape={shape}"
@@ -155,7 +156,10 @@ def _network_problems(player: str, network: Config, data: Config) -> Iterator[st
 
 
 def condition_problems(model: Config, data: Config) -> Iterator[str]:
-    """Labels that a network waits for in vain, or does not expect; D may go without them, as in AC-GAN."""
+    """Yields messages on labels that a network expects and does not get, or gets and does not expect.
+
+    The discriminator may have condition_dim=0 in a conditional model, as in AC-GAN.
+    """
     conditional, expected = model.get("conditional"), data.get("condition_dim")
     if conditional and not expected:
         yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
@@ -163,13 +167,13 @@ def condition_problems(model: Config, data: Config) -> Iterator[str]:
     for player, allowed in (("generator", (expected,)), ("discriminator", (expected, 0))):
         given = (model.get(player) or {}).get("condition_dim")
         if given and not conditional:
-            yield f"network.{player}.condition_dim={given}: it would never be told; set model.conditional=true"
+            yield f"network.{player}.condition_dim={given}: it would get no labels; set model.conditional=true"
         elif conditional and given is not None and given not in allowed:
             yield f"network.{player}.condition_dim={given}: expected data.condition_dim={expected}"
 
 
 def _metric_problems(config: Config) -> Iterator[str]:
-    """Metrics of quality that nobody computes."""
+    """Yields messages on objectives and monitored metrics that nothing computes."""
     from gan_lightning.evaluation.metrics import METRICS
 
     plot = (config["callbacks"].get("samples") or {}).get("_target_") == "gan_lightning.callbacks.SurfacePlot"
@@ -205,7 +209,7 @@ def _trainer_problems(trainer: Config) -> Iterator[str]:
 
 
 def _augment_problems(augment: Any, shape: Any) -> Iterator[str]:
-    """Augmentations of images, for samples that are none; what a package of the user's augments is its own affair."""
+    """Yields messages on image augmentations that do not fit the samples; it skips those of other packages."""
     ours = isinstance(augment, dict) and str(augment.get("_target_")).startswith("gan_lightning.")
     if not ours or not isinstance(shape, list):
         return
@@ -233,7 +237,7 @@ def _batch_problems(trainer: Config, batch_size: Any, parts: Any) -> Iterator[st
 
 
 def _optimizer_problems(model: Config) -> Iterator[str]:
-    """Schedules that cannot be followed, and arguments of one side that the optimizer does not have."""
+    """Yields messages on schedules that need a metric, and on arguments of one player that the optimizer lacks."""
     if str((model.get("scheduler") or {}).get("_target_")).endswith("ReduceLROnPlateau"):
         yield "model.scheduler: ReduceLROnPlateau waits for a metric, schedules here go by batches; choose another"
     optimizer = model.get("optimizer")
@@ -241,9 +245,9 @@ def _optimizer_problems(model: Config) -> Iterator[str]:
         return
     try:
         known = list(inspect.signature(locate(optimizer["_target_"], "model")).parameters)
-    except (LookupError, PermissionError, AttributeError):  # reported where it stands
+    except (LookupError, PermissionError, AttributeError):  # reported with its own key
         return
-    for side in ("generator_optimizer", "discriminator_optimizer"):
-        for name in model.get(side) or {}:
+    for key in ("generator_optimizer", "discriminator_optimizer"):
+        for name in model.get(key) or {}:
             if name not in known:
-                yield f"model.{side}.{name}: {optimizer['_target_']} has no such argument{suggestion(name, known)}"
+                yield f"model.{key}.{name}: {optimizer['_target_']} has no such argument{suggestion(name, known)}"

@@ -1,4 +1,4 @@
-"""What a configuration may call: the allowlist of `_target_`, how its arguments are judged, and the call itself."""
+"""`_target_` in a configuration: the allowlist, the check of the arguments, and the call."""
 
 from __future__ import annotations
 
@@ -33,17 +33,17 @@ _CALLABLE = {
     "logger": {"lightning.pytorch.loggers"},
     "trainer": {"lightning", "lightning.pytorch", "lightning.pytorch.profilers"},
 }
-"""Sections of a configuration, and the modules whose classes they may name."""
+"""The allowlist: the modules whose classes each section of a configuration may name."""
 
 _INSTANTIATION_KEYS = {"_target_", "_partial_"}
 
 
 def locate(target: str, section: str) -> Callable[..., Any]:
-    """The class or function that `target` names in a section.
+    """Returns the class or function that `target` names in a section.
 
     Raises:
-        PermissionError: it is outside the allowlist; nothing of it was imported.
-        LookupError: it is inside, but there is no such class or function.
+        PermissionError: It is outside the allowlist; then its module is not imported.
+        LookupError: It is inside the allowlist, but there is no such class or function.
     """
     renamed = new_target(target)
     if renamed is not None:
@@ -60,7 +60,7 @@ def locate(target: str, section: str) -> Callable[..., Any]:
         found = getattr(importlib.import_module(module_name), name)
     except (ImportError, AttributeError) as error:
         raise LookupError(f"{target}: {error}{_suggest_name(module_name, name)}") from error
-    # A module also holds what it imported: only what its own package defines counts.
+    # A module also has the names that it imports: only those that its own package defines are allowed.
     home = str(getattr(found, "__module__", "")).partition(".")[0]
     own_function = inspect.isfunction(found) and (
         root in trusted or name in getattr(sys.modules[module_name], "__all__", ())
@@ -71,11 +71,18 @@ def locate(target: str, section: str) -> Callable[..., Any]:
 
 
 def instantiate(node: Any, section: str, **extra: Any) -> Any:
-    """What a nest of containers describes: every dict with a `_target_` becomes the result of calling it.
+    """Builds the objects of nested containers: every dict with a `_target_` becomes the result of that call.
 
-    Innermost first. `extra` arguments go to the outermost, instead of its own of the same name. Plain on purpose:
-    strings stay strings, whatever they hold. What does not describe itself gets its node as `spec`, so that a
-    checkpoint can say how to make a user's own network again.
+    The innermost call comes first. Strings are never interpreted. A network or data module that is not `Described`
+    gets its dict as the attribute `spec`, so that it can be built again from a checkpoint.
+
+    Args:
+        node: Plain containers.
+        section: The section of the configuration, for the allowlist.
+        extra: Arguments of the outermost call, which replace those of the same name.
+
+    Raises:
+        PermissionError, LookupError: As of `locate`.
     """
     if isinstance(node, list):
         return [instantiate(child, section) for child in node]
@@ -89,23 +96,26 @@ def instantiate(node: Any, section: str, **extra: Any) -> Any:
         return functools.partial(called, **(arguments | extra))
     made = called(**(arguments | extra))
     describable = hasattr(made, "forward") or hasattr(made, "train_dataloader")
-    if describable and not hasattr(made, "spec"):  # a module of the user's
-        made.spec = node  # so that a checkpoint can say how to make it again
+    if describable and not hasattr(made, "spec"):  # a class of the user's package
+        made.spec = node
     return made
 
 
 def build(config: Config, section: str, **extra: Any) -> Any:
-    """Instantiates one section of a configuration, which may name nothing outside the allowlist.
+    """Builds the objects of one section of a configuration.
 
-    `extra` arguments, which no configuration can hold, go to the outermost `_target_`.
+    Args:
+        config: The configuration.
+        section: The name of the section.
+        extra: Arguments of the outermost `_target_` that cannot be written in a configuration.
 
     Raises:
-        UserError: it names something outside, or arguments that do not fit.
+        UserError: The section names a class outside the allowlist, or has wrong arguments.
     """
     try:
         return instantiate(config[section], section, **extra)
     except (LookupError, PermissionError, TypeError, ValueError) as error:
-        # A configuration that was not checked, such as a checkpoint's, may be at fault: then this says where.
+        # A configuration that was not checked, such as a checkpoint's, may have problems: this line reports their keys.
         require_none(p for key, node in target_nodes(config[section], section) for p in argument_problems(key, node))
         if isinstance(error, ValueError):
             raise UserError(f"{section}: {error}") from error
@@ -113,7 +123,7 @@ def build(config: Config, section: str, **extra: Any) -> Any:
 
 
 def target_nodes(node: Any, path: str = "") -> Iterator[tuple[str, Config]]:
-    """Every dict that names a `_target_`, with its key."""
+    """Yields every dict that has a `_target_`, with its key."""
     if isinstance(node, dict) and "_target_" in node:
         yield path, node
     children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
@@ -130,7 +140,7 @@ def require_none(problems: Iterable[str]) -> None:
 
 
 def value_at(config: Config, key: str, choices: Mapping[str, Any]) -> Any:
-    """The value of a key such as model.optimizer.lr; of a group the name of the choice; None where it is neither."""
+    """Returns the value of a key such as model.optimizer.lr, or the chosen option of a group; None if it is neither."""
     node: Any = config
     for name in key.split("."):
         node = node.get(name) if isinstance(node, dict) else None
@@ -146,13 +156,18 @@ def _suggest_name(module_name: str, name: str) -> str:
 
 
 def suggestion(word: str, candidates: Iterator[str] | list[str]) -> str:
-    """`; did you mean ...?`, or nothing."""
+    """Returns `; did you mean ...?` with the candidate nearest to `word`, or "" if none is near."""
     close = difflib.get_close_matches(word, list(candidates), n=1, cutoff=0.6)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the arguments that `node` gives to its `_target_`: names first, then types."""
+    """Yields a message for each argument of a `_target_` that is unknown, missing or of a wrong type.
+
+    Args:
+        key: The key of `node` in the configuration.
+        node: A dict with a `_target_`.
+    """
     if not isinstance(node["_target_"], str):
         yield f"{key}._target_={node['_target_']!r}: expected the name of a class"
         return
@@ -168,8 +183,8 @@ def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
         if name not in parameters:
             if not open_ended:
                 yield f"{key}.{name}: {node['_target_']} has no such argument{suggestion(name, list(parameters))}"
-        elif not _holds_targets(value) and not _fits(value, hints.get(name, Any)):
-            yield f"{key}.{name}={value!r}: expected {_spell(hints[name])}"
+        elif not _has_targets(value) and not _fits(value, hints.get(name, Any)):
+            yield f"{key}.{name}={value!r}: expected {_type_name(hints[name])}"
     for name, parameter in parameters.items():
         given_later = node.get("_partial_") and parameter.kind is not parameter.KEYWORD_ONLY
         optional = parameter.default is not parameter.empty or _passes_on(parameter) or given_later
@@ -178,18 +193,18 @@ def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
-    """Parameters and their types; where a class passes on all the rest (*, **), together with those of its bases."""
-    layers = [called]
+    """Returns parameters and type hints, with those of base classes that get `*args` and `**kwargs`."""
+    functions = [called]
     if inspect.isclass(called):
-        layers = [vars(base)["__init__"] for base in called.__mro__ if "__init__" in vars(base)]
-    ours = inspect.isclass(called) and issubclass(called, Described)  # theirs pass ** on to other functions, too
+        functions = [vars(base)["__init__"] for base in called.__mro__ if "__init__" in vars(base)]
+    ours = inspect.isclass(called) and issubclass(called, Described)  # in other packages **kwargs may go elsewhere
     parameters: dict[str, inspect.Parameter] = {}
     hints: dict[str, Any] = {}
-    for layer in layers:
-        own = dict(inspect.signature(layer).parameters)
+    for function in functions:
+        own = dict(inspect.signature(function).parameters)
         own.pop("self", None)
         parameters = own | {name: kind for name, kind in parameters.items() if not _passes_on(kind)}
-        hints = _hints(layer) | hints
+        hints = _hints(function) | hints
         keywords = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
         if not (keywords and ours) and sum(map(_passes_on, own.values())) < 2:
             break
@@ -204,23 +219,23 @@ def _hints(called: Callable[..., Any]) -> dict[str, Any]:
     try:
         return get_type_hints(called)
     except (NameError, TypeError):
-        return {}  # some libraries import their annotations for type checkers alone
+        return {}  # some libraries import the types of their annotations only for type checkers
 
 
-def _holds_targets(value: Any) -> bool:
+def _has_targets(value: Any) -> bool:
     children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return (isinstance(value, dict) and "_target_" in value) or any(map(_holds_targets, children))
+    return (isinstance(value, dict) and "_target_" in value) or any(map(_has_targets, children))
 
 
 def _fits(value: Any, hint: Any) -> bool:
     if isinstance(value, bool) and hint in (int, float, int | None, float | None):
         return False
-    rules = BeartypeConf(is_pep484_tower=True)  # an int may stand for a float
-    # YAML has no tuples: a list may stand for one.
+    rules = BeartypeConf(is_pep484_tower=True)  # allows an int for a float
+    # YAML has no tuples: a list is allowed for one.
     return is_bearable(value, hint, conf=rules) or (
         isinstance(value, list) and is_bearable(tuple(value), hint, conf=rules)
     )
 
 
-def _spell(hint: Any) -> str:
+def _type_name(hint: Any) -> str:
     return hint.__name__ if inspect.isclass(hint) else str(hint).replace("typing.", "").replace("collections.abc.", "")

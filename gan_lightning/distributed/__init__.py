@@ -1,1 +1,1 @@
-"""Several processes that train one GAN."""
+"""Training of one GAN in several processes."""

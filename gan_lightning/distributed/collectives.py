@@ -1,4 +1,4 @@
-"""Means and sums over all processes, by torch alone."""
+"""Means and sums over all processes, with torch.distributed."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ def all_reduce_mean_(tensors: Sequence[Tensor]) -> None:
 
 
 def all_reduce_sum_(tensor: Tensor) -> Tensor:
-    """The tensor, having become its sum over all processes, of which there may be but one."""
+    """Replaces a tensor by its sum over all processes, and returns it; does nothing in a single process."""
     if dist.is_available() and dist.is_initialized():
         dist.all_reduce(tensor)
     return tensor
 
 
 def all_reduce_mean(mean: Tensor) -> Tensor:
-    """The mean over all processes of their means, with a gradient into every one of them."""
+    """Returns the mean of a tensor over all processes, with gradients to all of them."""
     if not (dist.is_available() and dist.is_initialized()):
         return mean
     return dist.nn.functional.all_reduce(mean) / dist.get_world_size()
 
 
 def gather_to_rank_zero(own: Any) -> list[Any]:
-    """What every process holds, in order of their ranks, for the first one; nothing for the others."""
+    """Returns the objects of all processes in the order of their ranks, on rank 0; an empty list on other ranks."""
     parts: list[Any] | None = [None] * dist.get_world_size() if dist.get_rank() == 0 else None
     dist.gather_object(own, parts)
     return parts or []

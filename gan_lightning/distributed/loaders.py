@@ -1,4 +1,4 @@
-"""A DataLoader that is not ours, in several processes: each gets its own part of the samples, or it is refused."""
+"""Distribution of a user's own DataLoader over several processes: each process gets its own part of the samples."""
 
 from __future__ import annotations
 
@@ -25,27 +25,33 @@ REMEDY = (
 
 
 def share_loader(loader: Any, world_size: int, rank: int, seed: int) -> None:
-    """Makes `loader` read this process's part of its samples.
+    """Restricts `loader` to this process's part of its samples, in place.
 
     The parts are disjoint and of the same size; up to world_size - 1 samples are left out of an epoch. A loader that
-    shuffles does so by (seed, epoch), alike in all processes. `batch_size` keeps its meaning: the samples of a batch of
-    one process. A loader whose sampler is a `DistributedSampler` is shared already and stays as it is.
+    shuffles has an order that depends on (seed, epoch) and is the same in all processes. `batch_size` remains the
+    number of samples in a batch of one process. A loader with a `DistributedSampler` is not changed.
 
-    The sampler is exchanged inside the loader's batch sampler, so that nothing else of the loader can get lost.
+    Only the sampler inside the loader's batch sampler is replaced, so that all other settings of the loader remain.
+
+    Args:
+        loader: The training DataLoader.
+        world_size: The number of processes.
+        rank: The rank of this process.
+        seed: The seed of the order.
 
     Raises:
-        UserError: nobody can tell how to share it, or there is no batch for each process.
+        UserError: The loader cannot be distributed, or there is no batch for each process.
     """
     sampler = _sampler_of(loader)
     if isinstance(sampler, DistributedSampler) and not isinstance(sampler, DistributedSamplerWrapper):
-        # Before the processes have met, a data module may not know yet which one it is in.
+        # Before the process group exists, a data module may not know its rank.
         if dist.is_initialized() and (sampler.num_replicas, sampler.rank) != (world_size, rank):
             raise UserError(
                 f"the training DataLoader's DistributedSampler is that of process {sampler.rank} of "
                 f"{sampler.num_replicas}; expected {rank} of {world_size}"
             )
         return
-    reason = _why_not(loader, sampler)
+    reason = _obstacle(loader, sampler)
     if reason is not None:
         raise UserError(
             f"the training data cannot be shared by {world_size} processes: {reason}. All would train on the same "
@@ -67,8 +73,8 @@ def _sampler_of(loader: Any) -> Sampler[Any] | None:
     return getattr(loader, "sampler", None) if inner is None else inner
 
 
-def _why_not(loader: Any, sampler: Sampler[Any] | None) -> str | None:
-    """What stands against sharing it."""
+def _obstacle(loader: Any, sampler: Sampler[Any] | None) -> str | None:
+    """Returns the reason why a loader cannot be distributed; None if it can."""
     if not isinstance(loader, DataLoader):
         return f"it is no DataLoader but a {type(loader).__name__}"
     if isinstance(loader.dataset, IterableDataset):

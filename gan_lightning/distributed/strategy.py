@@ -17,16 +17,16 @@ from gan_lightning.distributed.loaders import share_loader
 
 
 class GANStrategy(DDPStrategy):
-    """Data parallelism for a module of several networks that take turns.
+    """Data parallelism for a module whose networks are updated in turn.
 
-    DistributedDataParallel reduces every parameter at every backward, and refuses parameters that a turn
-    leaves out. Here the module stays unwrapped and `GAN` averages the gradients of the player that moves:
-    half the traffic, and right under gradient penalties too.
+    DistributedDataParallel reduces all gradients in every backward pass, and raises if a parameter has none. Here the
+    module is not wrapped, and `GAN` averages the gradients of the players that it updates. That halves the traffic,
+    and is also correct with gradient penalties.
 
     Args:
-        command: The command of another process of the same run, where no cluster has started them all. An empty one
-            stands for the command that started this process.
-        more: Arguments of DDPStrategy.
+        command: The command that starts another process of this run, unless a cluster starts all of them. An empty
+            command stands for the one that started this process.
+        more: The arguments of DDPStrategy.
     """
 
     def __init__(self, command: Sequence[str] = (), **more: Any) -> None:
@@ -35,21 +35,21 @@ class GANStrategy(DDPStrategy):
 
     @cached_property
     def launcher(self) -> Launcher:  # type: ignore[override]
-        """What starts the other processes; Lightning asks for it by this name."""
+        """The launcher of the other processes; Lightning reads this attribute."""
         assert self.cluster_environment is not None
         return Launcher(self.command, self.cluster_environment, self.num_processes, self.num_nodes)
 
     def configure_ddp(self) -> None:
-        """Instead of wrapping the module, gives every process the first one's weights."""
+        """Broadcasts the weights of rank 0 to all processes, and does not wrap the module."""
         assert self.model is not None
         for tensor in self.model.state_dict().values():
             dist.broadcast(tensor, src=0)
 
     def process_dataloader(self, dataloader: Any) -> Any:
-        """Lightning hands every loader through here: each process is to read its own part of the samples.
+        """Restricts a loader to this process's part of the samples; Lightning calls this for every loader.
 
         Raises:
-            UserError: of a loader that is not ours nobody can tell how to share it.
+            UserError: The loader cannot be distributed.
         """
         world_size = self.num_nodes * self.num_processes
         if world_size > 1:
@@ -63,9 +63,9 @@ class GANStrategy(DDPStrategy):
 
 
 def leave_process_group(trainer: Trainer) -> None:
-    """Lets the next run of this process form a group of its own."""
+    """Ends the process group and the processes, so that the next run in this process can start its own."""
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
     launcher: Any = trainer.strategy.launcher
-    if getattr(launcher, "procs", None):  # we started the others
-        launcher.leave()
+    if getattr(launcher, "procs", None):  # this process has started the others
+        launcher.wait_for_processes()

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning import Callback, LightningDataModule, Trainer
 
-from gan_lightning.cadence import completes, due
+from gan_lightning.cadence import due, is_last_batch
 from gan_lightning.data.images import Split
 from gan_lightning.distributed import collectives
 from gan_lightning.evaluation.features import Extractor, join
@@ -66,7 +66,7 @@ class Evaluation(Callback):
         self.prepare(trainer.datamodule, trainer.strategy.root_device)  # type: ignore[attr-defined]
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
-        if due(trainer, self.every_n_steps, self.every_n_epochs) or completes(trainer):
+        if due(trainer, self.every_n_steps, self.every_n_epochs) or is_last_batch(trainer):
             self._evaluate(trainer, pl_module)
 
     def _evaluate(self, trainer: Trainer, model: GAN) -> None:

@@ -1,4 +1,4 @@
-"""What is minimized: adversarial losses, penalties, regularizers, auxiliary heads; and augmentation of what D sees."""
+"""Parts of the objectives: adversarial losses, penalties, regularizers, auxiliary heads, and augmentation before D."""
 
 from gan_lightning.losses.adversarial import (
     AdversarialLoss,

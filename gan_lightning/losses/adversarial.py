@@ -1,4 +1,4 @@
-"""Adversarial losses: two functions of logits each.
+"""Adversarial losses: each has a function of the logits for D, and one for G.
 
 A logit is D's output before the sigmoid: D(x) = sigmoid(logit), so -log D = softplus(-logit) and
 -log(1 - D) = softplus(logit), exact where the sigmoid itself would round to 0 or 1.
@@ -19,27 +19,27 @@ Logits = Float[Tensor, " batch"]
 
 
 class AdversarialLoss(Part):
-    """What D and G minimize. A loss of your own inherits this class and defines the two methods.
+    """The base of adversarial losses. A loss of your own inherits this class and defines the two methods.
 
     Both methods return named terms: a value for every sample, or a scalar. The step takes their means and minimizes
     their sum; the names are what is logged.
     """
 
     relativistic: ClassVar[bool] = False
-    """Whether G's loss looks at real logits; they are None otherwise, since they cost a forward pass."""
+    """Whether G's loss uses real logits. Otherwise it gets None, which saves a forward pass of D."""
     separable: ClassVar[bool] = True
     """Whether D's loss has a term `real` of the real logits alone and a term `fake` of the fake logits alone."""
     logits_have_a_sign: ClassVar[bool] = True
-    """Whether D takes a sample for real where its logit is above 0."""
+    """Whether a logit above 0 means that D classifies a sample as real."""
     needs_reconstruction: ClassVar[bool] = False
-    """Whether a logit has to be what an autoencoder fails to reconstruct."""
+    """Whether a logit has to be a negative reconstruction error, so that D must be an autoencoder."""
 
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
-        """What D minimizes."""
+        """Returns the terms that D minimizes, from logits (batch,)."""
         raise NotImplementedError
 
     def generator(self, fake_logits: Logits, real_logits: Logits | None) -> Terms:
-        """What G minimizes."""
+        """Returns the terms that G minimizes, from logits (batch,)."""
         raise NotImplementedError
 
 
@@ -58,7 +58,7 @@ class NonSaturating(AdversarialLoss):
 
 
 class Minimax(NonSaturating):
-    """The game itself: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1. G saturates where D is sure.
+    """The minimax loss: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1. Where D(G(z)) is near 0, G has no gradient.
 
     D maximizes, G minimizes  E_x log D(x) + E_z log(1 - D(G(z)))
     """

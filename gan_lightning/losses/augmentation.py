@@ -1,7 +1,7 @@
-"""Augmentations of what the discriminator sees: differentiable, and for every sample a draw of its own.
+"""Differentiable augmentations of the discriminator's input, with different random numbers for every sample.
 
-The functions take images (batch, channels, height, width) in [-1, 1] and one number a sample; the modules draw those
-numbers from torch's default generators, which the step seeds by (seed, batch, process).
+The functions take images (batch, channels, height, width) in [-1, 1] and one number per sample. The modules sample
+those numbers with torch's default generators, which the step seeds by (seed, batch, process).
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ Name = Literal["color", "translation", "cutout", "flip", "quarter_turns"]
 
 
 def brightness(images: Images, shift: Float[Tensor, " batch"]) -> Images:
-    """Shifted by a number. Nothing is clamped: from there no gradient would reach G."""
+    """Adds a number to all pixels. The result is not clamped, since clamped pixels would give G no gradient."""
     return images + _per_sample(shift)
 
 
 def saturation(images: Images, factor: Float[Tensor, " batch"]) -> Images:
-    """Distances from each pixel's mean over its channels, times a factor: 0 is gray, and gray images stay."""
+    """Multiplies the distances from each pixel's mean over its channels; a factor of 0 gives gray images."""
     return _stretch(images, factor, images.mean(1, keepdim=True))
 
 
 def contrast(images: Images, factor: Float[Tensor, " batch"]) -> Images:
-    """Distances from the image's mean, times a factor."""
+    """Multiplies the distances from the image's mean by a factor."""
     return _stretch(images, factor, images.mean((1, 2, 3), keepdim=True))
 
 
 def translation(images: Images, down: Int[Tensor, " batch"], right: Int[Tensor, " batch"]) -> Images:
-    """Moved by whole pixels; what comes in is 0, the middle of the range."""
+    """Moves images by whole pixels; new pixels are 0, the middle of the range."""
     height, width = images.shape[2:]
     # Not grid_sample: on GPUs its gradient is not deterministic.
     rows = (torch.arange(height, device=images.device) - down.unsqueeze(1)).clamp(-1, height) + 1
@@ -49,7 +49,7 @@ def translation(images: Images, down: Int[Tensor, " batch"], right: Int[Tensor, 
 
 
 def cutout(images: Images, top: Int[Tensor, " batch"], left: Int[Tensor, " batch"], height: int, width: int) -> Images:
-    """A rectangle of 0 from row `top` and column `left`, which may begin outside the image."""
+    """Sets a rectangle to 0 from row `top` and column `left`, which may lie outside the image."""
     rows = torch.arange(images.shape[2], device=images.device) - top.unsqueeze(1)
     columns = torch.arange(images.shape[3], device=images.device) - left.unsqueeze(1)
     inside_rows, inside_columns = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
@@ -58,10 +58,10 @@ def cutout(images: Images, top: Int[Tensor, " batch"], left: Int[Tensor, " batch
 
 
 def quarter_turns(images: Images, turns: Int[Tensor, " batch"]) -> Images:
-    """Turned by 90 degrees counter-clockwise, so many times, 0 to 3.
+    """Rotates images by 90 degrees counter-clockwise, 0 to 3 times.
 
     Raises:
-        ValueError: the images are not square.
+        ValueError: The images are not square.
     """
     height, width = images.shape[2:]
     if height != width:
@@ -81,14 +81,14 @@ def _per_sample(values: Tensor) -> Tensor:
     return values.view(-1, 1, 1, 1)
 
 
-# With drawn numbers
+# With random numbers
 
 
 def _uniform(images: Tensor, low: float, high: float) -> Tensor:
     return torch.rand(len(images), dtype=images.dtype, device=images.device) * (high - low) + low
 
 
-def _whole(images: Tensor, low: int, high: int) -> Tensor:
+def _random_integers(images: Tensor, low: int, high: int) -> Tensor:
     return torch.randint(low, high + 1, (len(images),), device=images.device)
 
 
@@ -106,30 +106,30 @@ def _random_contrast(images: Tensor) -> Tensor:
 
 def _random_translation(images: Tensor) -> Tensor:
     limits = [_nearest(side / 8) for side in images.shape[2:]]
-    down, right = (_whole(images, -limit, limit) for limit in limits)
+    down, right = (_random_integers(images, -limit, limit) for limit in limits)
     return translation(images, down, right)
 
 
 def _random_cutout(images: Tensor) -> Tensor:
-    # Its center lies anywhere in the image, so that a part of it may lie outside.
+    # The center lies anywhere in the image, so a part of the rectangle may lie outside.
     sides = [_nearest(side / 2) for side in images.shape[2:]]
     top, left = (
-        _whole(images, -(side // 2), whole - side % 2 - side // 2)
+        _random_integers(images, -(side // 2), whole - side % 2 - side // 2)
         for side, whole in zip(sides, images.shape[2:], strict=True)
     )
     return cutout(images, top, left, *sides)
 
 
 def _random_flip(images: Tensor) -> Tensor:
-    return torch.where(_per_sample(_whole(images, 0, 1)).bool(), images.flip(3), images)
+    return torch.where(_per_sample(_random_integers(images, 0, 1)).bool(), images.flip(3), images)
 
 
 def _random_quarter_turns(images: Tensor) -> Tensor:
-    return quarter_turns(images, _whole(images, 0, 3))
+    return quarter_turns(images, _random_integers(images, 0, 3))
 
 
 def _nearest(value: float) -> int:
-    return int(value + 0.5)  # of two that are equally near, the larger; Python's round takes the even one
+    return int(value + 0.5)  # rounds a half up; Python's round takes the even neighbor
 
 
 TRANSFORMS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
@@ -139,7 +139,7 @@ TRANSFORMS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
     "flip": (_random_flip,),
     "quarter_turns": (_random_quarter_turns,),
 }
-"""What a policy may name. The last two turn one digit into another, or into none: no default names them."""
+"""The transforms of a policy. No default has the last two: they may turn one digit into another, or into none."""
 
 
 class DiffAugment(Part):
@@ -147,10 +147,10 @@ class DiffAugment(Part):
 
     - color: brightness shifted by U(-0.5, 0.5), saturation times U(0, 2) where there are colors, contrast times
       U(0.5, 1.5);
-    - translation: by whole pixels, up to an eighth of each side, zeros coming in;
+    - translation: by whole pixels, up to an eighth of each side; new pixels are 0;
     - cutout: a rectangle of half the height and half the width becomes 0;
-    - flip: left and right change places for half of the samples;
-    - quarter_turns: 0 to 3 of them.
+    - flip: half of the samples are mirrored left to right;
+    - quarter_turns: 0 to 3 rotations by 90 degrees.
 
     Args:
         policy: The names of the transforms, in the order in which they are applied.
@@ -171,10 +171,10 @@ class DiffAugment(Part):
         self.register_buffer("p", torch.tensor(float(p)))
 
     def forward(self, images: Images) -> Images:
-        """The images, augmented; their range may grow beyond [-1, 1].
+        """Returns the augmented images; their values may exceed [-1, 1].
 
         Raises:
-            ValueError: these are no images.
+            ValueError: The samples are not images.
         """
         if images.ndim != 4:
             raise ValueError(
@@ -183,12 +183,12 @@ class DiffAugment(Part):
             )
         for name in self.policy:
             for transform in TRANSFORMS[name]:
-                met = torch.rand(len(images), device=images.device) < self.p
-                images = torch.where(_per_sample(met), transform(images), images)
+                applied = torch.rand(len(images), device=images.device) < self.p
+                images = torch.where(_per_sample(applied), transform(images), images)
         return images
 
     def metrics(self, output: StepOutput) -> dict[str, Tensor]:
-        """The probability `p`, as `augment/p`."""
+        """Returns the probability `p` as `augment/p`."""
         return {"augment/p": self.p}
 
 
@@ -198,13 +198,13 @@ class AdaptiveAugment(DiffAugment):
         r = E sign(D(x)),  over the real samples of some batches            (eq. 1, r_t)
         p <- p + sign(r - target) * images / ada_images,  within [0, 1]
 
-    where `images` counts those samples. A D that overfits is surer of the real samples, so r grows, and with it the
-    probability p, which starts at 0. ADA is of no use where the sign of a logit says nothing (Wasserstein).
+    where `images` is the number of those samples. When D overfits, its logits of real samples grow, and so do r and the
+    probability p, which starts at 0. ADA does not work where the sign of a logit has no meaning (Wasserstein).
 
     Args:
         policy: The transforms, as of `DiffAugment`. Each is applied to a sample with probability p.
         target: The target of r, in (-1, 1).
-        ada_images: The number of real images in which p goes from 0 to 1 at most.
+        ada_images: The number of real images in which p can go from 0 to 1.
         every_n_batches: The number of batches between two changes of p.
     """
 
@@ -229,7 +229,7 @@ class AdaptiveAugment(DiffAugment):
 
     @torch.no_grad()
     def on_step_end(self, output: StepOutput) -> None:
-        """Counts the signs of the real logits of all processes, and changes p when it is time."""
+        """Sums the signs of the real logits of all processes; changes p every `every_n_batches` batches."""
         real = output["logits"]["real"]
         signs, images = all_reduce_sum_(
             torch.stack([real.sign(), torch.ones_like(real)]).sum(1, dtype=self.signs.dtype)
@@ -237,7 +237,7 @@ class AdaptiveAugment(DiffAugment):
         self.signs += signs
         self.images += images
         self.batches += 1
-        # Without asking the device whether it is time, for which the step would have to wait.
+        # Computed on the device: an `if` would make the step wait for the GPU.
         due = self.batches % self.every_n_batches == 0
         move = (self.signs / self.images - self.target).sign() * self.images / self.ada_images
         self.p.copy_((self.p + due * move).clamp(0, 1))

@@ -1,4 +1,4 @@
-"""The loss of a discriminator that reconstructs, held in balance."""
+"""The loss of BEGAN, whose discriminator is an autoencoder."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class BoundaryEquilibrium(AdversarialLoss):
             self.k.add_(self.lambda_k * (self.gamma * real - fake)).clamp_(0, 1)
 
     def metrics(self, output: StepOutput) -> dict[str, Tensor]:
-        """k, and the measure of convergence of section 3.4.1, L(x) + |gamma L(x) - L(G(z_G))|, where G has moved."""
+        """Returns k, and, after an update of G, the convergence (section 3.4.1), L(x) + |gamma L(x) - L(G(z_G))|."""
         found = {"began/k": self.k}
         if output["terms"].keys() >= {"discriminator", "generator"}:
             real, fake = output["terms"]["discriminator"]["real"], output["terms"]["generator"]["fake"]

@@ -1,4 +1,4 @@
-"""Auxiliary heads: further outputs on D's features, with what they add to both players' losses."""
+"""Auxiliary heads: further outputs on D's features, with their terms in both players' losses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from gan_lightning.losses.terms import DiscriminatorOutput, Part, Terms, to_floa
 
 
 class Head(Part):
-    """A linear head on D's features, which moves with D. A head of your own defines the two methods.
+    """A linear head on D's features, which is updated with D. A head of your own defines the two methods.
 
     Args:
-        feature_dim: The width of D's features.
-        out_dim: The width of the head's output.
+        feature_dim: The number of D's features.
+        out_dim: The number of the head's outputs.
     """
 
     def __init__(self, feature_dim: int, out_dim: int) -> None:
@@ -22,16 +22,16 @@ class Head(Part):
         self.linear = nn.Linear(feature_dim, out_dim)
 
     def forward(self, output: DiscriminatorOutput) -> Float[Tensor, "batch out"]:
-        """Returns the head's output in float32 at least."""
+        """Returns the head's output, in float32 or wider."""
         assert output.features is not None
         return to_float32(self.linear(output.features))
 
     def discriminator(self, real: DiscriminatorOutput, fake: DiscriminatorOutput) -> Terms:
-        """What the head adds to D's loss."""
+        """Returns the head's terms in D's loss."""
         raise NotImplementedError
 
     def generator(self, fake: DiscriminatorOutput) -> Terms:
-        """What the head adds to G's loss."""
+        """Returns the head's terms in G's loss."""
         raise NotImplementedError
 
 
@@ -43,7 +43,7 @@ class ClassifierHead(Head):
     D minimizes it on real and on generated samples, G on generated ones. Samples without a class do not count.
 
     Args:
-        feature_dim: The width of D's features.
+        feature_dim: The number of D's features.
         num_classes: The number of classes.
         weight: The weight of the term.
     """
@@ -65,14 +65,14 @@ class ClassifierHead(Head):
 
 
 class CodeHead(Head):
-    """Q of InfoGAN, which reads the code back: Chen et al. 2016 (arXiv:1606.03657), eq. 5.
+    """The head Q of InfoGAN, which predicts the code: Chen et al. 2016 (arXiv:1606.03657), eq. 5.
 
         both players minimize  -weight * E log Q(c | G(z, c))   (up to the constant entropy H(c))
 
-    The code c is the last entries of z: one-hot, then continuous, for which Q is a normal distribution.
+    The code c is the last entries of z: first one-hot, then continuous, for which Q is a normal distribution.
 
     Args:
-        feature_dim: The width of D's features.
+        feature_dim: The number of D's features.
         categories: The number of categories of the one-hot code; 0 means that there is none.
         continuous: The number of continuous codes.
         weight: The paper's lambda.

@@ -1,9 +1,9 @@
-"""Gradient penalties on the discriminator: pure functions of a logit function and two batches.
+"""Gradient penalties on the discriminator: pure functions of D and two batches.
 
 All share the signature `penalty(discriminate, real, fake, noise, *, weight, ...)`. `discriminate` maps a batch to
-logits (batch,) with the condition already bound. `noise(torch.rand, 3, 4)` draws per-sample noise of shape
-(batch, 3, 4), the same for a sample however the batch is spread over processes. Penalties run in float32 whatever the
-precision of the step, because squared gradients leave the range of 16 bits.
+logits (batch,) with the condition already bound. `noise(torch.rand, 3, 4)` samples noise of shape
+(batch, 3, 4); a sample's noise does not depend on the number of processes. Penalties run in float32 at every
+precision of the step, because squared gradients exceed the range of 16 bits.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def dragan(
 
 
 def _gradient_norm(discriminate: Discriminate, samples: Tensor) -> Float[Tensor, " batch"]:
-    # The root has no slope at 0: a gradient that is 0 would give NaN.
+    # The derivative of the root at 0 is infinite: a gradient of 0 would give NaN.
     return (_squared_gradient_norm(discriminate, samples) + 1e-12).sqrt()
 
 

@@ -1,6 +1,6 @@
-"""Regularizers of the discriminator's logits that remember earlier batches.
+"""Regularizers of the discriminator's logits that depend on earlier batches, too.
 
-Each is a module `regularizer(real_logits, fake_logits)` whose value is added to D's loss. It learns of the logits of
+Each is a module `regularizer(real_logits, fake_logits)` whose value is added to D's loss. It gets the logits of
 the whole batch in `on_step_end`.
 """
 
@@ -19,14 +19,13 @@ class LeCam(Part):
 
         weight * (E_x (D(x) - a_F)^2 + E_z (D(G(z)) - a_R)^2)
 
-    (The authors' code leaves out what lies beyond the anchor on the far side, D(x) < a_F and D(G(z)) > a_R; the paper
-    does not.) Here a_R and a_F are moving averages of D's mean logits of real and fake samples in the batches before,
-    a <- d a + (1 - d) mean. Early on d is smaller, min(decay, n / (n + 1)) after n batches, a plain mean; in the very
-    first batch both are 0.
+    The authors' code, unlike the paper, leaves out samples with D(x) < a_F or D(G(z)) > a_R. a_R and a_F are moving
+    averages of D's mean logits of real and fake samples in earlier batches, a <- d a + (1 - d) mean. After n batches,
+    d = min(decay, n / (n + 1)), which at first gives the plain mean; in the first batch a_R = a_F = 0.
 
     Args:
-        weight: the paper's lambda.
-        decay: the paper's gamma, in [0, 1).
+        weight: The paper's lambda.
+        decay: The paper's gamma, in [0, 1).
     """
 
     anchors: Tensor
@@ -40,14 +39,14 @@ class LeCam(Part):
         self.register_buffer("batches", torch.tensor(0.0))
 
     def forward(self, real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-        """The summand of D's loss, in float32 at least."""
+        """Returns the term of D's loss, a scalar in float32 or wider."""
         real_anchor, fake_anchor = self.anchors
         real, fake = to_float32(real_logits) - fake_anchor, to_float32(fake_logits) - real_anchor
         return self.weight * (real.square().mean() + fake.square().mean())
 
     @torch.no_grad()
     def on_step_end(self, output: StepOutput) -> None:
-        """Takes the mean logits of the batch, over all processes, into the averages."""
+        """Updates the averages with the batch's mean logits over all processes."""
         real, fake = output["logits"]["real"], output["logits"]["fake"]
         totals = all_reduce_sum_(torch.stack([real, fake, torch.ones_like(real)]).sum(1, dtype=self.anchors.dtype))
         decay = (self.batches / (self.batches + 1)).clamp(max=self.decay)

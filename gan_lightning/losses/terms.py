@@ -1,4 +1,4 @@
-"""What the parts of a GAN hand to each other in one step."""
+"""The types and functions that the parts of a GAN share: terms of losses, outputs of D and of a step."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from gan_lightning.specs import Described
 
 Player = Literal["discriminator", "generator"]
 Terms = dict[str, Tensor]
-"""The summands of a loss, by name: a scalar each, or a value for every sample, of which the mean counts."""
+"""The terms of a loss, by name: scalars, or values (batch,), whose mean is used. The loss is their sum."""
 
 
 class StepOutput(TypedDict):
-    """What an update computes, and what callbacks get as `outputs`."""
+    """The output of a training step; callbacks get it as `outputs`."""
 
     terms: dict[Player, Terms]
-    """What each player that moved has minimized: named scalars."""
+    """The terms of each updated player's loss: scalars, by name."""
     logits: dict[str, Tensor]
-    """D's logits of the `real` and the `fake` samples, (batch,); empty where D did not move."""
+    """D's logits of the `real` and the `fake` samples, (batch,); empty if D was not updated."""
 
 
 @dataclass(frozen=True)
 class DiscriminatorOutput:
-    """What D says of a batch, and what the batch was made of."""
+    """The discriminator's output for a batch, with the batch's condition and latents."""
 
     logits: Tensor
-    """(batch,), in float32 at least: losses sum and compare them."""
+    """(batch,), in float32 or wider, since losses sum and compare logits."""
     features: Tensor | None
-    """(batch, feature_dim): what the logits are computed from; None where no head asks for it."""
+    """(batch, feature_dim): the input of D's last layer; None if there are no heads."""
     condition: Tensor | None
     """(batch, condition_dim): the condition that the samples have, or were generated for."""
     z: Tensor | None
@@ -41,21 +41,21 @@ class DiscriminatorOutput:
 
 
 class Part(Described, nn.Module):
-    """A part of a GAN's objective. Whatever it remembers from batch to batch lies in buffers: checkpoints hold it."""
+    """A part of a GAN's objective. Its state between batches is in buffers, so that checkpoints contain it."""
 
     def on_step_end(self, output: StepOutput) -> None:
-        """Updates what the part remembers, once a batch is trained. Terms are means over all processes."""
+        """Updates the part's state after a batch. The terms in `output` are means over all processes."""
 
     def metrics(self, output: StepOutput) -> dict[str, Tensor]:
-        """Returns what is worth logging, by name, beside the losses."""
+        """Returns values to log beside the losses, by name."""
         return {}
 
 
 def join(*parts: Terms) -> Terms:
-    """All terms of the parts of one loss.
+    """Joins the terms of all parts of one loss.
 
     Raises:
-        ValueError: Two parts have a term of the same name, of which one would be lost.
+        ValueError: Two parts have a term of the same name.
     """
     joined: Terms = {}
     for terms in parts:
@@ -69,12 +69,12 @@ def join(*parts: Terms) -> Terms:
 
 
 def means(terms: Terms) -> Terms:
-    """The terms as scalars."""
+    """Returns the mean of each term."""
     return {name: term.mean() for name, term in terms.items()}
 
 
 def total(terms: Terms) -> Tensor:
-    """The loss that the terms make up: their sum."""
+    """Returns the loss, the sum of its terms."""
     return functools.reduce(operator.add, terms.values())
 
 

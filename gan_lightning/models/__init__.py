@@ -1,4 +1,4 @@
-"""LightningModules: the step, the phases, sampling of z, and the variants, a short file each."""
+"""LightningModules: the training step, its phases, latent sampling, and the GAN variants."""
 
 from gan_lightning.models.acgan import ACGAN
 from gan_lightning.models.began import BEGAN

@@ -16,13 +16,13 @@ class ACGAN(GAN):
     """Auxiliary-classifier GAN: Odena et al. 2017 (arXiv:1610.09585), eqs. 2 and 3.
 
         L_S = E log P(S = real | x) + E log P(S = fake | G(z, c)),   L_C = E log P(C = c | x) + E log P(C = c | G(z, c))
-        D maximizes L_C + L_S,  G maximizes L_C - L_S  (L_S in the form of the chosen loss)
+        D maximizes L_C + L_S,  G maximizes L_C - L_S  (the chosen loss defines L_S)
 
     `network/join=none`, which `model=acgan` chooses, hides the class from D. Samples without a class do not enter L_C.
 
     Args:
         generator: As of `GAN`.
-        discriminator: As of `GAN`, with features for a second head.
+        discriminator: As of `GAN`; it needs the methods `features` and `head`.
         classes: The number of classes.
         class_weight: The weight of L_C.
 

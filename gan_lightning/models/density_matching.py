@@ -1,4 +1,4 @@
-"""The GAN that learns one number's distribution."""
+"""The GAN that learns the distribution of a single number."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class DensityMatchingGAN(GAN):
         D minimizes  E_x (D(x) - p(x))^2
 
     Args:
-        generator: As of `GAN`, with latents of one number.
+        generator: As of `GAN`, with latent_dim = 1.
         discriminator: As of `GAN`.
         mean: The mean of the data.
         std: The standard deviation of the data.
-        pretrain_steps: The number of steps of that fit; 0: none.
-        pretrain_batch: The number of points x in a step of that fit.
+        pretrain_steps: The number of optimizer steps of the least-squares fit; 0: no fit.
+        pretrain_batch: The number of points x in each of these steps.
     """
 
-    BLOCK = 10_000  # a stratified set of fewer latents would show as a comb
+    BLOCK = 10_000  # a histogram of fewer stratified latents would show gaps between the strata
 
     def __init__(
         self,
@@ -56,14 +56,14 @@ class DensityMatchingGAN(GAN):
         return (torch.linspace(-8, 8, count, device=device) + jitter).unsqueeze(1)
 
     def fixed_z(self, num: int, seed: int) -> Float[Tensor, "num 1"]:
-        """As of any model; the strata are shuffled, so that the first latents come from all over the interval."""
+        """Returns latents as any model; they are shuffled, so that the first ones come from the whole interval."""
         blocks = math.ceil(num / self.BLOCK)
         ordered = super().fixed_z(blocks * self.BLOCK, seed).split(self.BLOCK)
         shuffled = [z[rng.permutation(self.BLOCK, "strata", seed, block)] for block, z in enumerate(ordered)]
         return torch.cat(shuffled)[:num]
 
     def density(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
-        """p(x) of the data."""
+        """Returns the probability density p(x) of the data."""
         return torch.exp(-(((x - self.mean) / self.std) ** 2) / 2) / (self.std * math.sqrt(2 * math.pi))
 
     def on_train_start(self) -> None:

@@ -11,12 +11,12 @@ from torch import Tensor
 from gan_lightning import rng
 
 Sampler = Callable[[int, torch.Generator], Tensor]
-"""Samples a number of rows from a generator's random numbers."""
+"""A function that samples a number of rows with a random generator."""
 
 
 @dataclass(frozen=True)
 class Draws:
-    """What is random in one batch, as a function of the seed, the batch and a purpose.
+    """The random numbers of one batch, as a function of the seed, the batch index and a purpose.
 
     Every draw is made for the global batch of all processes; each process, and each of its micro-batches, takes its
     shard. So neither resuming nor the number of processes or micro-batches changes a sample's random numbers.
@@ -24,8 +24,8 @@ class Draws:
     Attributes:
         seed: The seed of the run.
         batch_index: The position in the run: the number of batches before this one.
-        device: Where the random numbers are made.
-        shard: Which shard of the global batch is ours.
+        device: The device on which the random numbers are generated.
+        shard: The index of our shard of the global batch.
         num_shards: The number of shards.
     """
 
@@ -36,7 +36,7 @@ class Draws:
     num_shards: int = 1
 
     def local(self, sampler: Sampler, count: int, *purpose: str) -> Tensor:
-        """Returns our `count` rows of what `sampler` draws for the global batch."""
+        """Returns our `count` rows of those that `sampler` samples for the global batch."""
         generator = rng.generator(*purpose, self.seed, self.batch_index, device=self.device)
         return sampler(count * self.num_shards, generator)[self.shard * count :][:count]
 
@@ -49,5 +49,5 @@ class Draws:
         return self.local(sampler, count, "rows", purpose)
 
     def micro_batch(self, index: int, count: int) -> Draws:
-        """The draws of one of `count` micro-batches."""
+        """Returns the draws of the micro-batch `index` of `count`."""
         return replace(self, shard=self.shard * count + index, num_shards=self.num_shards * count)

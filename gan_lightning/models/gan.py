@@ -1,4 +1,4 @@
-"""The GAN, whose parts are exchanged and whose objectives the variants extend."""
+"""The GAN: the objectives of both players, composed of exchangeable parts. Variants are subclasses."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ from gan_lightning.specs import Described, spec_of
 
 
 class GAN(Described, GANStep):
-    """Goodfellow et al. 2014 (arXiv:1406.2661), with parts to exchange.
+    """The GAN of Goodfellow et al. 2014 (arXiv:1406.2661), with exchangeable parts.
 
         D minimizes  loss.discriminator(D(x), D(G(z)))  + regularizers + penalties + heads
         G minimizes  loss.generator(D(G(z)))            + heads
 
-    A variant chooses its loss, and overrides `sample_prior` where latents differ, `fake_batch` where G is asked for
-    something else, `discriminator_terms` where D's objective has more, `after_step` where weights are held. Further
+    A variant chooses its loss. It overrides `sample_prior` for other latents, `fake_batch` for other inputs of G,
+    `discriminator_terms` for further terms of D's objective, and `after_step` for limits on the weights. Further
     arguments are those of `GANStep`.
 
     Args:
@@ -46,13 +46,13 @@ class GAN(Described, GANStep):
         discriminator: A network that maps samples and a condition to logits (batch,).
         loss: The adversarial loss; None: that of the variant.
         penalties: Functions as in `gan_lightning.losses.penalties`, by name, which are added to D's loss.
-        penalty_every: The number of batches between two uses of the penalties, which then count as many times: lazy
+        penalty_every: The number of batches between two uses of the penalties, and a factor of their weights: lazy
             regularization, Karras et al. 2020 (arXiv:1912.04958), appendix B.
         regularizers: Parts as in `gan_lightning.losses.regularizers`, by name, which are added to D's loss.
-        heads: By name, functions that make a head of the width of D's features, as in `gan_lightning.losses.heads`.
-        augment: What D sees of real and of generated samples, in both players' losses; None: the samples themselves.
-            A penalty looks at D through it and takes the gradient at the samples as they were, as the authors of
-            DiffAugment and of ADA do with R1.
+        heads: By name, functions that build a head for a feature dimension, as in `gan_lightning.losses.heads`.
+        augment: The augmentation of real and of generated samples before D, in both players' losses; None: no
+            augmentation. A penalty takes the gradient of D(augment(x)) with respect to x, as the authors of
+            DiffAugment and of ADA do for R1.
 
     Raises:
         ValueError: The parts do not fit together.
@@ -103,18 +103,18 @@ class GAN(Described, GANStep):
             terms["discriminator"] = self.discriminator_terms(real, fake, d_real, d_fake, draws)
         if "generator" in players:
             terms["generator"] = self.generator_terms(d_fake, d_real)
-        seen = {"real": d_real.logits, "fake": d_fake.logits} if d_real and "discriminator" in players else {}
-        return StepOutput(terms={player: means(found) for player, found in terms.items()}, logits=seen)
+        logits = {"real": d_real.logits, "fake": d_fake.logits} if d_real and "discriminator" in players else {}
+        return StepOutput(terms={player: means(found) for player, found in terms.items()}, logits=logits)
 
     def fake_batch(self, players: Phase, real: Batch, draws: Draws) -> Batch:
-        """As many generated samples as real ones, of their conditions."""
+        """Generates as many samples as `real` has, for the same conditions."""
         z = self.sample_z(len(real.samples), draws, players[0] if len(players) == 1 else "both")
         return Batch(self.generator(z, real.condition), real.condition, z)
 
     def discriminator_terms(
         self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws
     ) -> Terms:
-        """What D minimizes."""
+        """Returns the terms of D's objective."""
         added = [{name: part(d_real.logits, d_fake.logits) for name, part in self.regularizers.items()}]
         if (draws.batch_index + 1) % self.penalty_every == 0:
             added.append(self._penalty_terms(real, fake, draws))
@@ -122,12 +122,12 @@ class GAN(Described, GANStep):
         return join(self.loss.discriminator(d_real.logits, d_fake.logits), *added)
 
     def generator_terms(self, d_fake: DiscriminatorOutput, d_real: DiscriminatorOutput | None) -> Terms:
-        """What G minimizes; `d_real` is None unless the loss is relativistic, or D moves too."""
+        """Returns the terms of G's objective; `d_real` is None unless the loss is relativistic or D is updated, too."""
         terms = self.loss.generator(d_fake.logits, d_real.logits if d_real else None)
         return join(terms, *(head.generator(d_fake) for head in self.heads.values()))  # type: ignore[operator]
 
     def discriminate(self, batch: Batch) -> DiscriminatorOutput:
-        """D's output in training: on augmented samples, with features where a head asks for them."""
+        """Returns D's output in training: on augmented samples, with features if there are heads."""
         samples = batch.samples if self.augment is None else self.augment(batch.samples)
         if not self.heads:
             logits, features = self.discriminator(samples, batch.condition), None

@@ -1,4 +1,4 @@
-"""The GAN whose latent has a code that can be read back."""
+"""The GAN that learns to predict a part of its latents, the code, from generated samples."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class InfoGAN(GAN):
         min over G, Q max over D  V(D, G) - weight * L_I(G, Q),   L_I = E log Q(c | G(z, c)) + H(c)
 
     The last entries of the latent are the code c: one-hot, then uniform in [-1, 1]. Q shares all but its head with D,
-    and both players raise L_I, as in the authors' code.
+    and both players maximize L_I, as in the authors' code.
 
     Args:
         generator: As of `GAN`.
-        discriminator: As of `GAN`, with features for a second head.
+        discriminator: As of `GAN`; it needs the methods `features` and `head`.
         categories: The number of categories of the one-hot code; 0 means that there is none.
         continuous: The number of uniform codes.
         info_weight: The paper's lambda.

@@ -16,23 +16,22 @@ from gan_lightning.models.step import Batch
 
 
 class MatchingAwareGAN(GAN):
-    """GAN-CLS: Reed et al. 2016 (arXiv:1605.05396), algorithm 1. Three parts, c~ being a wrong condition:
+    """GAN-CLS: Reed et al. 2016 (arXiv:1605.05396), algorithm 1. D's loss has three parts; c~ is a wrong condition:
 
         D minimizes  -E log D(x, c) - [E log(1 - D(G(z, c), c)) + E log(1 - D(x, c~))] / 2
         G minimizes  -E log D(G(z, c), c)
 
-    With another loss its terms for real and for fake samples take the place of these logarithms. A sample without a
-    label (c = 0) is not dropped: D sees it, and a fake beside it, without a condition, while G generates that fake for
-    a condition of another sample.
+    With another loss, its terms for real and for fake samples replace these logarithms. For a sample without a label
+    (c = 0), D gets the real sample and a fake one with c = 0, and G generates the fake for a sampled condition.
 
     Args:
         generator: As of `GAN`.
         discriminator: As of `GAN`.
-        mismatch: What makes the third part: "real", a real image with a wrong condition, as in the paper; or "fake",
-            an image generated for a wrong condition and paired with the right one, G(z, c~) with c.
+        mismatch: The third part: "real", a real image with a wrong condition, as in the paper; or "fake", an image
+            generated for a wrong condition and paired with the right one, G(z, c~) with c.
 
     Raises:
-        ValueError: The model is not conditional, or the loss has no term of fake samples alone.
+        ValueError: The model is not conditional, or the loss has no separate term of the fake samples.
     """
 
     def __init__(

@@ -1,7 +1,8 @@
-"""Who moves when: the phases of a batch, in their order.
+"""The phases of a batch, in their order: which players are updated, and when.
 
-A phase is a tuple of players, who take their gradients at the same point and then step. Each function maps the index
-of a batch and `n_critic`, the number of discriminator updates per generator update, to the phases of that batch.
+A phase is a tuple of players. They compute their gradients at the same weights, and then all of them step. Each
+function maps the index of a batch and `n_critic`, the number of discriminator updates per generator update, to the
+phases of that batch.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ Phases = Callable[[int, int], tuple[Phase, ...]]
 
 
 def alternating(batch_index: int, n_critic: int) -> tuple[Phase, ...]:
-    """D moves in every batch and G, against the new D, in every n_critic-th: Goodfellow et al. 2014, algorithm 1."""
-    generator_moves = (batch_index + 1) % n_critic == 0
-    return (("discriminator",), ("generator",)) if generator_moves else (("discriminator",),)
+    """Updates D in every batch, then G in every n_critic-th batch: Goodfellow et al. 2014, algorithm 1."""
+    updates_generator = (batch_index + 1) % n_critic == 0
+    return (("discriminator",), ("generator",)) if updates_generator else (("discriminator",),)
 
 
 def simultaneous(batch_index: int, n_critic: int) -> tuple[Phase, ...]:
-    """Both players move together, from one forward pass: Mescheder et al. 2017 (arXiv:1705.10461), algorithm 1.
+    """Updates both players from one forward pass: Mescheder et al. 2017 (arXiv:1705.10461), algorithm 1.
 
     (D, G) <- (D - lr grad_D L_D(D, G),  G - lr grad_G L_G(D, G))
     """
-    generator_moves = (batch_index + 1) % n_critic == 0
-    return (("discriminator", "generator"),) if generator_moves else (("discriminator",),)
+    updates_generator = (batch_index + 1) % n_critic == 0
+    return (("discriminator", "generator"),) if updates_generator else (("discriminator",),)

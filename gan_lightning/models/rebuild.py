@@ -1,4 +1,4 @@
-"""The model of a checkpoint, from the checkpoint alone."""
+"""Building a model from its checkpoint alone."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def rebuild(checkpoint: dict[str, Any], origin: object) -> Any:
     """Builds the model that wrote a checkpoint, with its weights, on the CPU.
 
     Args:
-        checkpoint: What was read: tensors and plain containers.
-        origin: Where it was read, for messages.
+        checkpoint: The content of the file: tensors and plain containers.
+        origin: The path of the file, for messages.
 
     Raises:
         UserError: The checkpoint does not say how to build the model, or its weights do not fit.
@@ -45,7 +45,12 @@ def rebuild(checkpoint: dict[str, Any], origin: object) -> Any:
 
 
 def load_weights(module: nn.Module, weights: dict[str, Any], origin: object) -> None:
-    """`load_state_dict`, with an error that says what differs.
+    """Loads weights as `load_state_dict` does, with a message that lists the differences.
+
+    Args:
+        module: The network or model.
+        weights: The state dict.
+        origin: The path of the file, for messages.
 
     Raises:
         UserError: Tensors are missing, superfluous or of another shape.

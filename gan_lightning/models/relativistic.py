@@ -1,4 +1,4 @@
-"""The GAN whose discriminator compares with the average."""
+"""The GAN whose discriminator compares each logit with the mean of the other kind."""
 
 from gan_lightning.losses import RelativisticAverage
 from gan_lightning.models.gan import GAN

@@ -25,7 +25,7 @@ class LatentModel(LightningModule):
     Args:
         generator: A network that maps latents (batch, latent_dim) and a condition to samples in [-1, 1]. It has the
             attribute `latent_dim`.
-        seed: The seed of every draw of training, together with the step.
+        seed: The seed of all random numbers in training.
     """
 
     BLOCK = 64
@@ -36,7 +36,7 @@ class LatentModel(LightningModule):
         self.generator = generator
         self.latent_dim: int = generator.latent_dim  # type: ignore[assignment]
         self.generator_ema: nn.Module | None = None
-        """The averaged generator, where a callback keeps one."""
+        """The averaged generator (EMA); None unless a callback keeps one."""
         self.vocabulary: LabelVocabulary | None = None
         """The labels of a conditional model, from the data or from a checkpoint."""
         self.seed = seed
@@ -46,7 +46,7 @@ class LatentModel(LightningModule):
         return torch.randn(count, self.latent_dim, generator=generator, device=generator.device)
 
     def sample_z(self, count: int, draws: Draws, *purpose: str) -> Float[Tensor, "count latent"]:
-        """Samples the local latents of a training step, in the model's precision; every purpose has its own."""
+        """Samples this process's latents of a training step, in the model's dtype, for one purpose."""
         return draws.local(self.sample_prior, count, "latent", *purpose).to(self.dtype)
 
     def sample(
@@ -56,9 +56,10 @@ class LatentModel(LightningModule):
 
         Args:
             num: The number of samples.
-            label: A class, as its index or name, or tags such as "blue hair, yellow eyes"; None: as in the data.
+            label: A class, as its index or name, or tags such as "blue hair, yellow eyes"; None: sampled with
+                their frequencies in the data.
             seed: The seed. Sample i depends on the seed, i and the label alone.
-            raw: Whether the last weights are used rather than their average (EMA).
+            raw: Whether to use the last weights instead of their average (EMA).
 
         Returns:
             Samples in [-1, 1], (num, *shape of a sample), on the model's device.
@@ -92,13 +93,16 @@ class LatentModel(LightningModule):
         return self.generate(self.fixed_z(num, seed), self.fixed_labels(num, seed, label), raw)
 
     def fixed_z(self, num: int, seed: int) -> Float[Tensor, "num latent"]:
-        """Returns the latents of samples 0 to num - 1 of `seed`, on the CPU: the first ones of any larger number."""
+        """Returns the latents of samples 0 to num - 1 of `seed`, on the CPU.
+
+        Latent i does not depend on `num`.
+        """
         return self._in_blocks(self.sample_prior, num, "samples", seed)
 
     def fixed_labels(self, num: int, seed: int, label: Tensor | None = None) -> Tensor | None:
         """Returns condition vectors of samples 0 to num - 1 of `seed`; None where the model is not conditional.
 
-        They are those of training samples, of which all have the labels of the vector `label` unless it is None.
+        They are sampled from those of the training data; all have the labels of the vector `label` unless it is None.
         """
         if self.vocabulary is None:
             return None
@@ -127,5 +131,5 @@ class LatentModel(LightningModule):
             generator.train(was_training)
 
     def track_ema(self) -> None:
-        """Adds `generator_ema`, a copy of the generator for a callback to average into."""
+        """Adds `generator_ema`, a copy of the generator, which a callback updates."""
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)

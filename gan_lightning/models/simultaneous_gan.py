@@ -15,7 +15,7 @@ class SimultaneousGAN(GAN):
 
         (D, G) <- (D - lr grad_D L_D(D, G),  G - lr grad_G L_G(D, G))
 
-    Both gradients belong to the same fake batch and the same forward pass; neither player sees the other's step.
+    Both gradients come from the same fake batch and forward pass; none depends on the other player's step.
     """
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module, **gan: Any) -> None:

@@ -1,4 +1,4 @@
-"""The GAN whose discriminator is Lipschitz by its weights."""
+"""The GAN with spectral normalization of the discriminator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gan_lightning.models.gan import GAN
 class SNGAN(GAN):
     """Spectrally normalized GAN: Miyato et al. 2018 (arXiv:1802.05957), eqs. 8 and 16, with the hinge loss.
 
-        W_SN = W / sigma(W)  in every layer of D, sigma(W) being the largest singular value
+        W_SN = W / sigma(W)  in every layer of D;  sigma(W) is the largest singular value
 
     The linear and convolutional layers of any discriminator are normalized; one step of the power method estimates
     sigma in each forward pass (algorithm 1).
@@ -31,7 +31,7 @@ def spectrally_normalized(network: nn.Module) -> nn.Module:
     """Divides every weight matrix and kernel of a network by its largest singular value, and returns the network.
 
     Raises:
-        ValueError: All entries of a weight are 0, and so is that value.
+        ValueError: All entries of a weight are 0, and so is its largest singular value.
     """
     for name, layer in network.named_modules():
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not is_parametrized(layer):

@@ -1,4 +1,4 @@
-"""The training step of every GAN, written once."""
+"""The training step that all GANs share."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gan_lightning.models.sampling import LatentModel
 
 @dataclass(frozen=True)
 class Batch:
-    """Samples and what belongs to them.
+    """Samples with their conditions and latents.
 
     Attributes:
         samples: (batch, *shape of a sample), in [-1, 1].
@@ -43,25 +43,27 @@ class Batch:
 
 
 class GANStep(LatentModel):
-    """Every batch has its phases; in a phase some players move, while the others are held still. Batches are counted.
+    """A LightningModule that trains every batch in phases; a phase updates some players and freezes the others.
 
-    What is minimized comes from `losses`, who moves when comes from `phases`.
+    A subclass defines the objectives in `losses`; `phases` defines which players are updated, and when. `global_step`
+    counts batches, not optimizer steps.
 
     Args:
         generator: A network that maps latents (batch, latent_dim) and a condition to samples in [-1, 1]. It has the
             attribute `latent_dim`.
-        discriminator: A network that maps samples and a condition to logits (batch,), never through a sigmoid.
-        optimizer: Makes an optimizer of parameters, for both players.
+        discriminator: A network that maps samples and a condition to logits (batch,), without a sigmoid.
+        optimizer: A function that builds an optimizer from parameters, for both players.
         generator_optimizer: Keyword arguments that differ for the generator.
         discriminator_optimizer: Keyword arguments that differ for the discriminator.
-        scheduler: Makes a learning-rate schedule of an optimizer; it advances every batch.
-        phases: Who moves when: `alternating` or `simultaneous`.
+        scheduler: A function that builds a learning-rate schedule from an optimizer; the schedule steps every batch.
+        phases: The order of the updates: `alternating` or `simultaneous`.
         n_critic: The number of discriminator updates per generator update.
         gradient_clip_norm: The largest total gradient norm of an update, after unscaling; None: no clipping.
         accumulate: The number of micro-batches in which a batch is processed, for less memory. The update is that of
-            the whole batch, unless a layer or a loss looks at the batch as a whole, or draws (dropout, augmentation).
-        conditional: Whether both networks are told the labels of a sample; they get None otherwise.
-        seed: The seed of every draw, together with the step.
+            the whole batch, unless a layer or a loss depends on all of its samples, or is random (dropout,
+            augmentation).
+        conditional: Whether both networks get the labels of a sample; they get None otherwise.
+        seed: The seed of all random numbers in training.
     """
 
     def __init__(
@@ -96,17 +98,17 @@ class GANStep(LatentModel):
         self.conditional = conditional
 
     def losses(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
-        """What the players of a phase minimize on a batch, with the graph behind it; `draws` holds all randomness."""
+        """Returns the objectives of a phase's players on a batch, with their graph; `draws` has the random numbers."""
         raise NotImplementedError
 
     def after_step(self, player: Player) -> None:
-        """What a variant does to a player's weights right after its update (weight clipping); here nothing."""
+        """Changes a player's weights right after its update, such as by weight clipping; here it does nothing."""
 
     def on_step_end(self, output: StepOutput) -> None:
-        """What a variant keeps of a batch once it is trained; here nothing."""
+        """Updates the state of a variant after a batch; here it does nothing."""
 
     def networks(self) -> dict[Player, nn.Module]:
-        """What each player moves."""
+        """Returns the modules whose parameters each player updates."""
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> StepOutput:
@@ -115,7 +117,7 @@ class GANStep(LatentModel):
         condition = self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None
         real = Batch(samples.to(self.dtype), condition)
         draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size)
-        # Dropout and augmentation draw from the global generators: they are keyed by process, and safe to resume.
+        # Dropout and augmentation use the global generators: seeds of (batch, process) make a resumed run exact.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
         output = StepOutput(terms={}, logits={})
         for players in self.phases(draws.batch_index, self.n_critic):
@@ -129,7 +131,7 @@ class GANStep(LatentModel):
         return output
 
     def update(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
-        """One step of some players from one point, while the others are held still."""
+        """Updates the players of a phase from the same weights; the other players are frozen."""
         for player, parameters in self._parameters_of.items():
             for parameter in parameters:
                 parameter.requires_grad_(player in players)
@@ -141,7 +143,7 @@ class GANStep(LatentModel):
             output = self._backward_in_micro_batches(players, real, draws)
         if self.trainer.world_size > 1:
             gradients = [p.grad for player in players for p in self._parameters_of[player] if p.grad is not None]
-            # The terms too, so that all processes stop at the same batch.
+            # The terms, too, so that all processes stop at the same batch if one is not finite.
             terms = [term for terms in output["terms"].values() for term in terms.values()]
             all_reduce_mean_([*gradients, *terms, *self._statistics])
         for player in players:
@@ -155,14 +157,16 @@ class GANStep(LatentModel):
         optimizer = self._optimizer_of[player]
         if player == "discriminator":
             optimizer.step()
-        else:  # the same, but for the hooks by which Lightning counts: global_step is to count batches
+        else:  # the same step, without the hooks that increase global_step, which counts batches
             self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None, self)
 
     def _backward(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
         """Adds the gradients of the players' losses to their parameters."""
         output = self.losses(players, real, draws)
         for player in players:
-            with torch.autocast(self.device.type, enabled=False):  # else it would round a float32 penalty's gradient
+            with torch.autocast(
+                self.device.type, enabled=False
+            ):  # autocast would round the gradient of a float32 penalty
                 self.manual_backward(
                     total(output["terms"][player]),
                     inputs=self._parameters_of[player],
@@ -172,7 +176,7 @@ class GANStep(LatentModel):
         return StepOutput(terms=terms, logits={kind: logits.detach() for kind, logits in output["logits"].items()})
 
     def _backward_in_micro_batches(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
-        """The same, one micro-batch after the other: the means of their gradients and terms, and all their logits."""
+        """Does the same in micro-batches; returns the means of their terms, and all their logits."""
         count = self.micro_batches
         if len(real.samples) % count:
             raise UserError(f"model.accumulate={count}: expected a divisor of a process's {len(real.samples)} samples")
@@ -191,9 +195,9 @@ class GANStep(LatentModel):
         )
 
     def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
-        """The losses of a batch, their terms, scores, learning rates, and the position in the run.
+        """Returns the losses of a batch, their terms, scores, learning rates, and the step and epoch.
 
-        All are means over all processes. A score is the mean of sigmoid(logit).
+        Losses and scores are means over all processes. A score is the mean of sigmoid(logit).
         """
         scores = {f"score/{kind}": logits.sigmoid().mean() for kind, logits in output["logits"].items()}
         if self.trainer.world_size > 1 and scores:
@@ -203,10 +207,10 @@ class GANStep(LatentModel):
             found[f"loss/{player}"] = total(terms)
             found |= {f"terms/{player}_{name}": term for name, term in terms.items()}
             found[f"lr/{player}"] = self._optimizer_of[player].param_groups[0]["lr"]
-        # Lightning takes the logger's x from "step"; its own count starts at 0.
+        # Lightning logs at this "step"; its own count would start at 0.
         return found | {"step": float(self.global_step), "epoch": float(self.current_epoch)}
 
-    # Lightning's wiring
+    # Lightning's hooks
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
         optimizers = [
@@ -229,8 +233,12 @@ class GANStep(LatentModel):
             self.vocabulary = getattr(self.trainer.datamodule, "vocabulary", None)  # type: ignore[attr-defined]
             if self.vocabulary is None or len(self.vocabulary.examples) == 0:
                 raise UserError("model.conditional=true: the data has no labels. Choose another data=, or false")
-        together = [phase for index in range(self.n_critic) for phase in self.phases(index, self.n_critic) if phase[1:]]
-        if together and self.trainer.precision == "16-mixed":  # its gradient scale would change between the two steps
+        joint_phases = [
+            phase for index in range(self.n_critic) for phase in self.phases(index, self.n_critic) if phase[1:]
+        ]
+        if (
+            joint_phases and self.trainer.precision == "16-mixed"
+        ):  # its gradient scale would change between the two steps
             raise UserError("trainer.precision=16-mixed: players that step together need bf16-mixed or 32-true")
 
     def on_train_start(self) -> None:
@@ -241,7 +249,7 @@ class GANStep(LatentModel):
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
         self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
         for optimizer in self.trainer.optimizers:
-            # Without gradients nothing moves; torch then lets a schedule advance before G first moves.
+            # Changes nothing without gradients. Otherwise torch warns of a schedule that steps before its optimizer.
             optimizer.zero_grad()
             optimizer.step()
         schedulers = self.lr_schedulers() or []

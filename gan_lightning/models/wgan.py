@@ -17,7 +17,7 @@ class WGAN(GAN):
         D minimizes  E_z D(G(z)) - E_x D(x)
         G minimizes  -E_z D(G(z))
 
-    D, whose logits are no probabilities, has to be Lipschitz: by weights clipped to [-clip, clip], or by a penalty
+    D has to be Lipschitz, by weights that are clipped to [-clip, clip], or by a penalty
     (WGAN-GP: Gulrajani et al. 2017, arXiv:1704.00028).
 
     Args:

@@ -1,1 +1,1 @@
-"""One run: its experiment, its trainer, its folder, its checkpoints."""
+"""The training of one run: the experiment, the Trainer, the run folder, checkpoints and resuming."""

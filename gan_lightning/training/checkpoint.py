@@ -1,4 +1,4 @@
-"""Reading and writing checkpoints: whole or absent, and never a pickle that runs code."""
+"""Reading and writing checkpoints: files are written whole or not at all, and reading them runs no code."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Checkpoint = dict[str, Any]
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes beside the final name, flushes to the disk, then renames: a crash leaves the old file."""
+    """Writes a temporary file, flushes it to the disk, then renames it: after a crash the old file is still there."""
 
     def save_checkpoint(self, checkpoint: Checkpoint, path: Any, storage_options: Any = None) -> None:
         with atomic(Path(path)) as partial:
@@ -37,7 +37,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
 
 def locate(place: str | Path) -> Path:
-    """The checkpoint that a run folder or a path means."""
+    """Returns the path of a checkpoint: `place` itself, or the last checkpoint of the run folder `place`.
+
+    Raises:
+        UserError: There is no such file.
+    """
     path = Path(place)
     if path.is_dir():
         path = RunFolder(path).last
@@ -49,7 +53,11 @@ def locate(place: str | Path) -> Path:
 
 
 def read(path: Path) -> Checkpoint:
-    """A checkpoint's tensors and plain containers, on the CPU; anything else in it is refused."""
+    """Reads a checkpoint of tensors and plain containers, onto the CPU.
+
+    Raises:
+        UserError: The file is damaged, is not a checkpoint of gan_lightning, or has other objects in it.
+    """
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
@@ -66,22 +74,25 @@ def read(path: Path) -> Checkpoint:
 
 
 def load_model(path: Path) -> GAN:
-    """The trained model, rebuilt from the checkpoint alone, on the CPU, in eval mode."""
+    """Builds the trained model from its checkpoint alone, on the CPU, in eval mode."""
     return rebuild(read(path), path).eval()
 
 
 def load(place: str | Path) -> Any:
-    """What was trained, on the CPU, in eval mode: `load("logs/...").sample(16, label=3)`.
+    """Loads a trained model or network, on the CPU, in eval mode: `load("logs/...").sample(16, label=3)`.
 
-    Reading never runs code: a file holds tensors and plain containers, which may name nothing but the classes of the
-    allowlist.
+    Loading runs no code from the file: it consists of tensors and plain containers, which may name only classes of
+    the allowlist.
 
     Args:
-        place: a run folder, that is its last checkpoint, or a checkpoint: the model, whose `sample` draws with the
-            averaged generator where there is an average. Or a `.safetensors` file: its one network.
+        place: A run folder, which stands for its last checkpoint; a checkpoint; or a `.safetensors` file.
+
+    Returns:
+        The model of a checkpoint, whose `sample` uses the averaged generator (EMA) where there is one; or the network
+        of a `.safetensors` file.
 
     Raises:
-        UserError: there is no such file, it is damaged, or it does not say how to build what it belongs to.
+        UserError: There is no such file, it is damaged, or it does not say how to build the model or network.
     """
     if Path(place).suffix == ".safetensors":
         return _load_network(Path(place))
@@ -112,19 +123,20 @@ def _load_network(path: Path) -> nn.Module:
 
 
 def export(model: GAN, folder: RunFolder, step: int) -> None:
-    """Writes `generator.safetensors`, averaged where there is an average, and `discriminator.safetensors`.
+    """Writes `generator.safetensors`, with the EMA weights if there are any, and `discriminator.safetensors`.
 
-    Their metadata say what they are: `network` (a spec, JSON), `weights` (ema or raw), `step`, `gan_lightning`.
+    The metadata of each file: `network` (a spec, JSON), `weights` ("ema" or "raw"), `step`, and `gan_lightning` (the
+    version).
     """
-    averaged = model.generator_ema is not None
+    has_ema = model.generator_ema is not None
     networks = {
-        "generator": (model.generator_ema if averaged else model.generator, "ema" if averaged else "raw"),
+        "generator": (model.generator_ema if has_ema else model.generator, "ema" if has_ema else "raw"),
         "discriminator": (model.discriminator, "raw"),
     }
     for name, (network, weights) in networks.items():
         assert network is not None
         tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
-        about = {"network": json.dumps(spec_of(network)), "weights": weights, "step": str(step)}
-        content = save(tensors, about | {"gan_lightning": version("gan_lightning")})
+        metadata = {"network": json.dumps(spec_of(network)), "weights": weights, "step": str(step)}
+        content = save(tensors, metadata | {"gan_lightning": version("gan_lightning")})
         with atomic(folder.checkpoints / f"{name}.safetensors") as path:
-            path.write_bytes(content)  # save_file would make it unreadable for others, whatever the umask
+            path.write_bytes(content)  # save_file ignores the umask, and other users could not read the file

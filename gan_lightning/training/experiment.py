@@ -1,4 +1,4 @@
-"""One run of a configuration, in one folder: a new one, or one that goes on."""
+"""One run of a configuration in its folder: a new run, or a resumed one."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from gan_lightning.training.trainer import planned_batches, prepare_evaluation, 
 from gan_lightning.training.worker import worker_command
 
 DEFAULTS: Config = {"seed": 0, "objective": None, "callbacks": {}, "logger": {}}
-"""Of the sections that a configuration written by hand may leave out."""
+"""The values of sections that a configuration may leave out."""
 
 
 @dataclass(frozen=True)
 class SweepJob:
-    """What a sweep says of one of its jobs.
+    """The facts about a sweep that one of its jobs needs.
 
     Attributes:
-        compared: what was typed to differ from job to job, by key; TensorBoard shows it in a table.
-        concurrent: whether other jobs run at the same time.
+        compared: The values of the swept keys; TensorBoard shows them in a table.
+        concurrent: Whether other jobs run at the same time.
     """
 
     compared: Config = field(default_factory=dict)
@@ -46,15 +46,15 @@ class SweepJob:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What came of a run.
+    """The result of a run.
 
     Attributes:
-        folder: the run folder.
+        folder: The run folder.
         status: finished, pruned or interrupted.
-        step: batches that the run has behind it, those of earlier sessions included.
-        metrics: the last value of everything that was logged, by name.
-        objective: the metric that `config["objective"]` names, if it names one.
-        stopped_by: the number of the signal that interrupted the run, or 0.
+        step: The number of batches that the run has trained on, with those of earlier sessions.
+        metrics: The last value of every logged metric, by name.
+        objective: The value of the metric that `config["objective"]` names; None where it names none.
+        stopped_by: The number of the signal that interrupted the run, or 0.
     """
 
     folder: Path
@@ -66,13 +66,13 @@ class RunResult:
 
 
 class Experiment:
-    """What a configuration describes, trained in a folder.
+    """The training of one configuration in one run folder.
 
     Args:
-        config: a resolved configuration, plain containers as in `config.yaml` of any run folder; at least data, model
+        config: A resolved configuration, plain containers as in `config.yaml` of any run folder; at least data, model
             and trainer.
-        folder: the run folder; it is made where there is none.
-        job: what a sweep says of it; None outside of a sweep. A job waits for a folder in use, and goes on with what
+        folder: The run folder. It is made if it does not exist.
+        job: The job of a sweep; None outside of a sweep. A job waits for a folder in use, and resumes the run that
             an earlier session of the same sweep has left there.
     """
 
@@ -82,23 +82,23 @@ class Experiment:
         self.job = job
 
     def fit(self, resume_from: str | Path | None = None) -> RunResult:
-        """Trains until the configuration's end, or until a signal.
+        """Trains to the end of the run, or until a signal.
 
         Args:
-            resume_from: the run folder, or a checkpoint in it, to go on from; None starts a new run.
+            resume_from: The run folder, or a checkpoint in it, to resume from; None starts a new run.
 
         Raises:
-            UserError: the folder is in use, holds another run, or the configuration cannot be trained.
-            FloatingPointError: a loss, a weight or the objective is not finite.
+            UserError: The folder is in use or belongs to another run, or the configuration cannot be trained.
+            FloatingPointError: A loss, a weight or the objective is not finite.
         """
         self._require_own_folder()
         first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
         with self.folder.locked(wait=self.job is not None) if first else nullcontext():
             self.folder.refusal.unlink(missing_ok=True)
-            # Processes that a cluster starts by themselves learn from the folder that the first one goes on.
+            # Processes that a cluster starts see from the folder that the first process resumes a run.
             if resume_from is None and (self.job or not first) and resume.same_config(self.folder, self.config):
                 if self.folder.read_summary().get("status") in ENDED:
-                    return self._ended_before()
+                    return self._result_of_ended_job()
                 resume_from = self.folder.path if self.folder.last.exists() else None
             elif resume_from is None and first and self.folder.last.exists():
                 self._refuse_to_overwrite()
@@ -106,20 +106,20 @@ class Experiment:
             return self.train(start)
 
     def train(self, start: ResumePoint | None = None) -> RunResult:
-        """Trains from `start`, without a look at what the folder holds: `fit` does that for all processes."""
+        """Trains from `start` and does not check the folder's contents: `fit` has done so for all processes."""
         lightning.seed_everything(self.config["seed"], verbose=False)
         data: LightningDataModule = build(self.config, "data")
-        data.prepare_data()  # here, so that missing data is found before other processes start
+        data.prepare_data()  # before other processes start, so that only one reports missing data
         data.setup("fit")
         model: GAN = build(self.config, "model")
         record, stop = Record(self.config, self._compared()), GracefulStop()
         summary = Summary(self.config, self.folder, record)
         with worker_command(self.config, self.folder, start) as command:
             trainer = self._trainer([record, stop, summary], start, command)
-            prepare_evaluation(trainer, data, self.config)  # here, for the same reason
+            prepare_evaluation(trainer, data, self.config)  # now, for the same reason
             planned = planned_batches(trainer, data)
             if start and start.step >= planned:
-                return self._nothing_left(start)
+                return self._already_complete(start)
             return self._fit(trainer, model, data, start)
 
     def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, command: list[str]) -> Trainer:
@@ -138,19 +138,19 @@ class Experiment:
             raise UserError(f"trainer: {error}. See trainer.accelerator and trainer.devices") from error
 
     def _fit(self, trainer: Trainer, model: GAN, data: LightningDataModule, start: ResumePoint | None) -> RunResult:
-        record, stop, summary = (_only(trainer, kind) for kind in (Record, GracefulStop, Summary))
+        record, stop, summary = (_callback(trainer, kind) for kind in (Record, GracefulStop, Summary))
         try:
-            _fit_with_company(trainer, model, data, start)
+            _fit_or_stop_others(trainer, model, data, start)
             if trainer.is_global_zero:
                 checkpoint.export(model, self.folder, step=trainer.global_step)
-            # A run that was interrupted may not have come to measure it.
+            # An interrupted run may have ended before its first evaluation.
             known = not stop.received or self.config["objective"] in record.metrics
             objective = self._objective(record.metrics) if known else None
             status = _status(trainer, stop)
             if trainer.is_global_zero:
                 summary.write(status, objective=objective)
-                if self.job is None:  # a sweep has one line a job
-                    print(summary.closing_words(interrupted=status == "interrupted"))
+                if self.job is None:  # a sweep prints one line per job
+                    print(summary.closing_message(interrupted=status == "interrupted"))
         except Exception as error:
             summary.write("failed", reason=f"{type(error).__name__}: {error}")
             raise
@@ -159,7 +159,7 @@ class Experiment:
         metrics = dict(record.metrics)
         return RunResult(self.folder.path, status, trainer.global_step, metrics, objective, stop.received)
 
-    # What the folder holds already
+    # Runs that are in the folder already
 
     def _require_own_folder(self) -> None:
         written = Path(self.config["run_dir"]).absolute()
@@ -184,15 +184,15 @@ class Experiment:
             "Choose another hydra.sweep.dir"
         )
 
-    def _ended_before(self) -> RunResult:
-        """The account of a job that an earlier session of its sweep has brought to its end."""
+    def _result_of_ended_job(self) -> RunResult:
+        """Returns the result of a job that an earlier session of its sweep has completed."""
         summary = self.folder.read_summary()
-        self.folder.summary.touch()  # for the sweep's watch
+        self.folder.summary.touch()  # the new time shows the sweep that this job has ended
         objective = self._objective(summary["final"])
         return RunResult(self.folder.path, summary["status"], summary["step"], summary["final"], objective)
 
-    def _nothing_left(self, start: ResumePoint) -> RunResult:
-        """The account of a run that has nothing left to do, and which may have died before it could say so."""
+    def _already_complete(self, start: ResumePoint) -> RunResult:
+        """Returns the result of a run with no batches left, and completes the summary of one that was killed."""
         print(f"{self.folder.path} is finished, {start.step} batches. ", end="")
         print(f"To train longer, add trainer.max_steps={2 * start.step}")
         metrics = checkpoint.read(start.checkpoint)["metrics"]
@@ -204,10 +204,10 @@ class Experiment:
             self.folder.write_summary(summary)
         return RunResult(self.folder.path, summary["status"], start.step, metrics, objective)
 
-    # What it is compared by
+    # Values for comparison with other runs
 
     def _compared(self) -> Config:
-        """What tells this run from others: in a sweep what was typed to differ, else all that is of interest."""
+        """Returns the values for the hyperparameter table: the swept keys in a sweep, else seed, data and model."""
         if self.job is not None:
             return self.job.compared
         return {section: self.config[section] for section in ("seed", "data", "model")}
@@ -224,7 +224,7 @@ class Experiment:
         return value
 
 
-def _only(trainer: Trainer, kind: type) -> Any:
+def _callback(trainer: Trainer, kind: type) -> Any:
     return next(callback for callback in trainer.callbacks if isinstance(callback, kind))  # type: ignore[attr-defined]
 
 
@@ -235,16 +235,16 @@ def _status(trainer: Trainer, stop: GracefulStop) -> str:
     return "pruned" if pruned else "finished"
 
 
-def _fit_with_company(trainer: Trainer, model: GAN, data: LightningDataModule, start: ResumePoint | None) -> None:
-    """`trainer.fit`; where it fails, the other processes of this node end too, and what they failed of is told."""
+def _fit_or_stop_others(trainer: Trainer, model: GAN, data: LightningDataModule, start: ResumePoint | None) -> None:
+    """Calls `trainer.fit`. If it fails, ends the other processes of this node, and reports one that caused it."""
     try:
         trainer.fit(model, data, ckpt_path=start and start.checkpoint, weights_only=True)
     except BaseException as error:
         launcher: Any = trainer.strategy.launcher
         if launcher is None:
             raise
-        cause = launcher.cause(error)
-        launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))  # they would wait for us in a collective for ever
+        cause = launcher.failed_process(error)
+        launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))  # a collective would wait for us forever
         if cause is not None:
             raise RuntimeError(cause) from error
         raise

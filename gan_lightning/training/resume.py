@@ -1,4 +1,4 @@
-"""Going on with a run: its own configuration, and the checkpoint that belongs to it."""
+"""Resuming a run: the comparison of configurations, and the checkpoint to start from."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ from gan_lightning.training import checkpoint
 from gan_lightning.training.run_folder import RunFolder
 
 CHANGEABLE = ("trainer.", "callbacks.", "data.root", "data.num_workers", "objective")
-"""What may differ from the first session without making it another run."""
+"""The keys that may change when a run is resumed, and the beginnings of such keys."""
 FIXED = (
     "trainer.precision",
     "callbacks.ema",
     *(f"callbacks.evaluation.{name}" for name in ("extractor", "num", "split", "seed")),
 )
-"""What may not, though it lies below."""
+"""The exceptions: keys that may not change, though their beginning is in CHANGEABLE."""
 
 
 class ResumePoint(NamedTuple):
-    """Where a run goes on: its checkpoint, and the batches it has behind it."""
+    """The checkpoint that a run resumes from, and the number of batches before it."""
 
     checkpoint: Path
     step: int
 
 
 def same_config(folder: RunFolder, config: Config) -> bool:
-    """Whether a folder is that of a run of this very configuration; what it is judged by is no part of it."""
+    """Whether the folder has a run of the same configuration; `objective` may differ."""
     return folder.config.is_file() and not list(diff_config(folder, config))
 
 
 def diff_config(folder: RunFolder, config: Config) -> Iterator[tuple[str, Any, Any]]:
-    """In what a run folder's configuration is another: key, value there, value here."""
+    """Yields the differences from a run folder's configuration: key, value there, value here."""
     there = yaml.safe_load(folder.config.read_text())
     return (difference for difference in _differences("", there, config) if difference[0] != "objective")
 
 
 def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:
-    """The checkpoint at `place` to go on from.
+    """Returns the checkpoint at `place`, a run folder or a file, as a point to resume from.
 
     Raises:
-        UserError: there is none, it is damaged, or another configuration wrote it.
+        UserError: There is none, it is damaged, or it was written with another configuration.
     """
     path = checkpoint.locate(str(place))
     saved = checkpoint.read(path)

@@ -1,4 +1,4 @@
-"""The folder of a run: its files by name, and the lock that keeps other processes out."""
+"""The run folder: the names of its files, and the lock that keeps other processes out."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import write_json
 
 ENDED = ("finished", "pruned")
-"""Statuses in `summary.json` of runs that have nothing left to do."""
+"""The statuses in `summary.json` of completed runs."""
 
 
 class RunFolder:
-    """The files of one run, by name."""
+    """The files of one run.
+
+    Args:
+        path: The run folder; it need not exist yet.
+    """
 
     PATIENCE = 10.0
-    """Seconds to wait for a folder in use: loader workers of a killed run hold on to it for some."""
+    """The time to wait for a folder in use, in seconds: loader workers of a killed run keep the lock for a while."""
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path).absolute()
@@ -33,7 +37,7 @@ class RunFolder:
         self.samples = self.path / "samples"
 
     def is_locked(self) -> bool:
-        """Whether a process trains into this folder."""
+        """Whether a process is training in this folder."""
         if not (self.path / ".lock").exists():
             return False
         try:
@@ -44,10 +48,13 @@ class RunFolder:
 
     @contextlib.contextmanager
     def locked(self, wait: bool = False) -> Iterator[None]:
-        """Keeps other processes from training into this folder; the system lifts it if we die.
+        """Keeps other processes from training in this folder. The system releases the lock when the process dies.
 
         Args:
-            wait: for as long as it takes, if another process does.
+            wait: Whether to wait without a limit for another process; otherwise it is `PATIENCE`.
+
+        Raises:
+            UserError: The folder is still in use after that time.
         """
         self.path.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.path / ".lock")
@@ -70,7 +77,7 @@ class RunFolder:
         return json.loads(self.summary.read_text()) if self.summary.exists() else {}
 
     def refuse(self, reason: str) -> None:
-        """Notes why a job could not start, beside what another run may have left here."""
+        """Writes to `refused.json` why a job could not start. The files of another run here stay unchanged."""
         write_json({"status": "refused", "reason": reason}, self.refusal)
 
     def read_refusal(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What a run leaves to read: `config.yaml`, `summary.json`, and the last words in the terminal."""
+"""The record of a run: `config.yaml`, `summary.json`, and the closing message in the terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,13 @@ PACKAGES = ("gan_lightning", "torch", "torchvision", "lightning", "hydra-core", 
 
 
 class Summary(Callback):
-    """The account of one run, in its folder."""
+    """Writes `config.yaml` and `summary.json` of a run.
+
+    Args:
+        config: The run's configuration.
+        folder: The run folder.
+        record: The callback that keeps the last metrics and the training time.
+    """
 
     def __init__(self, config: Config, folder: RunFolder, record: Record) -> None:
         self.config = config
@@ -35,7 +41,7 @@ class Summary(Callback):
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Not before: a session that cannot start leaves the folder as it was."""
+        """Writes the first files only now, so that a session that cannot start leaves the folder unchanged."""
         with atomic(self.folder.config) as path:
             path.write_text(yaml.safe_dump(self.config, sort_keys=False))
         self.write("running")
@@ -63,8 +69,8 @@ class Summary(Callback):
             "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         }
 
-    def closing_words(self, interrupted: bool) -> str:
-        """Time, speed and losses, and the commands that come next."""
+    def closing_message(self, interrupted: bool) -> str:
+        """Returns the message at the end of a run: time, speed, losses, metrics, and commands to use next."""
         metrics = self._metrics()
         folder = os.path.relpath(self.folder.path)
         losses = ", ".join(
@@ -72,7 +78,7 @@ class Summary(Callback):
             for player in ("discriminator", "generator")
             if f"loss/{player}" in metrics["final"]
         )
-        further = "" if interrupted else f" trainer.max_steps={2 * metrics['step']}"
+        longer = "" if interrupted else f" trainer.max_steps={2 * metrics['step']}"
         return "\n".join(
             [
                 f"{'stopped' if interrupted else 'finished'} after {metrics['step']:,} batches in "
@@ -82,12 +88,12 @@ class Summary(Callback):
                 f"  look      {folder}/samples/, or: tensorboard --logdir {folder}",
                 f"  generate  gan-generate {folder} --num 64 --out grid.png",
                 f"  evaluate  gan-evaluate {folder}",
-                f"  resume    gan-train resume={folder}{further}",
+                f"  resume    gan-train resume={folder}{longer}",
             ]
         )
 
     def _quality(self, metrics: dict[str, Any]) -> list[str]:
-        """A line on the metrics of quality, where there are any."""
+        """Returns a line with the evaluation metrics, if there are any."""
         found = [f"{name.removeprefix('metric/')} {v:.4g}" for name, v in metrics["final"].items() if "metric/" in name]
         best = metrics["best"]
         note = f"; best.ckpt: {best['metric']} {best['value']:.4g} at batch {best['step']:,}" if best else ""
@@ -95,7 +101,7 @@ class Summary(Callback):
 
 
 def _git_commit() -> str | None:
-    """The commit of the code that runs, marked where files were changed since."""
+    """Returns the commit of the installed code, with the mark -dirty if files have changed since."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         result = subprocess.run(

@@ -1,4 +1,4 @@
-"""What Lightning's Trainer needs beside its configuration."""
+"""The arguments of Lightning's Trainer that are objects, and preparations before `fit`."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from gan_lightning.training.checkpoint import AtomicCheckpointIO
 
 
 def trainer_arguments(config: Config, callbacks: list[Callback], loggers: list[Logger], command: list[str]) -> Config:
-    """The arguments of the Trainer that no configuration can hold.
+    """Returns the arguments of the Trainer that cannot be written in a configuration.
 
     Args:
-        config: the Trainer's section of the configuration.
-        callbacks: all of them.
-        loggers: all of them.
-        command: starts another process of this run.
+        config: The Trainer's section of the configuration.
+        callbacks: All callbacks.
+        loggers: All loggers.
+        command: The command that starts another process of this run.
     """
     devices, nodes = config.get("devices", 1), config.get("num_nodes", 1)
-    alone = nodes == 1 and (devices == 1 or (isinstance(devices, list) and len(devices) == 1))
+    one_process = nodes == 1 and (devices == 1 or (isinstance(devices, list) and len(devices) == 1))
     return {
         "callbacks": callbacks,
         "enable_progress_bar": any(isinstance(callback, ProgressBar) for callback in callbacks),
@@ -36,15 +36,15 @@ def trainer_arguments(config: Config, callbacks: list[Callback], loggers: list[L
         "logger": loggers,
         "plugins": [AtomicCheckpointIO()],
         **({} if config.get("profiler") else {"profiler": _NoProfiler()}),
-        "strategy": "auto" if alone else GANStrategy(command=command),
+        "strategy": "auto" if one_process else GANStrategy(command=command),
     }
 
 
 def resume_loggers(loggers: Config, step: int) -> Config:
-    """The loggers' configuration for a session that begins after `step` batches: what earlier ones wrote is kept."""
+    """Returns the loggers' configuration for a session that begins after `step` batches, and keeps earlier logs."""
     changes = {
-        "TensorBoardLogger": {"purge_step": step + 1},  # a killed run has logged beyond its checkpoint
-        "CSVLogger": {"version": f"csv_from_{step}"},  # it deletes what it finds in its folder
+        "TensorBoardLogger": {"purge_step": step + 1},  # a killed run has logged batches after its last checkpoint
+        "CSVLogger": {"version": f"csv_from_{step}"},  # this logger deletes the files in its folder
     }
     return {
         name: logger and logger | changes.get(logger["_target_"].rpartition(".")[2], {})
@@ -53,33 +53,33 @@ def resume_loggers(loggers: Config, step: int) -> Config:
 
 
 def planned_batches(trainer: Trainer, data: LightningDataModule) -> float:
-    """The batches of the whole run, earlier sessions included."""
-    loader = trainer.strategy.process_dataloader(data.train_dataloader())  # refuses what it cannot share
+    """Returns the number of batches of the whole run, with earlier sessions; infinity where there is no limit."""
+    loader = trainer.strategy.process_dataloader(data.train_dataloader())  # raises where it cannot be distributed
     limited = trainer.max_epochs not in (None, -1)
     by_epochs = trainer.max_epochs * (sized_len(loader) or math.inf) if limited else math.inf  # type: ignore[operator]
     return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
 
 
 def prepare_evaluation(trainer: Trainer, data: LightningDataModule, config: Config) -> None:
-    """Looks at the real images once, for the callbacks that measure quality.
+    """Computes the reference features of the real images for the `Evaluation` callbacks.
 
     Raises:
-        UserError: the objective or the monitored metric is not among what they measure.
+        UserError: The evaluation does not compute the objective or the monitored metric.
     """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if not isinstance(callback, Evaluation):
             continue
-        given = callback.prepare(data, trainer.strategy.root_device)
+        available = callback.prepare(data, trainer.strategy.root_device)
         monitor = (config["callbacks"].get("checkpoints") or {}).get("monitor")
         for key, name in (("objective", config["objective"]), ("callbacks.checkpoints.monitor", monitor)):
-            if name and name.startswith("metric/") and name not in given:
+            if name and name.startswith("metric/") and name not in available:
                 raise UserError(
-                    f"{key}={name}: the extractor and the data do not give it. They give {', '.join(given)}"
+                    f"{key}={name}: the extractor and the data do not give it. They give {', '.join(available)}"
                 )
 
 
 class _NoProfiler(Profiler):
-    """Measures nothing, and faster than Lightning's own that measures nothing: it is asked 60 times a batch."""
+    """A profiler without any cost: Lightning calls it 60 times per batch, and its own PassThroughProfiler is slower."""
 
     _nothing = nullcontext()
 

@@ -1,7 +1,7 @@
-"""Another process of a run: `python -m gan_lightning.training.worker FILE`, as the first process starts it.
+"""A further process of a run: the first process starts it by `python -m gan_lightning.training.worker FILE`.
 
-The file says what to train and where it goes on, so that it does not matter how the first process came to it: by the
-command line, in a sweep, in a script or in a notebook.
+The file has the configuration, the run folder and the checkpoint to resume from. So it does not matter how the first
+process was started: by the command line, in a sweep, in a script or in a notebook.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gan_lightning.training.run_folder import RunFolder
 
 @contextlib.contextmanager
 def worker_command(config: Config, folder: RunFolder, start: ResumePoint | None) -> Iterator[list[str]]:
-    """The command of every other process of a run; good until the context ends."""
+    """Yields the command that starts another process of the run; its file is deleted when the context ends."""
     task = {"config": config, "folder": str(folder.path), "start": start and [str(start.checkpoint), start.step]}
     with tempfile.TemporaryDirectory(prefix="gan_lightning_") as place:
         file = Path(place, "run.json")
@@ -32,7 +32,7 @@ def worker_command(config: Config, folder: RunFolder, start: ResumePoint | None)
 
 
 def main(file: str) -> None:
-    """Trains as one of several processes; exits with code 1 and one message where the first process would."""
+    """Trains as one of several processes; exits with code 1 and one message where the first process does, too."""
     from gan_lightning.training.experiment import Experiment
 
     task = json.loads(Path(file).read_text())

@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from gan_lightning.cli.generate import between, main
+from gan_lightning.cli.generate import great_circle, main
 from gan_lightning.training.checkpoint import load_model
 from tests.conftest import TINY
 
@@ -165,7 +165,7 @@ def test_a_place_that_cannot_be_written(run, tmp_path, capfd):
 def test_interpolation_is_spherical(run, tmp_path):
     start, end = torch.randn(2, 50, dtype=torch.float64)
     start, end = start / start.norm(), end / end.norm()
-    path = between(start, end, 5)
+    path = great_circle(start, end, 5)
     torch.testing.assert_close(path[0], start)
     torch.testing.assert_close(path[-1], end)
     torch.testing.assert_close(path.norm(dim=1), torch.ones(5, dtype=torch.float64))

@@ -77,7 +77,7 @@ def refused(outcome) -> str:
         ("model.accumulate=5", "model.accumulate=5: expected a divisor of a process's part of the batch, 32"),
         ("+trainer.accumulate_grad_batches=2", "use model.accumulate"),
         ("data=gaussian_1d model.conditional=true", "model.conditional=True: the data has no labels"),
-        ("network.discriminator.condition_dim=10", "network.discriminator.condition_dim=10: it would never be told"),
+        ("network.discriminator.condition_dim=10", "network.discriminator.condition_dim=10: it would get no labels"),
         (
             "model.conditional=true network.generator.condition_dim=0",
             "network.generator.condition_dim=0: expected data.condition_dim=10",

@@ -39,11 +39,11 @@ def test_a_wrong_value_is_named_with_its_key(key, value, expected):
     [
         (False, 0, 0, []),
         (True, 10, 10, []),
-        (True, 10, 0, []),  # AC-GAN: D is not told
+        (True, 10, 0, []),  # AC-GAN: D gets no labels
         (True, 0, 10, ["network.generator.condition_dim=0: expected data.condition_dim=10"]),
         (True, 10, 7, ["network.discriminator.condition_dim=7: expected data.condition_dim=10"]),
         (True, None, None, []),  # networks of a package of the user's
-        (False, 0, 10, ["network.discriminator.condition_dim=10: it would never be told; set model.conditional=true"]),
+        (False, 0, 10, ["network.discriminator.condition_dim=10: it would get no labels; set model.conditional=true"]),
     ],
 )
 def test_networks_are_built_for_the_labels_of_the_data(conditional, generator, discriminator, expected):

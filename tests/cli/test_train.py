@@ -1,5 +1,6 @@
 """The command line outside of a checkout, and its refusals."""
 
+import os
 import subprocess
 import sys
 
@@ -55,7 +56,7 @@ def test_a_script_with_two_processes(tmp_path):
         "import gan_lightning\n"
         f"options = {[*TINY, 'trainer.max_steps=2', 'trainer.devices=2', callback]!r}\n"
         "for seed in (0, 1):\n"
-        "    result = gan_lightning.command([*options, f'seed={seed}', f'hydra.run.dir=run_{seed}'])\n"
+        "    result = gan_lightning.train([*options, f'seed={seed}', f'hydra.run.dir=run_{seed}'])\n"
         "    print(seed, result.status)\n"
     )
     command, trust = [sys.executable, "script.py"], {"GAN_LIGHTNING_TRUST": "mine"}

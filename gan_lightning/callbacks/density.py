@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_lightning import rng
 from gan_lightning.callbacks.samples import SampleGrid
-from gan_lightning.callbacks.surface import judged
+from gan_lightning.callbacks.surface import discriminator_logits
 from gan_lightning.data import Gaussian1D
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
@@ -47,7 +47,7 @@ class DensityPlot(SampleGrid):
         true = data.sample(self.num, rng.generator("density", self.seed))
         generated = torch.cat(list(model.sample_blocks(self.num, self.seed))).cpu()
         x = torch.linspace(-limit, limit, self.POINTS)
-        boundary = judged(model, x.unsqueeze(1), data.batch_size).sigmoid()
+        boundary = discriminator_logits(model, x.unsqueeze(1), data.batch_size).sigmoid()
 
         def draw(axes: Axes) -> None:
             axes.plot(x, boundary, label="decision boundary D(x)")

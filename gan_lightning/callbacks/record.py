@@ -64,7 +64,7 @@ class Record(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
-        self.metrics = self._now(trainer, pl_module)
+        self.metrics = self._current_metrics(trainer, pl_module)
         final = {name: value for name, value in self.metrics.items() if not name.startswith(NO_RESULTS)}
         first = self.config["objective"]
         if first in final:
@@ -73,7 +73,7 @@ class Record(Callback):
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(self.compared, final, step=trainer.global_step)
 
-    def _now(self, trainer: Trainer, model: GAN) -> dict[str, float]:
+    def _current_metrics(self, trainer: Trainer, model: GAN) -> dict[str, float]:
         metrics = {**trainer.callback_metrics, **(model.metrics(self._last) if self._last["terms"] else {})}
         return {name: float(value) for name, value in metrics.items() if name != "step" and "time/" not in name}
 
@@ -84,7 +84,7 @@ class Record(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
         checkpoint["config"] = self.config
-        checkpoint["metrics"] = self._now(trainer, pl_module)
+        checkpoint["metrics"] = self._current_metrics(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         self._count_time()

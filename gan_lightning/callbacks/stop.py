@@ -26,7 +26,7 @@ class GracefulStop(Callback):
         """The number of the signal that stopped training, or 0."""
         self._handlers: dict[int, Any] = {}
         self._group: Any = None
-        self._question: tuple[dist.Work, torch.Tensor] | None = None
+        self._pending: tuple[dist.Work, torch.Tensor] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.world_size > 1:
@@ -45,20 +45,20 @@ class GracefulStop(Callback):
 
     def _exchange(self) -> int:
         """The highest signal number that any process had received one batch ago."""
-        answer = self._answer()
+        previous = self._wait_for_pending()
         number = torch.tensor(self.received)
-        self._question = dist.all_reduce(number, dist.ReduceOp.MAX, self._group, async_op=True), number
-        return answer
+        self._pending = dist.all_reduce(number, dist.ReduceOp.MAX, self._group, async_op=True), number
+        return previous
 
-    def _answer(self) -> int:
-        if self._question is None:
+    def _wait_for_pending(self) -> int:
+        if self._pending is None:
             return 0
-        (work, number), self._question = self._question, None
+        (work, number), self._pending = self._pending, None
         work.wait()
         return int(number)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._answer()  # leaves no message under way when the processes part
+        self._wait_for_pending()  # leaves no message under way when the processes part
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._restore_handlers()

@@ -60,7 +60,7 @@ class SurfacePlot(SampleGrid):
         generated = self._generated(model)
         modes, quality = data.modes_covered(generated), data.high_quality(generated)
         axis = torch.linspace(-self.LIMIT, self.LIMIT, self.POINTS)
-        logits = judged(model, torch.cartesian_prod(axis, axis), data.batch_size)
+        logits = discriminator_logits(model, torch.cartesian_prod(axis, axis), data.batch_size)
 
         def draw(axes: Axes) -> None:
             surface = axes.contourf(axis, axis, logits.view(self.POINTS, self.POINTS).T, levels=20, cmap="Greys")
@@ -78,7 +78,7 @@ class SurfacePlot(SampleGrid):
         return torch.cat(list(model.sample_blocks(self.num, self.seed))).cpu()
 
 
-def judged(model: GAN, points: Tensor, batch_size: int) -> Tensor:
+def discriminator_logits(model: GAN, points: Tensor, batch_size: int) -> Tensor:
     """D's logits, without a trace in D: in eval mode, in batches of the size it knows (minibatch discrimination)."""
     discriminator = model.discriminator
     was_training = discriminator.training

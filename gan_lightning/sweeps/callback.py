@@ -47,7 +47,7 @@ class Sweep(Callback):
             # A time in the name would be another one in a process that a launcher starts.
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
             # The seed stays in the names, so that more of them can be added.
-            constant = [k for k, o in _typed(config).items() if k != "seed" and not o.is_sweep_override()]
+            constant = [k for k, o in _overrides_of(config).items() if k != "seed" and not o.is_sweep_override()]
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys={constant}")
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # between two jobs
@@ -56,14 +56,14 @@ class Sweep(Callback):
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
         for watch in _running:
-            watch.look()
+            watch.poll()
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         plan = Path(config.hydra.sweep.dir, PLAN)
         if config.hydra.mode.name == "MULTIRUN" and plan.exists():
             at_once = jobs_at_once(config.hydra.launcher, json.loads(plan.read_text())["jobs"])
             if at_once > 1:
-                share_the_machine(plan.parent, at_once, config.trainer.get("devices", 1))
+                assign_resources(plan.parent, at_once, config.trainer.get("devices", 1))
 
 
 @contextlib.contextmanager
@@ -77,17 +77,17 @@ def report_results() -> Iterator[None]:
         while _running:
             watch = _running.pop()
             watch.stop()
-            if not _answer(watch.folder) and sys.exc_info()[0] is None:
+            if not _write_results(watch.folder) and sys.exc_info()[0] is None:
                 sys.exit(1)
 
 
-def _answer(folder: Path) -> bool:
+def _write_results(folder: Path) -> bool:
     """Whether all of a sweep's jobs have ended well."""
-    from gan_lightning.sweeps.answer import answer
+    from gan_lightning.sweeps.results import write_results
 
     begun = any(folder.glob("*/"))
     try:
-        well = begun and answer(folder)
+        well = begun and write_results(folder)
     except Exception as error:  # the sweep's own end is more telling
         print(f"error: no results: {error}", file=sys.stderr)
         well = False
@@ -104,35 +104,35 @@ class _Watch(threading.Thread):
         super().__init__(daemon=True)
         self.folder = folder
         self._over = threading.Event()
-        self._told: set[Path] = set()
+        self._reported: set[Path] = set()
         self._ended_before = {place for place in folder.glob("*/") if _status(RunFolder(place)) in ENDED}
 
     def run(self) -> None:
         while not self._over.wait(0.5):
-            self.look()
+            self.poll()
 
     def stop(self) -> None:
         """Tells of the last ones."""
         self._over.set()
         if self.ident:
             self.join()
-        self.look()
+        self.poll()
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """Tells of the jobs that have ended since the last look."""
         if not (self.folder / PLAN).exists():
             return
         plan = json.loads((self.folder / PLAN).read_text())
-        for place in sorted(path for path in self.folder.glob("*/") if path not in self._told):
+        for place in sorted(path for path in self.folder.glob("*/") if path not in self._reported):
             run = RunFolder(place)
             written = max((path.stat().st_mtime for path in (run.summary, run.refusal) if path.exists()), default=0)
             if written >= plan["since"] and _status(run) not in (None, "running"):
-                self._told.add(place)
-                done, trained = len(self._told), len(self._told - self._ended_before)
+                self._reported.add(place)
+                done, trained = len(self._reported), len(self._reported - self._ended_before)
                 pace = (time.time() - plan["since"]) / max(trained, 1)
                 left = timedelta(seconds=round(pace * max(plan["jobs"] - done, 0)))
                 again = " (as before)" if place in self._ended_before else f" ({left} left)"
-                print(f"[{done}/{plan['jobs']}] {place.name}: {words(run)}{again}", flush=True)
+                print(f"[{done}/{plan['jobs']}] {place.name}: {outcome_of(run)}{again}", flush=True)
 
 
 _running: list[_Watch] = []
@@ -143,17 +143,17 @@ def _status(run: RunFolder) -> str | None:
     return (run.read_refusal() or run.read_summary()).get("status")
 
 
-def words(run: RunFolder) -> str:
+def outcome_of(run: RunFolder) -> str:
     """What came of a job."""
     from gan_lightning.sweeps.collect import rounded
-    from gan_lightning.sweeps.table import in_a_line
+    from gan_lightning.sweeps.table import one_line
 
     account = run.read_refusal() or run.read_summary()
     found = [account["status"]]
     if account.get("objective") is not None:
         found.append(f"objective {rounded(account['objective'])}")
     if account.get("reason"):
-        found.append(in_a_line(account["reason"]))
+        found.append(one_line(account["reason"]))
     return ", ".join(found)
 
 
@@ -162,7 +162,7 @@ def planned_jobs(config: DictConfig) -> int:
     trials = OmegaConf.select(config, "hydra.sweeper.n_trials")
     if trials is not None:
         return int(trials)
-    sweeps = [override for override in _typed(config).values() if override.is_discrete_sweep()]
+    sweeps = [override for override in _overrides_of(config).values() if override.is_discrete_sweep()]
     return math.prod(len(list(override.sweep_string_iterator())) for override in sweeps)
 
 
@@ -179,7 +179,7 @@ def quoted(path: str | Path) -> str:
     return QuotedString(str(path), Quote.single).with_quotes()
 
 
-def _typed(config: DictConfig) -> dict[str, Override]:
+def _overrides_of(config: DictConfig) -> dict[str, Override]:
     """What was typed, and a sweep's own parameters before it; of several for one key the last, which counts."""
     params = [f"{key}={value}" for key, value in (OmegaConf.select(config, "hydra.sweeper.params") or {}).items()]
     task: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
@@ -187,7 +187,7 @@ def _typed(config: DictConfig) -> dict[str, Override]:
     return {override.key_or_group: override for override in parser.parse_overrides([*params, *task])}
 
 
-def share_the_machine(sweep: Path, at_once: int, devices: Any) -> None:
+def assign_resources(sweep: Path, at_once: int, devices: Any) -> None:
     """Gives this process its part of what `at_once` processes share: cores, and GPUs of its own where there are enough.
 
     A process keeps its place, a locked file in the sweep's folder, as long as it lives.
@@ -199,16 +199,16 @@ def share_the_machine(sweep: Path, at_once: int, devices: Any) -> None:
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     visible = given.split(",") if given else [str(number) for number in range(torch.cuda.device_count())]
     each = devices if isinstance(devices, int) and devices > 0 else 1
-    if _place or len(visible) < 2 * each:
+    if _held_locks or len(visible) < 2 * each:
         return
     for place in range(at_once):
         lock = FileLock(sweep / f".place_{place}.lock")
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=0)
-            _place.append(lock)
+            _held_locks.append(lock)
             first = place * each % (len(visible) // each * each)
             os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(visible[first : first + each])
             return
 
 
-_place: list[FileLock] = []
+_held_locks: list[FileLock] = []

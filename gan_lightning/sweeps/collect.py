@@ -78,7 +78,7 @@ class Run:
     @cached_property
     def curves(self) -> dict[str, Series]:
         """Every metric that it logged to TensorBoard or to CSV files."""
-        return _events(self.folder.path) or _tables(self.folder.path)
+        return _tensorboard_series(self.folder.path) or _csv_series(self.folder.path)
 
     def samples(self) -> Path | None:
         """Its last grid of samples."""
@@ -94,7 +94,7 @@ def find(folder: str | Path) -> list[Run]:
     root = Path(folder)
     places = sorted(
         {path.parent for name in ("summary", "refused") for path in root.rglob(f"{name}.json")},
-        key=lambda path: _natural(str(path)),
+        key=lambda path: _natural_key(str(path)),
     )
     if not places:
         raise UserError(f"{root}: no run folders (with a summary.json) are in it")
@@ -123,7 +123,7 @@ def varied(runs: Sequence[Run]) -> list[str]:
     return [key for key in keys if key != "seed" and len({as_text(run.value(key)) for run in runs}) > 1]
 
 
-def objective_of(runs: Iterable[Run], asked: str | None = None, planned: str | None = None) -> str | None:
+def objective_of(runs: Iterable[Run], requested: str | None = None, planned: str | None = None) -> str | None:
     """The metric that the runs are compared by: what is asked for, or the sweep's or their own one, or metric/fid.
 
     Raises:
@@ -131,10 +131,10 @@ def objective_of(runs: Iterable[Run], asked: str | None = None, planned: str | N
     """
     runs = list(runs)
     known = dict.fromkeys(name for run in runs for name in run.summary.get("final") or {})
-    if asked is not None and known and asked not in known:
-        raise UserError(f"--objective {asked}: no run has it. There are: {', '.join(known)}")
+    if requested is not None and known and requested not in known:
+        raise UserError(f"--objective {requested}: no run has it. There are: {', '.join(known)}")
     own = next((run.config["objective"] for run in runs if run.config.get("objective")), None)
-    return asked or planned or own or ("metric/fid" if "metric/fid" in known else None)
+    return requested or planned or own or ("metric/fid" if "metric/fid" in known else None)
 
 
 def is_better_high(objective: str) -> bool:
@@ -153,7 +153,7 @@ def rounded(value: float, digits: int = 4) -> str:
     return f"{float(f'{value:.{digits}g}'):.10g}"
 
 
-def neat(text: str) -> str:
+def display_text(text: str) -> str:
     """The text of a value as people like to read it: of a number with a point or an exponent, four digits."""
     try:
         return text if text.isdigit() else rounded(float(text))
@@ -161,11 +161,11 @@ def neat(text: str) -> str:
         return text
 
 
-def _natural(text: str) -> list[Any]:
+def _natural_key(text: str) -> list[Any]:
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]
 
 
-def _events(folder: Path) -> dict[str, Series]:
+def _tensorboard_series(folder: Path) -> dict[str, Series]:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it tells of every end of a file
@@ -174,20 +174,20 @@ def _events(folder: Path) -> dict[str, Series]:
         events = EventAccumulator(str(place), size_guidance={"scalars": 0}).Reload()
         for tag in events.Tags()["scalars"]:
             found.setdefault(tag, []).extend((event.step, event.value) for event in events.Scalars(tag))
-    return {name: _once(series) for name, series in found.items()}
+    return {name: _last_per_step(series) for name, series in found.items()}
 
 
-def _tables(folder: Path) -> dict[str, Series]:
+def _csv_series(folder: Path) -> dict[str, Series]:
     found: dict[str, Series] = {}
-    for path in sorted(folder.rglob("metrics.csv"), key=lambda path: _natural(str(path))):
+    for path in sorted(folder.rglob("metrics.csv"), key=lambda path: _natural_key(str(path))):
         with path.open() as lines:
             for row in csv.DictReader(lines):
                 for name, value in row.items():
                     if value and name != "step":
                         found.setdefault(name, []).append((int(float(row["step"])), float(value)))
-    return {name: _once(series) for name, series in found.items()}
+    return {name: _last_per_step(series) for name, series in found.items()}
 
 
-def _once(series: Series) -> Series:
+def _last_per_step(series: Series) -> Series:
     """Of several values for a batch, which a run that was killed and went on has logged again, the last."""
     return sorted(dict(series).items())

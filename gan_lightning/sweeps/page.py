@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gan_lightning.files import atomic
-from gan_lightning.sweeps.collect import Run, is_better_high, neat, rounded
+from gan_lightning.sweeps.collect import Run, display_text, is_better_high, rounded
 from gan_lightning.sweeps.table import LEVEL, Group, count, duration, short
 
 STYLE = """
@@ -55,9 +55,11 @@ def _section(title: str, content: Iterable[str]) -> Iterable[str]:
 
 def _summary(runs: Sequence[Run], objective: str | None) -> str:
     counts = {status: sum(run.status == status for run in runs) for status in dict.fromkeys(run.status for run in runs)}
-    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    texts = ", ".join(f"{count} {status}" for status, count in counts.items())
     better = f"; {objective}, {'higher' if is_better_high(objective) else 'lower'} is better" if objective else ""
-    return f"<p>{len(runs)} runs: {told}{html.escape(better)}. ± is the {LEVEL:.0%} confidence interval over seeds.</p>"
+    return (
+        f"<p>{len(runs)} runs: {texts}{html.escape(better)}. ± is the {LEVEL:.0%} confidence interval over seeds.</p>"
+    )
 
 
 def _table(groups: Sequence[Group], objective: str | None) -> str:
@@ -76,8 +78,8 @@ def _runs(runs: Sequence[Run], objective: str | None) -> str:
         value = run.metric(objective) if objective else None
         reason = f'<td class="bad">{html.escape(run.reason or "")}</td>'
         cells = [run.name, run.status, "" if value is None else rounded(value), f"{run.summary.get('step', 0):,}"]
-        told = "".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, duration(run)))
-        rows.append(f"<tr>{told}{reason}</tr>")
+        texts = "".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, duration(run)))
+        rows.append(f"<tr>{texts}{reason}</tr>")
     head = "".join(f"<th>{name}</th>" for name in ("run", "status", "objective", "batches", "time", "reason"))
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
 
@@ -136,8 +138,8 @@ def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objec
     bright_high = objective is not None and is_better_high(objective)  # the better, the brighter
     picture = axes.imshow(grid, cmap="viridis" if bright_high else "viridis_r", aspect="auto")
     axes.figure.colorbar(picture, label=objective)
-    axes.set_xticks(range(len(columns)), map(neat, columns))
-    axes.set_yticks(range(len(rows)), map(neat, rows))
+    axes.set_xticks(range(len(columns)), map(display_text, columns))
+    axes.set_yticks(range(len(rows)), map(display_text, rows))
     xlabel, ylabel = short([across, down])
     title = "means over the other keys" if len(groups[0].values) > 2 else ""
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
@@ -188,14 +190,14 @@ def _samples(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
             if path is None:
                 continue
             value = run.metric(objective) if objective else None
-            told = [
-                *group.told(),
+            texts = [
+                *group.named_labels(),
                 f"seed {run.seed}",
                 run.status,
             ]
-            told += [f"{objective} {rounded(value)}"] if value is not None else []
+            texts += [f"{objective} {rounded(value)}"] if value is not None else []
             image = f'<img class="grid" src="{_inline(path.read_bytes())}" alt="samples">'
-            yield f"<figure>{image}<figcaption>{html.escape(', '.join(told))}</figcaption></figure>"
+            yield f"<figure>{image}<figcaption>{html.escape(', '.join(texts))}</figcaption></figure>"
 
 
 def _picture(draws: Sequence[Draw]) -> str:

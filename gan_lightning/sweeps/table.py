@@ -13,7 +13,7 @@ from pathlib import Path
 from scipy import stats
 
 from gan_lightning.files import atomic
-from gan_lightning.sweeps.collect import Run, as_text, is_better_high, neat, rounded
+from gan_lightning.sweeps.collect import Run, as_text, display_text, is_better_high, rounded
 
 LEVEL = 0.95
 """Of the confidence intervals."""
@@ -53,9 +53,9 @@ class Group:
 
     def labels(self) -> list[str]:
         """What distinguishes them, to be read by people."""
-        return [neat(value) for value in self.values.values()]
+        return [display_text(value) for value in self.values.values()]
 
-    def told(self) -> list[str]:
+    def named_labels(self) -> list[str]:
         """The same with the names of the keys."""
         return [f"{key} {label}" for key, label in zip(short(list(self.values)), self.labels(), strict=True)]
 
@@ -88,8 +88,10 @@ def lines_of(groups: Sequence[Group], objective: str | None) -> list[str]:
     head = [*short(keys), objective or "no objective", "runs"]
     body = [[*group.labels(), group.result(), count(group.runs)] for group in groups]
     lines = _aligned([head, *body])
-    told = [run for group in groups for run in group.runs if not run.ended or run.reason]
-    return lines + [f"{run.name}: {run.status}{', ' + in_a_line(run.reason) if run.reason else ''}" for run in told]
+    unfinished = [run for group in groups for run in group.runs if not run.ended or run.reason]
+    return lines + [
+        f"{run.name}: {run.status}{', ' + one_line(run.reason) if run.reason else ''}" for run in unfinished
+    ]
 
 
 def short(keys: Sequence[str]) -> list[str]:
@@ -130,7 +132,7 @@ def write_csv(runs: Iterable[Run], keys: Sequence[str], objective: str | None, p
             writer.writerow([run.name, *values, run.seed, run.status, result_of(run, objective), *account, *found])
 
 
-def in_a_line(reason: str) -> str:
+def one_line(reason: str) -> str:
     """The first lines of a reason, joined."""
     return " ".join(part.strip() for part in reason.splitlines()[:3])
 

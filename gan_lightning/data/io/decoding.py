@@ -92,19 +92,19 @@ def decoded(
             with atomic(path) as partial:
                 with partial.open("wb") as file:
                     problems = _decode(root, files, shape, file)
-                _judge(problems, root, len(files), skip_bad)
+                _require_decodable(problems, root, len(files), skip_bad)
             with atomic(record) as partial:
                 partial.write_text(json.dumps({"root": str(root), "shape": list(shape), "skipped": problems}, indent=1))
     skipped = json.loads(record.read_text())["skipped"]
-    _judge(skipped, root, len(files), skip_bad)
+    _require_decodable(skipped, root, len(files), skip_bad)
     if skipped:
-        _say(f"{count(skipped, 'picture')} of {len(files):,} cannot be decoded and are left out: see {record}")
+        _print(f"{count(skipped, 'picture')} of {len(files):,} cannot be decoded and are left out: see {record}")
     kept = [index for index, file in enumerate(files) if file not in skipped]
     return _mapped(path, (len(kept), *shape)), torch.tensor(kept)
 
 
 @rank_zero_only
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line)
 
 
@@ -128,7 +128,7 @@ def _require_space(folder: Path, size: int) -> None:
         )
 
 
-def _judge(problems: Mapping[str, str], root: str | Path, total: int, skip_bad: bool) -> None:
+def _require_decodable(problems: Mapping[str, str], root: str | Path, total: int, skip_bad: bool) -> None:
     """Raises a UserError unless there are no problems, or they shall be skipped and leave something."""
     if problems and (not skip_bad or len(problems) == total):
         title = f"{Path(root).absolute()} has {count(problems, 'picture')} that cannot be decoded"
@@ -154,14 +154,14 @@ def _decode(root: str | Path, files: Sequence[str], shape: Sequence[int], out: B
     bar = tqdm(total=len(files), desc="decoding pictures", unit=" pictures", leave=False, disable=None, delay=1)
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool, bar:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for chunk, pictures in zip(chunks, _ahead(pool, read, chunks), strict=True):
+        for chunk, pictures in zip(chunks, _bounded_map(pool, read, chunks), strict=True):
             for picture in pictures:
                 out.write(picture.tobytes())
             bar.update(len(chunk))
     return problems
 
 
-def _ahead(pool: Executor, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+def _bounded_map(pool: Executor, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
     """Results in order, with little work done ahead: else they would fill the memory if the disk is slow."""
     waiting: deque[Future[Any]] = deque()
     for item in items:

@@ -89,10 +89,10 @@ def measure(images: UInt8[Tensor, "n 3 h w"]) -> tuple[Int64[Tensor, " n"], Int6
     x, y = pixel_coordinates(*images.shape[2:])
     crown = (x.abs() < 0.4) & ((y + 0.42).abs() < 0.16)
     irises = ((x.abs() - EYE_ACROSS).abs() < 0.13) & ((y - EYE_DOWN - FACE_DOWN).abs() < 0.16)
-    return _elect(images, crown, HAIR), _elect(images, irises, EYES)
+    return _closest_color(images, crown, HAIR), _closest_color(images, irises, EYES)
 
 
-def _elect(
+def _closest_color(
     images: UInt8[Tensor, "n 3 h w"], where: Bool[Tensor, "h w"], colors: dict[str, tuple[int, int, int]]
 ) -> Int64[Tensor, " n"]:
     candidates = torch.tensor(list(colors.values()), dtype=torch.float)

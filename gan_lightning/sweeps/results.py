@@ -11,12 +11,12 @@ from gan_lightning.sweeps import page, table
 from gan_lightning.sweeps.collect import find, objective_of, varied
 
 
-def answer(folder: Path, asked: str | None = None) -> bool:
+def write_results(folder: Path, requested: str | None = None) -> bool:
     """Prints the table and writes `results.csv` and `results.html`; returns whether every run has ended well."""
     runs = find(folder)
     file = folder / "sweep.json"
     plan: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"jobs": 0, "objective": None}
-    keys, objective = varied(runs), objective_of(runs, asked, plan["objective"])
+    keys, objective = varied(runs), objective_of(runs, requested, plan["objective"])
     groups = table.grouped(runs, keys, objective)
     print("\n".join(table.lines_of(groups, objective)))
     table.write_csv(runs, keys, objective, folder / "results.csv")

@@ -12,11 +12,11 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class GracefulStop(Callback):
-    """On SIGTERM or Ctrl-C finishes the batch and stops training; a second signal stops the process.
+    """On SIGTERM or Ctrl-C, finishes the batch and stops training; a second signal stops the process.
 
-    With several processes the signal may reach only some, and at different batches. After each batch all
-    share what they know; the answer is read one batch later, when it has long arrived, so that nobody
-    waits for it and all stop after the same batch.
+    With several processes, the signal may reach only some of them, and at different batches. After each batch the
+    processes start an all-reduce of the signal and read its result one batch later. So no process waits for it, and
+    all stop after the same batch.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -30,7 +30,7 @@ class GracefulStop(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.world_size > 1:
-            self._group = dist.new_group(backend="gloo")  # on the CPU, beside the GPU's traffic
+            self._group = dist.new_group(backend="gloo")  # on the CPU, independent of the GPUs' communication
         self._handlers = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -58,7 +58,7 @@ class GracefulStop(Callback):
         return int(number)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._wait_for_pending()  # leaves no message under way when the processes part
+        self._wait_for_pending()  # ends the pending all-reduce before the processes end
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._restore_handlers()

@@ -1,4 +1,4 @@
-"""The answer of many runs: `gan-results FOLDER`."""
+"""The results of many runs: `gan-results FOLDER`."""
 
 from __future__ import annotations
 

@@ -19,10 +19,11 @@ def manifold_metrics(
     """Precision, recall, density and coverage of generated features.
 
     The manifold of a set of points is the union of balls around its points. The radius of a ball is the distance to
-    the k-th nearest point of the same set. Precision is the share of generated points in the real manifold, recall the
-    share of real points in the generated one, k = 3: Kynkäänniemi et al. 2019 (arXiv:1904.06991), eqs. 1 and 2. Density
-    is the mean number of real balls that contain a generated point, over k, and coverage the share of real balls that
-    contain one, k = 5: Naeem et al. 2020 (arXiv:2002.09797), eqs. 3 and 4. With fewer than k + 1 points, the farthest is used.
+    the k-th nearest point of the same set. Precision is the share of generated points in the real manifold, recall
+    the share of real points in the generated one, k = 3: Kynkäänniemi et al. 2019 (arXiv:1904.06991), eqs. 1 and 2.
+    Density is the mean number of real balls that contain a generated point, over k, and coverage the share of real
+    balls that contain one, k = 5: Naeem et al. 2020 (arXiv:2002.09797), eqs. 3 and 4. With fewer than k + 1 points,
+    the farthest is used.
 
     Args:
         real: The features of real images.

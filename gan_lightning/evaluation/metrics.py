@@ -94,8 +94,9 @@ def class_metrics(real: Features, generated: Features) -> dict[str, float]:
     """The metrics of the histogram of predicted classes.
 
     `modes`: the number of classes with at least one image, and `class_kl`: KL(generated || real), in nats, both as in
-    Lin et al. 2018 (arXiv:1712.04086), section 4. `class_coverage`: the share of the real classes that have at least a tenth of their
-    real frequency among the generated images. `class_kl` is infinite if a generated class is not among the real ones.
+    Lin et al. 2018 (arXiv:1712.04086), section 4. `class_coverage`: the share of the real classes that have at least
+    a tenth of their real frequency among the generated images. `class_kl` is infinite if a generated class is not
+    among the real ones.
     """
     expected, shown = (_shares(features) for features in (real, generated))
     in_real, in_generated = expected > 0, shown > 0

@@ -1,4 +1,4 @@
-"""A page of results that needs nothing beside itself: table, curves, landscape, samples."""
+"""The results as one HTML file without other files: table, heat map, curves, samples."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ figcaption { font-size: 13px; max-width: 16em } img.grid { width: 16em; image-re
 img.plot { max-width: 100% }
 """
 FEW = 10
-"""Points of a curve up to which each is marked."""
+"""The largest number of points of a curve at which each point has a marker."""
 MOST = 12
-"""Values of a key up to which it makes an axis of a heat map."""
+"""The largest number of values of a key that is an axis of a heat map."""
 Draw = Callable[[Axes], object]
 
 
 def write(title: str, groups: Sequence[Group], objective: str | None, path: Path) -> None:
-    """Writes the page."""
+    """Writes the page of results to `path`; `groups` are in the order of `table.grouped`."""
     runs = [run for group in groups for run in group.runs]
     parts = [
         f"<h1>{html.escape(title)}</h1>",
@@ -85,7 +85,7 @@ def _runs(runs: Sequence[Run], objective: str | None) -> str:
 
 
 def _landscape(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
-    """A heat map of two keys with few values each, else the objective against every key that is a number."""
+    """A heat map over two keys with few values each, else a scatter plot of the objective for each numeric key."""
     keys = sorted(groups[0].values, key=lambda key: not key.endswith(("lr", "betas")))
     values = {key: list(dict.fromkeys(group.values[key] for group in groups)) for key in keys}
     done = [group for group in groups if group.mean is not None]
@@ -119,13 +119,13 @@ def _scatter(key: str, values: Sequence[float], means: Sequence[float | None], o
 
 
 def _widen(limits: np.ndarray, scale: Callable[[str], object]) -> None:
-    """Makes an axis logarithmic whose data span more than a factor of 30."""
+    """Makes an axis logarithmic if its data span more than a factor of 30."""
     if 0 < 30 * limits[0] < limits[1]:
         scale("log")
 
 
 def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objective: str | None) -> None:
-    """Means of the groups; where there are several for a cell, the mean of those."""
+    """The means of the groups; a cell with several groups has the mean of their means."""
     columns, rows = (sorted({group.values[key] for group in groups}, key=_order) for key in (across, down))
     grid = np.full((len(rows), len(columns)), np.nan)
     for r, c in np.ndindex(*grid.shape):
@@ -135,7 +135,7 @@ def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objec
             axes.text(
                 c, r, rounded(float(grid[r, c])), ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7}
             )
-    bright_high = objective is not None and is_better_high(objective)  # the better, the brighter
+    bright_high = objective is not None and is_better_high(objective)  # better is brighter
     picture = axes.imshow(grid, cmap="viridis" if bright_high else "viridis_r", aspect="auto")
     axes.figure.colorbar(picture, label=objective)
     axes.set_xticks(range(len(columns)), map(display_text, columns))
@@ -151,7 +151,7 @@ def _order(text: str) -> tuple[float, str]:
 
 
 def _curves(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
-    """The objective and both losses over batches, a color a group, a line a seed."""
+    """The objective and both losses over batches, with one color per group and one line per seed."""
     names = [name for name in (objective, "loss/discriminator", "loss/generator") if name]
     shown = [name for name in dict.fromkeys(names) if any(run.curves.get(name) for g in groups for run in g.runs)]
 

@@ -50,7 +50,7 @@ class Run:
 
     @property
     def status(self) -> str:
-        """Its status in summary.json; "refused" if it could not start; "died" if it says running but no process does."""
+        """Its status in summary.json; "refused" if it could not start; "died" if that is running but no process is."""
         if self.ended:
             return self.summary["status"]
         status = self.refusal.get("status") or self.summary.get("status", "died")

@@ -77,16 +77,28 @@ class Outcome:
 Train = Callable[..., Outcome]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
 @pytest.fixture(autouse=True, scope="session")
 def surroundings(tmp_path_factory) -> Iterator[None]:
     """A cache of the tests' own, and the helpers that configurations name, for other processes, too."""
-    torch.set_num_threads(1)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("GAN_LIGHTNING_TRUST", "helpers")
         patch.setenv("PYTHONPATH", f"{TESTS}:{PROJECT}")
         patch.syspath_prepend(str(TESTS))
         yield
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Each test begins with one: workers that share the cores would wait for each other's threads."""
+    torch.set_num_threads(1)
 
 
 def arguments(folder: Path, overrides: tuple[str, ...]) -> list[str]:

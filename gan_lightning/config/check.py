@@ -43,7 +43,7 @@ def _value_problems(node: DictConfig | ListConfig, path: str = "") -> Iterator[s
         if _repeats(node, name):
             continue
         value = node[name]
-        plain = OmegaConf.to_container(value) if isinstance(value, ListConfig) else value
+        plain = OmegaConf.to_container(value, resolve=True) if isinstance(value, ListConfig) else value
         problem = None if isinstance(value, DictConfig) else rules.value_problem(key, plain)
         if problem:
             yield problem

@@ -17,7 +17,8 @@ KEYS = {
     r"model\.regularisers(.*)": r"model.regularizers\1",
     r"model\.augment\.share": "model.augment.p",
     r"model\.augment\.images_to_one": "model.augment.ada_images",
-    r"model\.rate": "model.lambda_k",
+    r"model\.rate": "model.loss.lambda_k",
+    r"model\.gamma": "model.loss.gamma",
     r"data\.test_share": "data.test_fraction",
     r"data\.labelled_share": "data.labeled_fraction",
     r"data\.unlabelled": "data.unlabeled",
@@ -39,6 +40,7 @@ VALUES = {
 TARGETS = {
     r"gan_lightning\.(penalties|augmentations|regularisers)\.(\w+)": r"gan_lightning.losses.\2",
     r"gan_lightning\.metrics\.(\w+)": r"gan_lightning.evaluation.\1",
+    r"gan_lightning\.models\.RelativisticAverageGAN": "gan_lightning.models.RelativisticGAN",
     r"gan_lightning\.callbacks\.Film": "gan_lightning.callbacks.Video",
     r"gan_lightning\.data\.DrawnData": "gan_lightning.data.SyntheticData",
     r"gan_lightning\.sweeps\.Sweep": "gan_lightning.sweeps.callback.Sweep",

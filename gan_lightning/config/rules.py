@@ -45,7 +45,7 @@ def _devices(value: Any) -> bool:
 _EVERY: Rule = (_optional(_whole(1)), "a whole number from 1, or null")
 _WHOLE: Rule = (_whole(1), "a whole number from 1")
 _LIMIT: Rule = (_optional(_whole(-1)), "a whole number, or -1 for no limit")
-_PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")
+_PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed")
 _FRACTION: Rule = (_number(0, 1), "a number from 0 to below 1")
 RULES: dict[str, Rule] = {
     "accumulate": _WHOLE,

@@ -85,7 +85,7 @@ def test_comparison(run, train, capfd):
     capfd.readouterr()
     evaluate("--compare", run, other)
     lines = capfd.readouterr().out.splitlines()
-    assert lines[0].split() == ["run", "other", "baseline,", "300", "images"]
+    assert lines[0].split() == ["run", "other", "real", "data,", "300", "images"]
     assert lines[-2].split() == ["step", "30", "60"]
     assert lines[-1].split() == ["weights", "ema", "raw"]
     row = next(line for line in lines if line.startswith("fid"))

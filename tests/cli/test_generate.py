@@ -150,7 +150,7 @@ def test_an_unknown_format(run, tmp_path, capfd):
     ("options", "message"),
     [
         (("--device", "gpu5"), "--device gpu5: .*Expected cpu, cuda, cuda:1 or mps"),
-        (("--label", "3"), "--label 3: this model was trained without labels"),
+        (("--label", "3"), "label 3: this model was trained without labels"),
     ],
 )
 def test_options_that_do_not_fit(run, tmp_path, capfd, options, message):

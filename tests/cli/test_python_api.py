@@ -10,6 +10,7 @@ import gan_lightning
 from gan_lightning.errors import UserError
 from tests.conftest import TINY, training_differences
 
+QUIET = ("trainer=cpu", "callbacks.progress=null", "callbacks.samples=null")
 QUICK = (*TINY, "callbacks.video=null", "trainer.max_steps=2")
 
 
@@ -94,16 +95,16 @@ def test_mistakes_are_errors(from_python, overrides, message, tmp_path):
 
 
 def test_a_folder_of_ones_own_groups(from_python, my_conf):
-    result = from_python("run", "network=mine", "trainer=cpu", *QUICK[-5:-3], "trainer.max_steps=1", config_dir=my_conf)
+    result = from_python("run", "network=mine", *QUIET, "trainer.max_steps=1", config_dir=my_conf)
     assert gan_lightning.load(result.folder).generator.latent_dim == 5
 
 
-def test_its_keys_are_suggested(from_python, train, my_conf):
+def test_its_keys_are_suggested(from_python, command, my_conf):
     wrong = ("network=mine", "network.fancy_kye=2")
     hint = "network.fancy_kye: no such key; did you mean network.fancy_key?"
     with pytest.raises(UserError, match=hint.replace("?", r"\?")):
         from_python("run", *wrong, config_dir=my_conf)
-    outcome = train("run", "--config-dir", str(my_conf), *wrong)
+    outcome = command("run", "--config-dir", str(my_conf), *wrong)
     assert outcome.code == 1
     assert hint in outcome.output
 

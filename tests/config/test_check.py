@@ -52,7 +52,7 @@ def refused(outcome) -> str:
         ("data._target_=null", "data._target_=None: expected the name of a class"),
         ("trainer.devices=0", "trainer.devices=0: expected a number of devices from 1"),
         ("trainer.devices=true", "trainer.devices=True: expected a number of devices from 1"),
-        ("trainer.precision=64-true", "trainer.precision='64-true': expected one of 32-true"),
+        ("trainer.precision=16-true", "trainer.precision='16-true': expected one of 32-true"),
         ("network.generator.negative_slope=nan", "network.generator.negative_slope=nan: expected a finite number"),
         ("network.discriminator.image_shape=[1,14,14]", "network.discriminator.image_shape=[1, 14, 14]: expected"),
         (

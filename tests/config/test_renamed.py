@@ -25,7 +25,7 @@ from gan_lightning.config.targets import argument_problems
         ("model.augment.share=0.5", "", "model.augment.p"),
         ("model.augment.images_to_one=500", "", "model.augment.ada_images"),
         ("model.augment.policy=[colour,cutout]", "", "model.augment.policy=[color,cutout]"),
-        ("model.rate=0.001", "", "model.lambda_k"),
+        ("model.rate=0.001", "", "model.loss.lambda_k"),
         ("data.test_share=0.1", "", "data.test_fraction"),
         ("data.labelled_share=0.1,0.2", "", "data.labeled_fraction"),
         ("data.unlabelled=3", "", "data.unlabeled"),

@@ -109,15 +109,15 @@ def test_a_resumed_run_says_what_it_cannot_promise():
     warn_of_inexact_resume(ResumableLoader([1, 2]))  # a warning would be an error
 
 
-def test_a_run_on_it_is_measured_and_resumed(train, tmp_path):
+def test_a_run_on_it_is_measured_and_resumed(command, tmp_path):
     (tmp_path / "conf" / "data").mkdir(parents=True)
     text = "_target_: helpers.PlainData\nimage_shape: [1, 28, 28]\ncondition_dim: 10\nbatch_size: 16\n"
     (tmp_path / "conf" / "data" / "plain.yaml").write_text(text)
     options = ("--config-dir", f"{tmp_path}/conf", *TINY[:-1], "data=plain", "metrics=random")
-    first = train("run", *options, "callbacks.evaluation.num=64", "trainer.max_steps=5")
+    first = command("run", *options, "callbacks.evaluation.num=64", "trainer.max_steps=5")
     assert first.code == 0, first.output
     assert first.summary["final"]["metric/fid"] > 0
     with pytest.warns(UserWarning, match="An epoch that was begun starts again"):
-        second = train("run", f"resume={first.folder}", "trainer.max_steps=10")
+        second = command("run", f"resume={first.folder}", "trainer.max_steps=10")
     assert second.code == 0, second.output
     assert second.summary["step"] == 10

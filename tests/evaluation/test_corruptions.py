@@ -15,6 +15,9 @@ class Few(MNIST):
         return images[some], labels[some]
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def found(mnist_root):
     return measured(Few([1, 28, 28], root=mnist_root), 1200)

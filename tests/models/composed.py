@@ -2,15 +2,12 @@
 
 from functools import cache
 
-from gan_lightning.config.build import Config, build
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from lightning import LightningDataModule
 
 from gan_lightning.config.check import check
-from gan_lightning.config.resolvers import register_resolvers
+from gan_lightning.config.targets import Config, build
 from gan_lightning.models import GAN
-from tests.conftest import PROJECT
+from tests import conftest
 
 SMALL = (
     "trainer=cpu",
@@ -26,10 +23,7 @@ SMALL = (
 @cache
 def composed(*overrides: str) -> Config:
     """The checked configuration of a command line."""
-    register_resolvers()
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
-        return check(compose("config", ["name=unused", "run_dir=unused", *overrides]))
+    return check(conftest.composed(*overrides))
 
 
 def build_model(*overrides: str) -> GAN:

@@ -85,6 +85,7 @@ def test_a_sweep_that_was_killed_goes_on(command, train_apart, tmp_path):
         assert training_differences(one, other) == []
 
 
+@pytest.mark.slow
 def test_another_configuration_in_its_place_is_refused(command, tmp_path):
     sweep = tmp_path / "sweep"
     assert command("unused", "-m", *SHORT, "seed=0,1", place(sweep)).code == 0
@@ -96,6 +97,7 @@ def test_another_configuration_in_its_place_is_refused(command, tmp_path):
     assert command("unused", "-m", *SHORT, "seed=0,1", place(sweep)).code == 0
 
 
+@pytest.mark.slow
 def test_more_seeds_join_those_that_are_there(command, tmp_path):
     sweep = tmp_path / "sweep"
     rates = "model.optimizer.lr=1e-4,2e-4"

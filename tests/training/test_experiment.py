@@ -104,6 +104,7 @@ def test_an_objective_that_nothing_logs(tmp_path):
     assert json.loads((tmp_path / "summary.json").read_text())["status"] == "failed"
 
 
+@pytest.mark.slow
 def test_another_process_is_told_all(tmp_path):
     start = ResumePoint(tmp_path / "last.ckpt", 7)
     with worker_command(CONFIG, RunFolder(tmp_path), start) as command:

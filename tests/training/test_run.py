@@ -215,6 +215,7 @@ def test_a_sweep_makes_one_folder_a_job(command, tmp_path, monkeypatch):
             assert config["model"]["optimizer"]["betas"] == yaml.safe_load(betas)
 
 
+@pytest.mark.slow
 def test_the_sweep_of_tag_widths(command, tmp_path):
     small = ("data.count=64", "callbacks.samples=null", "callbacks.progress=null", "trainer.max_steps=1")
     options = ("experiment=cgan_tags_small", "trainer=cpu", *small, f"hydra.sweep.dir={tmp_path}/sweep")

@@ -1,4 +1,4 @@
-"""What happens around training: pictures, averages, checkpoints, progress."""
+"""The callbacks of training: sample grids, the generator's EMA, checkpoints, progress, evaluation."""
 
 from gan_lightning.callbacks.checkpoints import Checkpoints
 from gan_lightning.callbacks.density import DensityPlot

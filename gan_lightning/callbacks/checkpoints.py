@@ -1,4 +1,4 @@
-"""Checkpoints that a run can go on from, to the bit."""
+"""Checkpoints from which a run resumes bit-exactly."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from gan_lightning.evaluation.metrics import METRICS
 
 
 class Checkpoints(Checkpoint):
-    """Writes `checkpoints/last.ckpt`, and keeps others for good as `checkpoints/step_00000500.ckpt`.
+    """Writes `checkpoints/last.ckpt`, and permanent checkpoints such as `checkpoints/step_00000500.ckpt`.
 
     With `monitor`, `checkpoints/best.ckpt` is the state at which that metric was best.
 
-    Always at the end of a batch, and after every other callback has acted on it, so that a checkpoint is the state
-    between two batches. Lightning's own ModelCheckpoint warns at every save under manual optimization and
+    It saves at the end of a batch, after all other callbacks, so that a checkpoint is the state between two batches.
+    Lightning's own ModelCheckpoint warns at every save under manual optimization and
     can miss the last batch. Weights that are not finite are never saved.
 
     Args:
-        folder: the run folder.
-        every_n_steps: batches between two writings of `last.ckpt`; it is written at the end in any case.
-        keep_every_n_steps: batches between checkpoints that are kept.
-        keep_every_n_epochs: epochs between checkpoints that are kept.
-        monitor: the logged metric that decides which checkpoint is the best, such as metric/fid; None: no matter.
-        mode: whether smaller (min) or larger (max) is better; None: what is known of metric/*, else min.
+        folder: The run folder.
+        every_n_steps: The number of batches between two saves of `last.ckpt`; it is also saved at the end.
+        keep_every_n_steps: The number of batches between permanent checkpoints; None: none by batches.
+        keep_every_n_epochs: The number of epochs between permanent checkpoints; None: none by epochs.
+        monitor: The logged metric that decides which checkpoint is the best, such as metric/fid; None: no best.ckpt.
+        mode: Whether smaller (min) or larger (max) is better; None: as known for metric/*, else min.
+
+    Raises:
+        FloatingPointError: When saving, if a weight is not finite.
     """
 
     def __init__(
@@ -50,7 +53,7 @@ class Checkpoints(Checkpoint):
         self._saved_at = -1
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        best = self._is_best(trainer)  # first: every file holds it
+        best = self._is_best(trainer)  # first, since every checkpoint contains it
         keep = due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
         ends = trainer.should_stop or is_last_batch(trainer)
         if keep:
@@ -65,7 +68,7 @@ class Checkpoints(Checkpoint):
             self._save(trainer, self.folder / "last.ckpt")
 
     def _is_best(self, trainer: Trainer) -> bool:
-        """Whether the monitored metric is better than ever; remembers it."""
+        """Whether the monitored metric is better than all before; stores it then."""
         metric = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         if metric is None or not metric.isfinite():
             return False
@@ -86,10 +89,10 @@ class Checkpoints(Checkpoint):
         checkpoint["batches_per_epoch"] = int(trainer.num_training_batches)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Rewrites Lightning's counters to mean: between two batches, or between two epochs.
+        """Rewrites Lightning's counters, so that they describe the state between two batches, or between two epochs.
 
-        As saved they say that a batch or an epoch is still being ended. Lightning guesses from there, and after an
-        epoch's last batch it guesses one epoch wrong.
+        The saved counters describe a batch or an epoch that has not ended yet. From them Lightning derives a wrong
+        epoch after the last batch of an epoch.
         """
         step = checkpoint["global_step"]
         epochs, batches = divmod(step, checkpoint["batches_per_epoch"])

@@ -1,4 +1,4 @@
-"""Pictures of a one-dimensional GAN: what is true, what is generated, and what the discriminator thinks."""
+"""Plots of a one-dimensional GAN: the densities of data and generated samples, and D's output."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gan_lightning import rng
 from gan_lightning.callbacks.samples import SampleGrid
-from gan_lightning.callbacks.surface import judged
+from gan_lightning.callbacks.surface import discriminator_logits
 from gan_lightning.data import Gaussian1D
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN
@@ -19,14 +19,14 @@ from gan_lightning.visualization.grids import Picture
 
 
 class DensityPlot(SampleGrid):
-    """The densities of data and generated samples with D(x), as `samples` over [-6, 6], at the end as `density`
-    over [-8, 8]; `num` is the number of samples behind each density. Arguments as of `SampleGrid`.
+    """Plots the densities of data and generated samples and D(x): as `samples` over [-6, 6], and at the end as
+    `density` over [-8, 8]. `num` is the number of samples for each density. Arguments are those of `SampleGrid`.
 
     Raises:
-        UserError: the data is not a distribution on a line.
+        UserError: At setup, if the data is not `Gaussian1D`.
     """
 
-    POINTS = 10_000  # where D is evaluated
+    POINTS = 10_000  # at which D is evaluated
     BINS = 100
 
     def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
@@ -47,7 +47,7 @@ class DensityPlot(SampleGrid):
         true = data.sample(self.num, rng.generator("density", self.seed))
         generated = torch.cat(list(model.sample_blocks(self.num, self.seed))).cpu()
         x = torch.linspace(-limit, limit, self.POINTS)
-        boundary = judged(model, x.unsqueeze(1), data.batch_size).sigmoid()
+        boundary = discriminator_logits(model, x.unsqueeze(1), data.batch_size).sigmoid()
 
         def draw(axes: Axes) -> None:
             axes.plot(x, boundary, label="decision boundary D(x)")

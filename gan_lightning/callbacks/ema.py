@@ -13,13 +13,13 @@ from gan_lightning.models import GAN
 
 
 class GeneratorEMA(Callback):
-    """Averages the generator, and it alone, after each of its updates: ema = d * ema + (1 - d) * weights.
+    """Averages the generator's weights after each of its updates: ema = d * ema + (1 - d) * weights.
 
-    Early on d is smaller, min(decay, (1 + n) / (10 + n)) after n updates, so that the first weights are
-    soon forgotten. Buffers (batch-norm statistics) are copied. Yazici et al. 2019 (arXiv:1806.04498).
+    At the start d is smaller, min(decay, (1 + n) / (10 + n)) after n updates, so that the initial weights
+    soon have no effect. Buffers (batch-norm statistics) are copied. Yazici et al. 2019 (arXiv:1806.04498).
 
     Args:
-        decay: d, in [0, 1).
+        decay: The largest d, in [0, 1).
     """
 
     def __init__(self, decay: float = 0.999) -> None:

@@ -1,4 +1,4 @@
-"""A drawing of the networks."""
+"""The graph of the networks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gan_lightning.models import GAN
 
 
 class NetworkGraph(Callback):
-    """Draws generator and discriminator, one behind the other, into TensorBoard's graph tab."""
+    """Writes the graph of D(G(z)) to TensorBoard's graph tab."""
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
@@ -31,7 +31,7 @@ class NetworkGraph(Callback):
 
 
 class Networks(nn.Module):
-    """Both in one; its name is the graph's outermost box."""
+    """Both networks in one module; its name is the name of the graph's outermost box."""
 
     def __init__(self, generator: nn.Module, discriminator: nn.Module) -> None:
         super().__init__()

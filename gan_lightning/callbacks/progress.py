@@ -15,10 +15,10 @@ from gan_lightning.models import GAN
 
 
 class Progress(ProgressBar):
-    """Batches done and to do, time left, images per second, the losses of both players, and the epoch.
+    """Shows batches, the time left, images per second, the losses of both players, and the epoch.
 
     Args:
-        refresh_seconds: time between two drawings; where nobody watches (no terminal), it is 30 times that.
+        refresh_seconds: The time between two updates of the bar; without a terminal it is 30 times as long.
     """
 
     def __init__(self, refresh_seconds: float = 0.5) -> None:
@@ -43,7 +43,7 @@ class Progress(ProgressBar):
             desc="training",
             unit="batch",
             mininterval=0,
-            miniters=sys.maxsize,  # drawn by the clock below
+            miniters=sys.maxsize,  # the time below decides when it is drawn
             disable=not self._enabled,
             bar_format="{desc} {percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]",
         )
@@ -52,7 +52,7 @@ class Progress(ProgressBar):
     def on_train_batch_end(  # type: ignore[override]
         self, trainer: Trainer, pl_module: GAN, outputs: StepOutput, batch: Any, batch_idx: int
     ) -> None:
-        self._terms |= outputs["terms"]  # G does not move in every batch
+        self._terms |= outputs["terms"]  # G is not updated in every batch
         if self._enabled and time.monotonic() - self._drawn[0] > self.refresh_seconds:
             self._draw(trainer, len(batch[0]) * trainer.world_size)
 

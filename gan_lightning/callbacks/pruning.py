@@ -1,4 +1,4 @@
-"""Stopping a sweep's bad runs early."""
+"""Early stopping of the bad runs of a sweep."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from gan_lightning.files import write_json
 
 
 class Pruning(Callback):
-    """Median rule: Golovin et al. 2017 (Google Vizier), section 3.2.2.
+    """Stops runs by the median rule: Golovin et al. 2017 (Google Vizier), section 3.2.2.
 
-    A run stops where its best metric so far is worse than the median, over the other runs of the sweep that got as
-    far, of the mean of their metrics so far. Runs know of each other by files, so that it works wherever they run.
+    For each other run that got as far, take the mean of its metric up to this batch. A run stops if its best value so
+    far is worse than the median of these means. Runs exchange values through files, so that any launcher works.
 
     Args:
-        folder: the run folder; the other runs' lie beside it.
-        monitor: the logged metric to go by; that it is better large is known of some metric/*.
-        every_n_steps: batches between two decisions, each of which comes after a measurement.
-        least: other runs that got as far, fewer than which nothing is stopped.
+        folder: The run folder; those of the other runs are beside it.
+        monitor: The logged metric; larger is better for the metric/* that are so, else smaller is.
+        every_n_steps: The number of batches between two decisions.
+        least: The number of other runs that must have got as far before a run is stopped.
     """
 
     NAME = "pruning.json"
@@ -37,7 +37,7 @@ class Pruning(Callback):
         self.least = least
         self.sign = -1 if METRICS.get(monitor.removeprefix("metric/")) == "max" else 1
         self.values: dict[int, float] = {}
-        """What was measured, by batch."""
+        """The values of the metric, by batch."""
         self.pruned = False
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
@@ -58,7 +58,7 @@ class Pruning(Callback):
         return len(means) >= self.least and best > statistics.median(self.sign * mean for mean in means)
 
     def _others(self, step: int) -> list[dict[int, float]]:
-        """What the runs that got as far as `step` have measured."""
+        """The values of the other runs that got as far as `step`."""
         found = []
         for path in self.folder.parent.glob(f"*/{self.NAME}"):
             content = json.loads(path.read_text())

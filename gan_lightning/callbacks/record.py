@@ -1,4 +1,4 @@
-"""What a run has to say of itself: its configuration and its final metrics."""
+"""The record of a run: its configuration and its final metrics."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 
 NO_RESULTS = ("terms/", "lr/", "epoch")
-"""Metrics that are not worth a column among a sweep's results."""
+"""Beginnings of logged names that are no columns of a sweep's results."""
 
 
 class Record(Callback):
     """Puts the configuration into checkpoints and TensorBoard, and keeps the final metrics.
 
     Args:
-        config: the resolved configuration, in plain containers.
-        compared: what TensorBoard shows of it in a table of many runs.
+        config: The resolved configuration, in plain containers.
+        compared: The part of it that TensorBoard's HPARAMS tab shows.
     """
 
     def __init__(self, config: dict[str, Any], compared: dict[str, Any]) -> None:
         self.config = config
         self.compared = compared
         self.seconds = 0.0
-        """Time spent training, over all sessions of the run."""
+        """The training time in seconds, over all sessions of the run."""
         self.metrics: dict[str, float] = {}
-        """The last value of everything logged, once training has ended."""
+        """The last value of each logged metric, once training has ended."""
         self._last = StepOutput(terms={}, logits={})
         self._since = 0.0
         self._epoch_since: float | None = None
@@ -43,7 +43,7 @@ class Record(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
                 text = yaml.safe_dump(self.config, sort_keys=False)
-                indented = "".join(f"    {line}\n" for line in text.splitlines())  # Markdown's code block
+                indented = "".join(f"    {line}\n" for line in text.splitlines())  # a code block in Markdown
                 logger.experiment.add_text("config", indented, trainer.global_step)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
@@ -53,7 +53,7 @@ class Record(Callback):
     def on_train_batch_end(  # type: ignore[override]
         self, trainer: Trainer, pl_module: GAN, outputs: StepOutput, *_: Any
     ) -> None:
-        # G does not move in every batch: its last terms count.
+        # G is not updated in every batch: its last terms are used.
         terms = self._last["terms"] | outputs["terms"]
         self._last = StepOutput(terms=terms, logits=self._last["logits"] | outputs["logits"])
 
@@ -64,7 +64,7 @@ class Record(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
-        self.metrics = self._now(trainer, pl_module)
+        self.metrics = self._current_metrics(trainer, pl_module)
         final = {name: value for name, value in self.metrics.items() if not name.startswith(NO_RESULTS)}
         first = self.config["objective"]
         if first in final:
@@ -73,7 +73,7 @@ class Record(Callback):
             if isinstance(logger, TensorBoardLogger):
                 logger.log_hyperparams(self.compared, final, step=trainer.global_step)
 
-    def _now(self, trainer: Trainer, model: GAN) -> dict[str, float]:
+    def _current_metrics(self, trainer: Trainer, model: GAN) -> dict[str, float]:
         metrics = {**trainer.callback_metrics, **(model.metrics(self._last) if self._last["terms"] else {})}
         return {name: float(value) for name, value in metrics.items() if name != "step" and "time/" not in name}
 
@@ -84,7 +84,7 @@ class Record(Callback):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
         checkpoint["config"] = self.config
-        checkpoint["metrics"] = self._now(trainer, pl_module)
+        checkpoint["metrics"] = self._current_metrics(trainer, pl_module)
 
     def state_dict(self) -> dict[str, Any]:
         self._count_time()

@@ -1,4 +1,4 @@
-"""Pictures of what the generator draws while it learns."""
+"""Sample grids during training."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from gan_lightning.visualization.grids import Picture
 
 
 class SampleGrid(Callback):
-    """A grid of samples of the same latents, again and again, as TensorBoard's `samples` and as PNG files.
+    """Writes grids of samples, always with the same latents, to TensorBoard as `samples` and to PNG files.
 
-    A conditional model draws one row a condition, with the same latents in every row.
-    `samples/step_00000000.png` is the untrained generator's, `samples/real.png` shows training samples.
+    With a conditional model each row has one label, and all rows have the same latents.
+    `samples/step_00000000.png` is from the untrained generator, `samples/real.png` shows training samples.
 
     Args:
-        folder: the run folder; the pictures go to `samples/` inside it.
-        num: samples in a grid; with conditions, about the square root of it in each row.
-        every_n_steps: batches between grids; None: none by batches.
-        every_n_epochs: epochs between grids; None: none by epochs.
-        seed: of the latents.
+        folder: The run folder; the pictures are written to `samples/` in it.
+        num: The number of samples in a grid; with labels, each row has about the square root of it.
+        every_n_steps: The number of batches between grids; None: none by batches.
+        every_n_epochs: The number of epochs between grids; None: none by epochs.
+        seed: The seed of the latents.
     """
 
     ROWS = 10
-    """LabelVocabulary that are shown at most."""
+    """The largest number of labels in a grid."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class SampleGrid(Callback):
         self._drawn_at = -1
 
     def paint(self, trainer: Trainer, model: GAN) -> Picture:
-        """The picture of the moment."""
+        """Returns the sample grid of the current generator."""
         if model.vocabulary is None:
             return grids.picture(torch.cat(list(model.sample_blocks(self.num, self.seed))))
         columns = math.ceil(math.sqrt(self.num))
@@ -88,7 +88,7 @@ class SampleGrid(Callback):
         self._drawn_at = trainer.global_step
 
     def publish(self, trainer: Trainer, tag: str, name: str, picture: Picture) -> None:
-        """Puts a picture into the folder, with the epoch it was drawn in, and into TensorBoard."""
+        """Writes a picture to the folder, with the epoch in its PNG header, and to TensorBoard."""
         origin = PngInfo()
         origin.add_text("epoch", str(math.ceil(trainer.global_step / trainer.num_training_batches)))
         with atomic(self.folder / name) as path:

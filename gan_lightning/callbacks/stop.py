@@ -12,11 +12,11 @@ from lightning import Callback, LightningModule, Trainer
 
 
 class GracefulStop(Callback):
-    """On SIGTERM or Ctrl-C finishes the batch and stops training; a second signal stops the process.
+    """On SIGTERM or Ctrl-C, finishes the batch and stops training; a second signal stops the process.
 
-    With several processes the signal may reach only some, and at different batches. After each batch all
-    share what they know; the answer is read one batch later, when it has long arrived, so that nobody
-    waits for it and all stop after the same batch.
+    With several processes, the signal may reach only some of them, and at different batches. After each batch the
+    processes start an all-reduce of the signal and read its result one batch later. So no process waits for it, and
+    all stop after the same batch.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -26,11 +26,11 @@ class GracefulStop(Callback):
         """The number of the signal that stopped training, or 0."""
         self._handlers: dict[int, Any] = {}
         self._group: Any = None
-        self._question: tuple[dist.Work, torch.Tensor] | None = None
+        self._pending: tuple[dist.Work, torch.Tensor] | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.world_size > 1:
-            self._group = dist.new_group(backend="gloo")  # on the CPU, beside the GPU's traffic
+            self._group = dist.new_group(backend="gloo")  # on the CPU, independent of the GPUs' communication
         self._handlers = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
@@ -45,20 +45,20 @@ class GracefulStop(Callback):
 
     def _exchange(self) -> int:
         """The highest signal number that any process had received one batch ago."""
-        answer = self._answer()
+        previous = self._wait_for_pending()
         number = torch.tensor(self.received)
-        self._question = dist.all_reduce(number, dist.ReduceOp.MAX, self._group, async_op=True), number
-        return answer
+        self._pending = dist.all_reduce(number, dist.ReduceOp.MAX, self._group, async_op=True), number
+        return previous
 
-    def _answer(self) -> int:
-        if self._question is None:
+    def _wait_for_pending(self) -> int:
+        if self._pending is None:
             return 0
-        (work, number), self._question = self._question, None
+        (work, number), self._pending = self._pending, None
         work.wait()
         return int(number)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._answer()  # leaves no message under way when the processes part
+        self._wait_for_pending()  # ends the pending all-reduce before the processes end
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self._restore_handlers()

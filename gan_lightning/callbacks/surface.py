@@ -1,4 +1,4 @@
-"""Pictures of a GAN in the plane: what is true, what is generated, what the discriminator thinks; modes counted."""
+"""Plots of a GAN on two-dimensional data, with D's logits and the number of modes."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from gan_lightning.visualization.grids import Picture
 
 
 class SurfacePlot(SampleGrid):
-    """Data and samples over D's logits in [-1.1, 1.1], as `samples`; and as metrics, whenever it is drawn,
-    `metric/modes` and `metric/high_quality`, of `num` samples. Arguments as of `SampleGrid`.
+    """Plots data and generated samples over D's logits in [-1.1, 1.1], as `samples`. With each plot it logs
+    `metric/modes` and `metric/high_quality` of `num` samples. Arguments are those of `SampleGrid`.
 
     Raises:
-        UserError: the data is not Gaussians in a plane.
+        UserError: At setup, if the data is not `Gaussians2D`.
     """
 
     METRICS = ("modes", "high_quality")
     LIMIT = 1.1
     POINTS = 100
-    """Along an axis, where D is evaluated."""
-    SHOWN = 2000  # samples of each kind
+    """The number of points along an axis at which D is evaluated."""
+    SHOWN = 2000  # data samples and generated samples in a plot, each
 
     def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
         data = trainer.datamodule  # type: ignore[attr-defined]
@@ -44,12 +44,12 @@ class SurfacePlot(SampleGrid):
         super().on_train_batch_end(trainer, pl_module)
 
     def _measure(self, trainer: Trainer, model: GAN) -> None:
-        """Logs the metrics; every process finds the same."""
+        """Logs the metrics, which are the same in every process."""
         data: Gaussians2D = trainer.datamodule  # type: ignore[attr-defined]
         samples = self._generated(model)
         values = (float(data.modes_covered(samples)), data.high_quality(samples))
         found = {f"metric/{name}": value for name, value in zip(self.METRICS, values, strict=True)}
-        # Lightning would drop what is logged between two batches of its log_every_n_steps.
+        # Lightning would drop values that are logged between two multiples of its log_every_n_steps.
         for logger in trainer.loggers:
             logger.log_metrics(found, step=trainer.global_step)
         model.log_dict(found, logger=False)
@@ -60,7 +60,7 @@ class SurfacePlot(SampleGrid):
         generated = self._generated(model)
         modes, quality = data.modes_covered(generated), data.high_quality(generated)
         axis = torch.linspace(-self.LIMIT, self.LIMIT, self.POINTS)
-        logits = judged(model, torch.cartesian_prod(axis, axis), data.batch_size)
+        logits = discriminator_logits(model, torch.cartesian_prod(axis, axis), data.batch_size)
 
         def draw(axes: Axes) -> None:
             surface = axes.contourf(axis, axis, logits.view(self.POINTS, self.POINTS).T, levels=20, cmap="Greys")
@@ -78,8 +78,8 @@ class SurfacePlot(SampleGrid):
         return torch.cat(list(model.sample_blocks(self.num, self.seed))).cpu()
 
 
-def judged(model: GAN, points: Tensor, batch_size: int) -> Tensor:
-    """D's logits, without a trace in D: in eval mode, in batches of the size it knows (minibatch discrimination)."""
+def discriminator_logits(model: GAN, points: Tensor, batch_size: int) -> Tensor:
+    """D's logits in eval mode, in batches of the training size, on which minibatch discrimination depends."""
     discriminator = model.discriminator
     was_training = discriminator.training
     discriminator.eval()

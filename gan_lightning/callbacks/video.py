@@ -1,4 +1,4 @@
-"""The time lapse of a run."""
+"""The video of a run's sample grids."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gan_lightning.visualization import video
 
 
 class Video(Callback):
-    """At the end joins the pictures of `samples/` to `samples/video.gif` and `samples/video.mp4`.
+    """At the end of training, writes the pictures of `samples/` as `samples/video.gif` and `samples/video.mp4`.
 
     Args:
-        folder: the run folder.
-        fps: pictures per second.
-        thin: whether to leave out more and more pictures as the film goes on.
+        folder: The run folder.
+        fps: The number of pictures per second.
+        thin: Whether to leave out more and more pictures towards the end.
     """
 
     def __init__(self, folder: str, fps: int = 10, thin: bool = False) -> None:

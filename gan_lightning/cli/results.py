@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gan_lightning.errors import UserError
-from gan_lightning.sweeps.answer import answer
+from gan_lightning.sweeps.results import write_results
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--objective", help="a logged metric, such as metric/fid (default: the runs' own objective)")
     options = parser.parse_args(arguments)
     try:
-        answer(Path(options.folder), options.objective)
+        write_results(Path(options.folder), options.objective)
     except (UserError, OSError) as error:
         sys.exit(f"error: {error}")
 

@@ -1,4 +1,4 @@
-"""LightningDataModules, whose batches are (sample, condition)."""
+"""The data modules; their batches are (samples, labels)."""
 
 from gan_lightning.data.datasets.celeba import CelebA
 from gan_lightning.data.datasets.digits import Digits

@@ -1,4 +1,4 @@
-"""LightningDataModules that are not ours: their images for an evaluation, and what a resumed run cannot promise."""
+"""LightningDataModules of other packages: their images for an evaluation, and a warning about inexact resume."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ _LOADERS = {
     "train": (("fit", "train_dataloader"),),
     "test": (("test", "test_dataloader"), ("validate", "val_dataloader")),
 }
-"""Stages and loaders that may hold a split; the first that the module has counts."""
+"""The stages and loaders of each split; the first one that the module has is used."""
 
 
 def images_of(data: Any) -> ImageData:
-    """`data` itself where it is ours, else the images that its loaders yield.
+    """Returns `data` itself if it is an `ImageData`, else the images of its loaders.
 
     Raises:
-        UserError: it yields none.
+        UserError: Its batches contain no images.
     """
     return data if isinstance(data, ImageData) else ForeignImages(data)
 
 
 class ForeignImages(ImageData):
-    """The images of a LightningDataModule that is not ours, read once, in the order of its data sets.
+    """The images of another package's LightningDataModule, read once, in the order of its data sets.
 
     A batch is `(images, labels)`, or images alone: (batch, 1 or 3 channels, height, width), float in [-1, 1] or uint8,
-    after the module's transfer hooks. Labels are class indices or multi-hot rows; others are ignored. The split test is
-    that of `test_dataloader`, or else of `val_dataloader`.
+    after the module's transfer hooks. Labels are class indices or multi-hot rows; others are ignored. The test
+    split comes from `test_dataloader`, else from `val_dataloader`.
 
     Args:
-        module: the data module.
+        module: The data module.
 
     Raises:
-        UserError: a batch has no such images.
+        UserError: A batch has no such images.
     """
 
     def __init__(self, module: LightningDataModule) -> None:
@@ -61,7 +61,7 @@ class ForeignImages(ImageData):
     def load(self, split: Split) -> tuple[Images, Labels]:
         if split not in self._loaded:
             loader = self._loader(split)
-            with torch.random.fork_rng(devices=[]):  # neither disturbs training, nor depends on it
+            with torch.random.fork_rng(devices=[]):  # independent of training's random numbers
                 rng.seed_defaults(torch.device("cpu"), "foreign images", split)
                 images, labels = zip(*map(self._read, _in_order(loader)), strict=True)
             self._loaded[split] = torch.cat(images), torch.cat(labels)
@@ -72,7 +72,7 @@ class ForeignImages(ImageData):
             try:
                 self.module.setup(stage)
                 return getattr(self.module, loader)()
-            except (MisconfigurationException, NotImplementedError):  # what the base class raises
+            except (MisconfigurationException, NotImplementedError):  # the base class raises these
                 continue
         wanted = " or ".join(loader for _, loader in _LOADERS[split])
         raise NoSuchSplit(
@@ -86,7 +86,7 @@ class ForeignImages(ImageData):
         if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[1] not in (1, 3):
             found = f"tensors of shape {tuple(images.shape)}" if isinstance(images, Tensor) else type(images).__name__
             raise UserError(
-                f"{self.title} has no images to evaluate: its batches hold {found}, expected (images, labels) with "
+                f"{self.title} has no images to evaluate: its batches contain {found}, expected (images, labels) with "
                 "images of shape (batch, 1 or 3 channels, height, width). Leave metrics out"
             )
         return self._as_uint8(images), _as_labels(labels, len(images))
@@ -104,7 +104,7 @@ class ForeignImages(ImageData):
 
 
 def _in_order(loader: Any) -> Iterable[Any]:
-    """The batches of a loader, those of a map-style data set in its order, however the loader shuffles or shares."""
+    """The batches of a loader; for a map-style data set in its order, without the loader's shuffling or sharding."""
     plain = isinstance(loader, DataLoader) and loader.batch_sampler is not None
     if not plain or isinstance(loader.dataset, IterableDataset):
         return loader
@@ -122,7 +122,7 @@ def _as_labels(labels: Any, count: int) -> Labels:
 
 @rank_zero_only
 def warn_of_inexact_resume(loaders: Any) -> None:
-    """Says what cannot be promised to a resumed run whose training loader does not know where it stopped."""
+    """Warns if the training loader has no state, so that the resumed run differs from an uninterrupted one."""
     for loader in loaders if isinstance(loaders, list | tuple) else [loaders]:
         if not (hasattr(loader, "state_dict") and hasattr(loader, "load_state_dict")):
             warnings.warn(

@@ -19,23 +19,23 @@ from gan_lightning.specs import Described
 Split = Literal["train", "test"]
 Images = UInt8[Tensor, "count channels height width"]
 Labels = Int64[Tensor, " count"] | UInt8[Tensor, "count names"]
-"""Class indices, or multi-hot rows; -1, or a row of zeros, where a sample is not labeled."""
-_BLOCK = 1024  # images that are resized at a time: as floats, they take four times the memory
+"""Class indices, or multi-hot rows; -1, or a row of zeros, for an unlabeled sample."""
+_BLOCK = 1024  # images that are resized at a time, since floats take four times the memory
 
 
 class ImageData(Described, LightningDataModule):
-    """Labeled images held as uint8; batches reach the model as (images in [-1, 1], labels).
+    """Labeled images, stored as uint8; the model gets batches of (images in [-1, 1], labels).
 
-    A data set overrides `load`. It may return images of any size, gray or colored: they are brought to
-    `image_shape` once, and scaled on the device. Training never sees the test split; evaluation compares with it.
+    A data set overrides `load`. It may return images of any size, gray or colored: they are converted to
+    `image_shape` once, and scaled on the device. Training does not use the test split; evaluation compares with it.
 
     Args:
         image_shape: (channels, height, width) of the images that the model sees.
         batch_size: The number of images per step, over all processes together.
-        num_workers: The number of processes that gather batches; 0 is fastest for data in memory.
-        seed: It decides on the order of the images.
-        condition_dim: The number of classes or tags, for which the networks are built. None: as many as have names.
-        limit: The number of training images that are used, the first ones; None: all.
+        num_workers: The number of processes that load batches; 0 is fastest for data in memory.
+        seed: The seed of the order of the images.
+        condition_dim: The number of classes or tags, for which the networks are built; None: the number of names.
+        limit: Only the first `limit` training images are used; None: all.
 
     Raises:
         UserError: At setup, if `batch_size` or `condition_dim` does not fit the data.
@@ -45,9 +45,9 @@ class ImageData(Described, LightningDataModule):
     """The names of the classes or tags; None: they are numbered, up to `condition_dim`."""
 
     classifier: ClassVar[str | None] = None
-    """The bundled classifier that knows these images, by its name in `gan_lightning/metrics/weights/`."""
+    """The name of the bundled classifier of these images, in `gan_lightning/evaluation/weights/`."""
     stacked: ClassVar[bool] = False
-    """Whether every channel is a picture of its own, with a class of its own."""
+    """Whether each channel is a separate picture with its own class."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class ImageData(Described, LightningDataModule):
 
     @property
     def title(self) -> str:
-        """What reports and messages call the data."""
+        """The name of the data in reports and messages."""
         return type(self).__name__
 
     def load(self, split: Split) -> tuple[Images, Labels]:
@@ -88,7 +88,7 @@ class ImageData(Described, LightningDataModule):
         return images[known], labels[known]
 
     def split(self, split: Split) -> tuple[Images, Labels]:
-        """The images of a split as the model sees them, and their labels; of the training images, those in use."""
+        """The images of a split at `image_shape`, and their labels; the training images up to `limit`."""
         if split not in self._splits:
             images, labels = self.load(split)
             used = slice(self.limit if split == "train" else None)
@@ -170,9 +170,12 @@ def to_uint8(images: Float[Tensor, "*shape"]) -> UInt8[Tensor, "*shape"]:
 
 
 def fit_to(images: Images, image_shape: Sequence[int]) -> UInt8[Tensor, "count c h w"]:
-    """Images with the channels and size of `image_shape`: gray is repeated, color is averaged by luma (ITU-R 601).
+    """Converts images to the channels and size of `image_shape`: gray is repeated, color averaged by luma (ITU-R 601).
 
-    Those that fit already are not copied: they may be a file that is larger than the memory.
+    Images of that shape are not copied, since they may be a memory-mapped file that is larger than the memory.
+
+    Raises:
+        UserError: The images have neither 1 nor 3 channels, and not those of `image_shape`.
     """
     if tuple(images.shape[1:]) == tuple(image_shape):
         return images.contiguous()

@@ -13,20 +13,19 @@ from gan_lightning.errors import UserError
 
 
 class BatchSampler(DistributedSampler[Tensor]):
-    """This process's slice of each global batch, starting from the batch that is due.
+    """Yields this process's slice of each global batch, starting from the run's current batch.
 
-    Batch k of the run lies in epoch k // len(self), whose order is a permutation keyed by (seed, epoch);
-    the samples that do not fill a last batch are left out of that epoch. Nothing is remembered, so a
-    resumed run goes on with the very batch it would have seen next. It is a DistributedSampler, so that Lightning does
-    not share it a second time.
+    Batch k of the run is in epoch k // len(self), whose order is a permutation seeded by (seed, epoch). The samples
+    that do not fill a last batch are left out of that epoch. The sampler has no state, so that a resumed run continues
+    with the same batch as an uninterrupted one. It is a DistributedSampler, so that Lightning does not split it again.
 
     Args:
-        size: number of samples in the data set.
-        batch_size: samples per batch, over all processes together.
-        seed: keys the permutations.
-        position: the number of batches that the run has trained on.
-        rank: which slice of the batch is ours.
-        world_size: the number of slices.
+        size: The number of samples in the data set.
+        batch_size: The number of samples per batch, over all processes together.
+        seed: The seed of the permutations.
+        position: Returns the number of batches that the run has trained on.
+        rank: The index of this process's slice.
+        world_size: The number of processes, and so of slices.
     """
 
     def __init__(
@@ -60,7 +59,7 @@ class BatchSampler(DistributedSampler[Tensor]):
 
 
 def require_even_shares(batch_size: int, world_size: int) -> None:
-    """Raises a UserError where processes would get different numbers of samples."""
+    """Raises a UserError if the processes would get different numbers of samples."""
     if batch_size % world_size:
         raise UserError(
             f"data.batch_size={batch_size} cannot be shared evenly by {world_size} processes: "
@@ -69,7 +68,7 @@ def require_even_shares(batch_size: int, world_size: int) -> None:
 
 
 class TensorBatches(Dataset[tuple[Tensor, Tensor]]):
-    """Images and labels in memory, taken a batch at a time by one indexing call."""
+    """Images and labels in memory; one indexing call returns a whole batch."""
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self.images = images
@@ -80,13 +79,13 @@ class TensorBatches(Dataset[tuple[Tensor, Tensor]]):
 
 
 class ResumableLoader(DataLoader[Any]):
-    """A DataLoader over `BatchSampler`, which finds its own place.
+    """A DataLoader with a sampler that starts at the run's current batch by itself.
 
-    Lightning warns of inexact resumption unless a loader offers these two methods.
+    Lightning warns about inexact resume unless a loader has `state_dict` and `load_state_dict`.
     """
 
     def state_dict(self) -> dict[str, Any]:
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """There is nothing to restore: the sampler asks for the position."""
+        """Does nothing: the sampler reads the position from the trainer."""

@@ -1,4 +1,4 @@
-"""Quality in metrics: extractors of features, and what is computed on them."""
+"""Evaluation: feature extractors, the metrics on their features, and evaluation reports."""
 
 from gan_lightning.evaluation.classifier import Classifier
 from gan_lightning.evaluation.inception import Inception

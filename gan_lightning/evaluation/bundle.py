@@ -1,4 +1,4 @@
-"""Makes the bundled classifiers again: `python -m gan_lightning.evaluation.bundle --root path/to/data`."""
+"""Trains the bundled classifiers again: `python -m gan_lightning.evaluation.bundle --root path/to/data`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IMAGES_SEEN = 1_000_000
 
 
 def bundle(data: ImageData) -> float:
-    """Trains on the training split and writes the weights; returns the share of test images that get their class."""
+    """Trains on the training split and writes the weights; returns the accuracy on the test images, from 0 to 1."""
     assert data.classifier is not None
     data.prepare_data()
     network = classifier_training.fit(*data.split("train"), data.condition_dim, data.classifier, IMAGES_SEEN)
@@ -23,10 +23,10 @@ def bundle(data: ImageData) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", default="data", help="holds MNIST/raw/ (default: data)")
+    parser.add_argument("--root", default="data", help="the folder that contains MNIST/raw/ (default: data)")
     root = parser.parse_args().root
     for data in (Digits([1, 28, 28]), MNIST([1, 28, 28], root=root)):
-        print(f"{data.classifier}: {bundle(data):.2%} of the test images get their class")
+        print(f"{data.classifier}: accuracy {bundle(data):.2%} on the test images")
 
 
 if __name__ == "__main__":

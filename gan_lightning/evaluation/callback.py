@@ -1,4 +1,4 @@
-"""Quality while training: metrics of the moment's samples against real images."""
+"""Evaluation during training: the metrics of the current generator's samples against real images."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from gan_lightning.models import GAN
 
 
 class Evaluation(Callback):
-    """FID and its kin as `metric/*`, of the averaged generator where there is one, always in eval mode.
+    """Logs FID and the other metrics as `metric/*`. It uses the EMA generator if there is one, always in eval mode.
 
-    Sample i depends on `seed` and i alone, and several processes share the samples: the metrics are those of one.
-    They are what `gan_lightning.cli.evaluate` finds for its first repeat, given the same options.
+    Sample i depends only on `seed` and i, and the processes divide the samples: the metrics do not depend on their
+    number. They equal the first repeat of `gan-evaluate` with the same options.
 
     Args:
-        extractor: maps images to the features that metrics are computed on.
-        num: generated images, two at least.
-        split: the real images to compare with: test, or train.
-        every_n_steps: batches between evaluations; None: none by batches. The last planned batch has one, too.
-        every_n_epochs: epochs between evaluations; None: none by epochs.
-        seed: of the latents, the same in every run whatever its seed.
+        extractor: It maps images to the features that the metrics are computed on.
+        num: The number of generated images, at least 2.
+        split: The real images to compare with: test, or train.
+        every_n_steps: The number of batches between evaluations; None: none by batches. The last batch always has one.
+        every_n_epochs: The number of epochs between evaluations; None: none by epochs.
+        seed: The seed of the latents. It does not depend on the run's seed.
+
+    Raises:
+        ValueError: `num` is less than 2.
     """
 
     def __init__(
@@ -52,15 +55,15 @@ class Evaluation(Callback):
         self.reference: Reference | None = None
 
     def prepare(self, data: LightningDataModule, device: torch.device) -> list[str]:
-        """Gets the network and the real images' features, once; returns the names of the metrics to come.
+        """Loads the network and the real images' features, once; returns the names of the metrics that are logged.
 
         Raises:
-            UserError: they cannot be had.
+            UserError: The network or the real images are not available.
         """
         if self.reference is None:
             self.reference = Reference(self.extractor, data, self.split, device)
-        given = [name for name in METRICS if self.reference.classifies or name not in CLASS_METRICS]
-        return [f"metric/{name}" for name in given]
+        names = [name for name in METRICS if self.reference.classifies or name not in CLASS_METRICS]
+        return [f"metric/{name}" for name in names]
 
     def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
         self.prepare(trainer.datamodule, trainer.strategy.root_device)  # type: ignore[attr-defined]
@@ -85,7 +88,7 @@ class Evaluation(Callback):
             features = join(share for share in shares if share is not None)
             found = {f"metric/{name}": v for name, v in self.reference.metrics(features, self.seed).items()}
         found = trainer.strategy.broadcast(found)
-        # Lightning would drop what is logged between two batches of its log_every_n_steps.
+        # Lightning would drop values that are logged between two multiples of its log_every_n_steps.
         for logger in trainer.loggers:
             logger.log_metrics(found, step=trainer.global_step)
         model.log_dict(found, logger=False)

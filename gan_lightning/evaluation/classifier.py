@@ -1,4 +1,4 @@
-"""Features of a small classifier of the data set's own labels, whose classes also count the modes."""
+"""Features of a small classifier that is trained on the labels of the data set; its classes also count the modes."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ WEIGHTS = Path(__file__).parent / "weights"
 
 
 class Classifier(Extractor):
-    """A classifier of the data's own labels.
+    """A classifier of the labels of the data set.
 
     For digits and MNIST it is bundled. For other labeled data it is trained on first use, at 32 pixels or less, and
-    kept in the cache under a hash of images, labels and code.
+    stored in the cache under a hash of the images, the labels and the code.
     """
 
     name = "classifier"
@@ -37,10 +37,10 @@ class Classifier(Extractor):
             return network, (network.channels, 28, 28)
         channels, *size = data.image_shape
         input_shape = (channels, *(min(side, self.LARGEST) for side in size))
-        return self._own(data, input_shape), input_shape
+        return self._trained(data, input_shape), input_shape
 
-    def _own(self, data: ImageData, input_shape: tuple[int, ...]) -> nn.Module:
-        """The classifier of data that none is bundled for, from the cache or trained now."""
+    def _trained(self, data: ImageData, input_shape: tuple[int, ...]) -> nn.Module:
+        """The classifier of data without a bundled one, from the cache or trained now."""
         images, labels = data.labeled()
         if len(labels) == 0:
             raise UserError(
@@ -59,7 +59,7 @@ class Classifier(Extractor):
 
 
 def read(path: Path) -> ConvClassifier:
-    """A classifier from its file, which also tells its channels and classes; in eval mode."""
+    """Returns a classifier from its file, in eval mode; the weights' shapes give the channels and classes."""
     weights = load_file(path)
     network = ConvClassifier(weights["features.0.weight"].shape[1], len(weights["head.bias"]))
     network.load_state_dict(weights)
@@ -67,6 +67,6 @@ def read(path: Path) -> ConvClassifier:
 
 
 def write(network: ConvClassifier, path: Path, **facts: str) -> None:
-    """Writes a classifier, with facts about it in the file's header."""
+    """Writes a classifier; `facts` go to the file's header."""
     with atomic(path) as partial:
         save_file(network.state_dict(), partial, metadata=facts)

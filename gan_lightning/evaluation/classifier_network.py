@@ -1,4 +1,4 @@
-"""The small networks whose hidden layers give features."""
+"""The small networks whose hidden layer is the feature vector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 
 class ConvClassifier(nn.Module):
-    """Three 3x3 convolutions of 16, 32 and 64 channels, pooled to 3x3; 128 features; logits."""
+    """Three 3x3 convolutions with 16, 32 and 64 channels, pooled to 3x3; a layer of 128 features; logits."""
 
     def __init__(self, channels: int, classes: int) -> None:
         super().__init__()
@@ -29,7 +29,10 @@ class ConvClassifier(nn.Module):
 
 
 class ByChannel(nn.Module):
-    """A classifier of gray images on each channel of stacked ones: features side by side, one class a combination."""
+    """Applies a classifier of gray images to each channel of an image.
+
+    The features are concatenated, and each combination of the channels' classes is a class.
+    """
 
     def __init__(self, classifier: nn.Module) -> None:
         super().__init__()
@@ -48,7 +51,7 @@ class ByChannel(nn.Module):
 
 
 class WithoutClasses(nn.Module):
-    """The features alone, of a network whose logits are no classes: they are tags, or untrained."""
+    """Returns only the features of a network whose logits are not class logits: they are tags, or untrained."""
 
     def __init__(self, network: ConvClassifier) -> None:
         super().__init__()

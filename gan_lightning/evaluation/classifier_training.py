@@ -19,10 +19,10 @@ BATCH = 128
 
 
 def fit(images: Images, labels: Labels, classes: int, title: str, images_seen: int) -> ConvClassifier:
-    """A classifier of these images, in eval mode; on one thread, so that it is the same every time.
+    """Trains a classifier of these images and returns it in eval mode; on one thread, so that it is reproducible.
 
-    Adam, one cycle of the learning rate up to 2e-3, batches shifted by up to two pixels; single labels by
-    cross-entropy, tags each on its own.
+    It uses Adam, one cycle of the learning rate up to 2e-3, and batches shifted by up to two pixels. The loss is
+    cross-entropy for classes and binary cross-entropy for tags.
     """
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(0)
@@ -75,7 +75,7 @@ def _loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def accuracy(network: ConvClassifier, images: Images, labels: Labels) -> float:
-    """The share of images that get their class."""
+    """The fraction of images that the network classifies correctly."""
     with torch.inference_mode():
         right = [
             network(batch)[1].argmax(1) == truth

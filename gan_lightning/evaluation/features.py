@@ -1,4 +1,4 @@
-"""From images to features: what every extractor has in common."""
+"""From images to features: the base class of the extractors."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from tqdm.auto import tqdm
 from gan_lightning.data.images import ImageData, Images, fit_to, to_uint8
 
 PROTOCOL = 1
-"""To be raised when the same images would get other features or metrics: caches and comparisons go by it."""
+"""Increase it when the same images would get other features or metrics: caches and reports depend on it."""
 
 
 @dataclass(frozen=True)
 class Features:
-    """What an extractor says of n images."""
+    """The features of n images."""
 
     vectors: Float[Tensor, "n dimensions"]
     logits: Float[Tensor, "n classes"] | None
-    """None where it does not classify."""
+    """None if the extractor does not classify."""
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -32,8 +32,8 @@ class Features:
 class Extractor:
     """Maps images of any size and color to features, always in the same way.
 
-    A kind of extractor overrides `load`. Images are rounded to uint8, brought to `input_shape` (gray is repeated,
-    color averaged by luma, sizes resampled bicubically with antialiasing) and handed to the network.
+    A subclass overrides `load`. Images are rounded to uint8 and converted to `input_shape`: gray is repeated, color is
+    averaged by luma, and the size is resampled bicubically with antialiasing.
     """
 
     name = "extractor"
@@ -44,29 +44,29 @@ class Extractor:
         self.input_shape: tuple[int, ...] | None = None
 
     def load(self, data: ImageData) -> tuple[nn.Module, tuple[int, ...]]:
-        """The network for this data, and the shape of the images it reads.
+        """The network for this data, and the shape (channels, height, width) of its input.
 
         The network maps uint8 images to (features, logits or None), and is in eval mode.
 
         Raises:
-            UserError: it cannot be had.
+            UserError: The network is not available for this data.
         """
         raise NotImplementedError
 
     def prepare(self, data: ImageData) -> None:
-        """Gets the network, once."""
+        """Loads the network, once."""
         if self.network is None:
             self.network, self.input_shape = self.load(data)
 
     @property
     def resize(self) -> str:
-        """How images are brought to the network's input, in words."""
+        """A description of how images are resized to the network's input."""
         assert self.input_shape is not None
         return f"to {' x '.join(map(str, self.input_shape))}, bicubic, antialiased"
 
     @property
     def digest(self) -> str:
-        """A hash of all that decides on the features."""
+        """A hash of everything that the features depend on."""
         assert self.network is not None
         parts = [f"protocol {PROTOCOL}".encode(), self.name.encode(), self.resize.encode(), repr(self.network).encode()]
         state = self.network.state_dict()
@@ -79,26 +79,26 @@ class Extractor:
         device = next(self.network.parameters()).device
         found = []
         for batch in images.split(self.BATCH):
-            # Without TF32 a GPU finds what a CPU does.
+            # Without TF32 a GPU gives the same features as a CPU.
             with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
                 vectors, logits = self.network(fit_to(batch.to(device), self.input_shape))
             found.append(Features(vectors.cpu(), None if logits is None else logits.cpu()))
         return join(found)
 
     def of_blocks(self, blocks: Iterable[Float[Tensor, "block c h w"]], title: str, total: int) -> Features:
-        """Features of images in [-1, 1] that come in blocks, behind a progress bar."""
+        """Features of images in [-1, 1] that come in blocks, with a progress bar."""
         bar = tqdm(blocks, desc=title, total=total, leave=False, disable=None, delay=1)
         found = [self(to_uint8(block)) for block in bar]
         return join(found)
 
     def to(self, device: torch.device | str) -> None:
-        """Moves the network."""
+        """Moves the network to a device."""
         assert self.network is not None
         self.network.to(device)
 
 
 def join(parts: Iterable[Features]) -> Features:
-    """Features one after the other."""
+    """Concatenates features."""
     parts = list(parts)
     logits = [part.logits for part in parts if part.logits is not None]
     return Features(torch.cat([part.vectors for part in parts]), torch.cat(logits) if logits else None)

@@ -1,4 +1,4 @@
-"""The generated side of an evaluation."""
+"""The features of generated images."""
 
 from __future__ import annotations
 
@@ -23,10 +23,22 @@ def generated_features(
     rank: int = 0,
     processes: int = 1,
 ) -> Features | None:
-    """Features of this process's share of `num` samples, in eval mode; the shares in order are what one would draw.
+    """Features of this process's share of `num` samples, in eval mode.
 
-    A share is of whole blocks, so that every network call is the one that a single process makes; None, where there
-    are fewer blocks than processes and none is left. LabelVocabulary are those of training samples.
+    The shares, concatenated by rank, are the samples of a single process: a share consists of whole blocks, so that
+    each network call has the same batch as in a single process. The labels follow those of the training data.
+
+    Args:
+        model: The model that generates the samples.
+        extractor: It maps images to features.
+        num: The number of samples, over all processes together.
+        seed: The seed of the latents and labels.
+        raw: Whether to use the generator's own weights where there is an EMA of them.
+        rank: The rank of this process.
+        processes: The number of processes.
+
+    Returns:
+        The features; None if there are fewer blocks than processes and this process has none.
     """
     blocks = math.ceil(num / model.BLOCK)
     first, end = (model.BLOCK * (blocks * place // processes) for place in (rank, rank + 1))

@@ -1,4 +1,4 @@
-"""Features of the Inception network that published metrics are computed on."""
+"""Features of the Inception-v3 network, which published metrics use."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ Layer = Literal["64", "192", "768", "2048"]
 
 
 class Inception(Extractor):
-    """Inception-v3 of 2015, as torch-fidelity carries it over from TensorFlow: what "FID" means in papers.
+    """Inception-v3 of 2015, ported from TensorFlow by torch-fidelity: the features of "FID" in papers.
 
-    Images keep their size, gray ones become color; the network itself resizes them to 299 x 299 as TensorFlow did.
+    Images keep their size, and gray ones become color; the network itself resizes them to 299 x 299, as TensorFlow did.
 
     Args:
-        weights: a file of weights; None: torch-fidelity's, downloaded once.
-        layer: whose means are the features; published metrics use 2048.
+        weights: The path of the weights; None: torch-fidelity's weights, downloaded once.
+        layer: The layer whose spatial means are the features; published metrics use 2048.
 
     Raises:
-        UserError: when it is made, if torch-fidelity or the weights are missing and cannot be had.
+        UserError: In the constructor, if torch-fidelity is missing, or the weights are missing and not downloadable.
     """
 
     name = "inception"
@@ -39,20 +39,20 @@ class Inception(Extractor):
         super().__init__()
         self.layer = layer
         self.name = "inception" if layer == "2048" else f"inception, layer {layer}"
-        self.weights = self._found(weights)
+        self.weights = self._weights_file(weights)
 
     def load(self, data: ImageData) -> tuple[nn.Module, tuple[int, ...]]:
         try:
             return _Network(self.weights, self.layer), (3, *data.image_shape[1:])
         except RuntimeError as error:
-            raise UserError(f"{self.weights} holds weights of another network: {error}"[:500]) from error
+            raise UserError(f"{self.weights} contains weights of another network: {error}"[:500]) from error
 
     @property
     def resize(self) -> str:
         return "to 299 x 299, bilinear as in TensorFlow 1"
 
-    def _found(self, weights: str | None) -> Path:
-        """The file of weights, readable without running code."""
+    def _weights_file(self, weights: str | None) -> Path:
+        """The path of the weights, after a check that they load with `weights_only=True`."""
         try:
             from torch_fidelity.feature_extractor_inceptionv3 import URL_INCEPTION_V3
         except ImportError as error:
@@ -79,12 +79,12 @@ def _download(url: str, path: Path) -> None:
         try:
             with atomic(path) as partial, socket_timeout(10):
                 torch.hub.download_url_to_file(url, str(partial))
-                torch.load(partial, map_location="meta", weights_only=True)  # is it whole?
+                torch.load(partial, map_location="meta", weights_only=True)  # checks that the download is complete
         except UNREADABLE as error:
             raise UserError(
                 f"metrics=inception: its weights are not in {path}, and the download failed ({error}). Fetch {url} "
                 "where there is a network, then put it there or set callbacks.evaluation.extractor.weights=FILE "
-                "(gan_lightning.cli.evaluate: --weights FILE). Or choose metrics=classifier, which needs no network"
+                "(gan-evaluate: --weights FILE). Or choose metrics=classifier, which needs no network"
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""Metrics of nearest neighbors: precision, recall, density and coverage."""
+"""Metrics based on nearest neighbors: precision, recall, density and coverage."""
 
 from __future__ import annotations
 
@@ -16,15 +16,19 @@ def manifold_metrics(
     generated: Float[Tensor, "m dimensions"],
     real_radii: Sequence[Float[Tensor, " n"]] | None = None,
 ) -> dict[str, float]:
-    """How far two clouds of features cover each other.
+    """Precision, recall, density and coverage of generated features.
 
-    A cloud's manifold is the union of balls around its points, each as wide as the distance to the k-th nearest point
-    of the same cloud. Precision is the share of generated points in the real manifold, recall the share of real points
-    in the generated one, k = 3: Kynkäänniemi et al. 2019 (arXiv:1904.06991), eqs. 1 and 2. Density is the mean number
-    of real balls around a generated point, over k, and coverage the share of real balls that hold one, k = 5: Naeem
-    et al. 2020 (arXiv:2002.09797), eqs. 3 and 4. A cloud of fewer than k + 1 points takes its farthest neighbor.
+    The manifold of a set of points is the union of balls around its points. The radius of a ball is the distance to
+    the k-th nearest point of the same set. Precision is the share of generated points in the real manifold, recall
+    the share of real points in the generated one, k = 3: Kynkäänniemi et al. 2019 (arXiv:1904.06991), eqs. 1 and 2.
+    Density is the mean number of real balls that contain a generated point, over k, and coverage the share of real
+    balls that contain one, k = 5: Naeem et al. 2020 (arXiv:2002.09797), eqs. 3 and 4. With fewer than k + 1 points,
+    the farthest is used.
 
-    `real_radii`, where they are known already, are `radii(real, 3, 5)`.
+    Args:
+        real: The features of real images.
+        generated: The features of generated images.
+        real_radii: `radii(real, 3, 5)`, if they are computed already.
     """
     real, generated = real.double(), generated.double()
     real_3, real_5 = real_radii or radii(real, 3, 5)
@@ -48,7 +52,7 @@ def manifold_metrics(
 
 
 def radii(points: Float[Tensor, "n dimensions"], *ks: int) -> list[Float[Tensor, " n"]]:
-    """Every point's distance to its k-th nearest neighbor, itself not counted, for each k."""
+    """The distance of each point to its k-th nearest neighbor (without itself), for each k."""
     points = points.double()
     most = min(max(ks) + 1, len(points))
     nearest = torch.cat([torch.cdist(chunk, points).topk(most, largest=False).values for chunk in points.split(CHUNK)])

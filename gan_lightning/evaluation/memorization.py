@@ -1,4 +1,4 @@
-"""Does the generator repeat what it was trained on?"""
+"""Does the generator repeat its training images?"""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from gan_lightning import rng
 
 CHUNK = 2000
 LIMIT = 0.25
-"""A report is flagged where at least this part of what lies nearest must be there because it was repeated."""
+"""The `repeated_share` above which a report is flagged."""
 
 
 class Report(NamedTuple):
-    """Generated images beside real ones."""
+    """The comparison of generated images with their nearest real images."""
 
     metrics: dict[str, Any]
     neighbors: Int64[Tensor, " n"]
-    """The nearest training image of each generated one."""
+    """The index of the nearest training image of each generated image."""
     distances: Float[Tensor, " n"]
 
 
 def report(
     generated: UInt8[Tensor, "n c h w"], train: UInt8[Tensor, "t c h w"], held_out: UInt8[Tensor, "u c h w"], seed: int
 ) -> Report:
-    """Whose images lie nearest to generated ones, in pixels: training images', or held-out ones'?
+    """Compares the pixel distances of generated images to training images with those to held-out images.
 
-    Take the real images that are nearest to some generated image, each once (a bad image, and every one like it, has a
-    blot or a thin stroke for its neighbor). If the generator knew the distribution only, t training and h held-out
-    images would be among them in proportion, a share of t / (t + h); if it repeated its training images, those alone.
-    The excess over the first, as a part of what is left to the second, is flagged above `LIMIT`, if chance (three
-    standard deviations) does not explain it. `distance_ratio` is the median distance to the nearest training image
-    over that to the nearest held-out one, both sets cut to the size of the smaller. Distances are Euclidean, in units
-    of the range [-1, 1].
+    Collect the real images that are the nearest one of some generated image, each once (many bad images have the same
+    neighbor, such as a thin stroke). Let s be the share of training images among them. With t training and h held-out
+    images, a generator without memorization has s = t / (t + h) on average, and one that repeats its training images
+    has s = 1. `repeated_share` maps these two to 0 and 1. It is flagged above `LIMIT`, if it is also above three
+    standard deviations of chance. `distance_ratio` is the median distance to the nearest training image over that to
+    the nearest held-out image, with both sets cut to the size of the smaller. Distances are Euclidean, for pixels in
+    [-1, 1]. `seed` decides which images are cut.
     """
     to_train, in_train = nearest(generated, train)
     to_held_out, in_held_out = nearest(generated, held_out)
@@ -46,7 +46,7 @@ def report(
     excess = (len(neighbors[0]) / found - chance) / (1 - chance) if found else 0.0
     noise = 3 * math.sqrt(chance / (1 - chance) / max(found, 1))
     size = min(len(train), len(held_out))
-    evenly = [
+    to_equally_many = [
         to_all
         if len(images) == size
         else nearest(generated, images[rng.permutation(len(images), name, seed)[:size]])[0]
@@ -58,7 +58,7 @@ def report(
             "nearest_real_images": found,
             "of_them_training_images": len(neighbors[0]),
             "expected_by_chance": chance,
-            "distance_ratio": (evenly[0].median() / evenly[1].median()).item(),
+            "distance_ratio": (to_equally_many[0].median() / to_equally_many[1].median()).item(),
             "flagged": excess > max(LIMIT, noise),
             "generated_images": len(generated),
             "training_images": len(train),
@@ -72,7 +72,7 @@ def report(
 def nearest(
     images: UInt8[Tensor, "n c h w"], others: UInt8[Tensor, "m c h w"]
 ) -> tuple[Float[Tensor, " n"], Int64[Tensor, " n"]]:
-    """The distance of every image to the nearest of the others, and which that is."""
+    """The distance of each image to the nearest of `others`, and the index of that one."""
     queries = _flat(images)
     least = torch.full((len(queries),), torch.inf)
     place = torch.zeros(len(queries), dtype=torch.int64)
@@ -80,7 +80,7 @@ def nearest(
         distances, rows = torch.cdist(queries, _flat(others[first : first + CHUNK])).min(1)
         place = torch.where(distances < least, rows + first, place)
         least = torch.minimum(distances, least)
-    # Once more for those found: through matrix products, which are fast, small distances are not exact.
+    # Computed again for the nearest ones: cdist uses matrix products, in which small distances are not exact.
     return (queries - _flat(others[place])).double().norm(dim=1), place
 
 

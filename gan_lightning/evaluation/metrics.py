@@ -1,4 +1,4 @@
-"""The metrics of quality, on features."""
+"""The metrics, computed on features."""
 
 from __future__ import annotations
 
@@ -30,23 +30,23 @@ METRICS = {
     "class_coverage": "max",
     "class_kl": "min",
 }
-"""Every metric, and which way is better."""
+"""Every metric, and whether smaller (min) or larger (max) is better."""
 CLASS_METRICS = ("inception_score", "modes", "class_coverage", "class_kl")
-"""Those that need an extractor which classifies."""
+"""The metrics that need an extractor with class logits."""
 NEIGHBORS = 10_000
-"""Images at most, of each side, among which neighbors are looked for."""
+"""The largest number of images, real and generated each, for the metrics of nearest neighbors."""
 
 
 def metrics(
     real: Features, generated: Features, seed: int, real_radii: Sequence[Tensor] | None = None
 ) -> dict[str, float]:
-    """Every metric that these features give; those of classes only where the extractor classifies.
+    """Computes every metric; the class metrics only if the features have logits.
 
     Args:
-        real: of the reference images.
-        generated: of the generated images.
-        seed: keys the subsets that KID and the inception score draw.
-        real_radii: `radii(among_neighbors(real), 3, 5)`, where they are known already.
+        real: The features of the real images.
+        generated: The features of the generated images.
+        seed: The seed of the random subsets of KID and the inception score.
+        real_radii: `radii(among_neighbors(real), 3, 5)`, if they are computed already.
     """
     found = {
         "fid": fid(real.vectors, generated.vectors),
@@ -59,7 +59,7 @@ def metrics(
 
 
 def among_neighbors(features: Features) -> Float[Tensor, "n dimensions"]:
-    """The vectors among which neighbors are looked for: all, or where there are many, the same part every time."""
+    """The vectors for the metrics of nearest neighbors: all, or a fixed random subset of `NEIGHBORS`."""
     vectors = features.vectors
     if len(vectors) <= NEIGHBORS:
         return vectors
@@ -67,42 +67,43 @@ def among_neighbors(features: Features) -> Float[Tensor, "n dimensions"]:
 
 
 def fid(real: Float[Tensor, "n dimensions"], generated: Float[Tensor, "m dimensions"]) -> float:
-    """Fréchet distance of two normal distributions: Heusel et al. 2017 (arXiv:1706.08500), eq. 6."""
-    metric = _on_features(FrechetInceptionDistance, real.shape[1])
+    """The Fréchet distance of two normal distributions: Heusel et al. 2017 (arXiv:1706.08500), eq. 6."""
+    metric = _metric_on_features(FrechetInceptionDistance, real.shape[1])
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
     return metric.compute().item()
 
 
 def kid(real: Float[Tensor, "n dimensions"], generated: Float[Tensor, "m dimensions"], seed: int) -> float:
-    """Unbiased squared MMD, cubic kernel: Bińkowski et al. 2018 (arXiv:1801.01401), eq. 4; mean of 50 subsets."""
+    """Unbiased squared MMD with a cubic kernel: Bińkowski et al. 2018 (arXiv:1801.01401), eq. 4, mean of 50 subsets."""
     size = min(1000, len(real), len(generated))
-    metric = _on_features(KernelInceptionDistance, real.shape[1], subsets=50, subset_size=size)
+    metric = _metric_on_features(KernelInceptionDistance, real.shape[1], subsets=50, subset_size=size)
     metric.update(real, real=True)
     metric.update(generated, real=False)
-    return _keyed(metric.compute, "kid", seed)[0].item()
+    return _seeded(metric.compute, "kid", seed)[0].item()
 
 
 def inception_score(logits: Float[Tensor, "n classes"], seed: int) -> float:
-    """Exp of the mean KL of p(class | image) from p(class): Salimans et al. 2016 (arXiv:1606.03498), section 4."""
-    metric = _on_features(InceptionScore, logits.shape[1], splits=min(10, len(logits)))
-    metric.update(logits.double())  # probabilities that float32 rounds to 0 would make it NaN
-    return _keyed(metric.compute, "inception_score", seed)[0].item()
+    """Exp of the mean KL(p(class | image) || p(class)): Salimans et al. 2016 (arXiv:1606.03498), section 4."""
+    metric = _metric_on_features(InceptionScore, logits.shape[1], splits=min(10, len(logits)))
+    metric.update(logits.double())  # in float32 a probability can round to 0, and the score becomes NaN
+    return _seeded(metric.compute, "inception_score", seed)[0].item()
 
 
 def class_metrics(real: Features, generated: Features) -> dict[str, float]:
-    """What the histogram of the likeliest classes tells.
+    """The metrics of the histogram of predicted classes.
 
-    `modes`: classes with an image at least, and `class_kl`: KL(generated || real), nats, both as in Lin et al. 2018
-    (arXiv:1712.04086), section 4. `class_coverage`: the share of the real classes of which the generated images show
-    at least a tenth as many as they should. `class_kl` is infinite where a class occurs that is not among the real.
+    `modes`: the number of classes with at least one image, and `class_kl`: KL(generated || real), in nats, both as in
+    Lin et al. 2018 (arXiv:1712.04086), section 4. `class_coverage`: the share of the real classes that have at least
+    a tenth of their real frequency among the generated images. `class_kl` is infinite if a generated class is not
+    among the real ones.
     """
     expected, shown = (_shares(features) for features in (real, generated))
-    there, drawn = expected > 0, shown > 0
+    in_real, in_generated = expected > 0, shown > 0
     return {
-        "modes": float(drawn.sum()),
-        "class_coverage": (shown >= expected / 10)[there].double().mean().item(),
-        "class_kl": (shown[drawn] * (shown[drawn] / expected[drawn]).log()).sum().item(),
+        "modes": float(in_generated.sum()),
+        "class_coverage": (shown >= expected / 10)[in_real].double().mean().item(),
+        "class_kl": (shown[in_generated] * (shown[in_generated] / expected[in_generated]).log()).sum().item(),
     }
 
 
@@ -112,8 +113,8 @@ def _shares(features: Features) -> Float[Tensor, " classes"]:
     return torch.bincount(classes, minlength=features.logits.shape[1]).double() / len(classes)
 
 
-class _AsGiven(nn.Module):
-    """Stands where torchmetrics expects a network: features are computed already."""
+class _Identity(nn.Module):
+    """Takes the place of torchmetrics' network, since the features are computed already."""
 
     def __init__(self, dimensions: int) -> None:
         super().__init__()
@@ -123,15 +124,15 @@ class _AsGiven(nn.Module):
         return features
 
 
-def _on_features(kind: Callable[..., Metric], dimensions: int, **options: int) -> Any:
-    """A metric of this process alone."""
+def _metric_on_features(kind: Callable[..., Metric], dimensions: int, **options: int) -> Any:
+    """A torchmetrics metric on features, without synchronization over processes."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*will save all extracted features in buffer.*")
-        return kind(_AsGiven(dimensions), sync_on_compute=False, **options)
+        return kind(_Identity(dimensions), sync_on_compute=False, **options)
 
 
-def _keyed(compute: Callable[[], Any], *key: int | str) -> Any:
-    """Computes with a seed of its own what draws from torch's global generator, and leaves that as it was."""
+def _seeded(compute: Callable[[], Any], *key: int | str) -> Any:
+    """Runs `compute` with torch's global generator seeded by `key`, and restores the generator."""
     with torch.random.fork_rng(devices=[]):
         rng.seed_defaults(torch.device("cpu"), *key)
         return compute()

@@ -12,10 +12,10 @@ from gan_lightning.evaluation.features import Extractor
 
 
 class Random(Extractor):
-    """The network of `Classifier` with random weights, for any images, labeled or not: quick, blunt, for trials.
+    """The network of `Classifier` with random weights, for any images, labeled or not: fast and rough, for trials.
 
     Args:
-        seed: of the weights.
+        seed: The seed of the weights.
     """
 
     name = "random"

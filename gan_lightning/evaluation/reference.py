@@ -1,4 +1,4 @@
-"""The real side of an evaluation: features of a split, computed once and cached, and the real-data baseline."""
+"""The real images of an evaluation: their features, computed once and cached, and the real-data baseline."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from gan_lightning.files import atomic, cache_folder, file_lock, write_json
 
 
 class Reference:
-    """What generated images are compared with.
+    """The real images that generated images are compared with.
 
     Args:
-        extractor: maps images to features.
-        data: a data module that yields images; also one that is not ours.
-        split: the part of it to compare with.
-        device: where the extractor works.
+        extractor: It maps images to features.
+        data: A data module that yields images; it need not be an `ImageData`.
+        split: The split to compare with: test, or train.
+        device: The device of the extractor.
 
     Raises:
-        UserError: the data has no images, or the extractor cannot be had.
+        UserError: The data has no images, or the extractor's network is not available.
     """
 
     def __init__(self, extractor: Extractor, data: Any, split: Split, device: torch.device | str = "cpu") -> None:
@@ -48,7 +48,7 @@ class Reference:
 
     @property
     def protocol(self) -> dict[str, Any]:
-        """What decides on the metrics, but for the generated images."""
+        """Everything that the metrics depend on, except the generated images."""
         return {
             "extractor": self.extractor.name,
             "extractor_hash": self.extractor.digest,
@@ -62,11 +62,11 @@ class Reference:
 
     @property
     def classifies(self) -> bool:
-        """Whether there are metrics of classes."""
+        """Whether the class metrics are computed."""
         return self.features.logits is not None
 
     def metrics(self, generated: Features, seed: int) -> dict[str, float]:
-        """Every metric of generated images; `seed` keys what the metrics draw."""
+        """Every metric of generated images; `seed` is that of KID's and the inception score's subsets."""
         return metrics(self.features, generated, seed, self._radii)
 
     @cached_property
@@ -74,14 +74,19 @@ class Reference:
         return radii(among_neighbors(self.features), 3, 5)
 
     def baseline(self, num: int, repeats: int) -> dict[str, Any] | None:
-        """The `metrics` that real images of the other split get in the place of generated ones; None without one.
+        """The real-data baseline: the metrics of real images of the other split in place of generated ones. Cached.
 
-        Repeat by repeat, of `num` images drawn anew; of all, once, where there are no more. `images` tells how many,
-        `hash` which they were drawn from. Cached.
+        Args:
+            num: The number of images per repeat.
+            repeats: The number of repeats, each with a new random subset; one, if there are no more than `num` images.
+
+        Returns:
+            `metrics`: one dictionary per repeat; `images`: the number of images per repeat; `hash`: the hash of the
+            other split. None if there is no other split.
         """
         (other,) = set(get_args(Split)) - {self.split}
         try:
-            images = fit_to(self.data.load(other)[0], self.data.image_shape)  # all, whatever training is limited to
+            images = fit_to(self.data.load(other)[0], self.data.image_shape)  # all, even if data.limit is set
         except NoSuchSplit:
             return None
         digest = digest_of(images)
@@ -99,7 +104,7 @@ class Reference:
 
 
 def cached(extractor: Extractor, images: Images, images_digest: str, title: str) -> Features:
-    """Features of images, from the cache where they are in it."""
+    """Features of images, from the cache if it has them."""
     path = cache_folder() / f"features_{digest_of(f'{extractor.digest} {images_digest}'.encode())}.safetensors"
     with file_lock(path):
         if not path.exists():

@@ -1,4 +1,4 @@
-"""Evaluation reports of evaluation: written, read, and compared only where their protocols are the same."""
+"""Evaluation reports: their metrics, their paths, and comparisons of reports that have the same protocol."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EvaluationReport = dict[str, Any]
 def summarized(
     repeats: Sequence[dict[str, float]], baseline: Sequence[dict[str, float | None]]
 ) -> dict[str, dict[str, Any]]:
-    """Every metric with its mean and standard deviation over repeats, and over those of the baseline."""
+    """The mean and standard deviation of every metric over the repeats, and over those of the real-data baseline."""
     return {
         name: {
             **_mean_and_deviation([found[name] for found in repeats], "value", "std"),
@@ -42,7 +42,7 @@ def _mean_and_deviation(values: Sequence[float | None], mean: str, deviation: st
 
 
 def path_of(place: str | Path) -> Path:
-    """Where the evaluation report of a run folder (that is, its last checkpoint), or of a checkpoint, belongs."""
+    """The path of the evaluation report of a run folder (for its last checkpoint), or of a checkpoint."""
     path = Path(place)
     if path.suffix == ".json":
         return path
@@ -56,7 +56,7 @@ def read(place: str | Path) -> EvaluationReport:
     """The evaluation report of a run folder, of a checkpoint, or of a path.
 
     Raises:
-        UserError: there is none, or the file is something else.
+        UserError: There is none, or the file is not an evaluation report.
     """
     path = path_of(place)
     try:
@@ -64,35 +64,35 @@ def read(place: str | Path) -> EvaluationReport:
         if {"metrics", "protocol"} <= report.keys():
             return report
     except FileNotFoundError as error:
-        raise UserError(f"there is no evaluation report at {path}. Make it: gan-evaluate {place}") from error
+        raise UserError(f"there is no evaluation report at {path}. Create it: gan-evaluate {place}") from error
     except (OSError, ValueError, AttributeError):
         pass
-    raise UserError(f"{path} is not an evaluation report of gan_lightning.cli.evaluate")
+    raise UserError(f"{path} is not an evaluation report of gan-evaluate")
 
 
 def comparison(places: Sequence[str]) -> str:
-    """A table of evaluation reports, a column each, beside their baseline.
+    """A table with one column per evaluation report, and one for the real-data baseline.
 
     Raises:
-        UserError: their protocols differ; it says in what.
+        UserError: The protocols differ; the message has the differences.
     """
     reports = [read(place) for place in places]
     _require_same_protocol(places, reports)
     first = reports[0]["metrics"]
     columns = [["", *(f"{name} {ARROWS[metric['better']]}" for name, metric in first.items()), "step", "weights"]]
     for title, found in zip(_titles(places), reports, strict=True):
-        metrics = [_spelled(found["metrics"][name], "value", "std") for name in first]
+        metrics = [_formatted(found["metrics"][name], "value", "std") for name in first]
         columns.append([title, *metrics, f"{found['checkpoint']['step']:,}", found["weights"]])
     baseline = reports[0]["baseline"]
     title = f"real data, {baseline['images']:,} images" if baseline else "real data: none"
-    columns.append([title, *(_spelled(metric, "baseline", "baseline_std") for metric in first.values()), "", ""])
+    columns.append([title, *(_formatted(metric, "baseline", "baseline_std") for metric in first.values()), "", ""])
     widths = [max(map(len, column)) for column in columns]
     rows = zip(*columns, strict=True)
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def _titles(places: Sequence[str]) -> list[str]:
-    """The places without the folders that all have in common."""
+    """The paths without the folders that all have in common."""
     paths = [os.path.abspath(place).removesuffix(f"{os.sep}{NAME}") for place in places]
     common = os.path.commonpath([os.path.dirname(path) for path in paths])
     return [os.path.relpath(path, common) for path in paths]
@@ -115,7 +115,7 @@ def _require_same_protocol(places: Sequence[str], reports: Sequence[EvaluationRe
         )
 
 
-def _spelled(metric: dict[str, Any], value: str, deviation: str) -> str:
+def _formatted(metric: dict[str, Any], value: str, deviation: str) -> str:
     if metric[value] is None:
         return "-"
     return f"{metric[value]:.4g}" + (f" ± {metric[deviation]:.2g}" if metric[deviation] is not None else "")

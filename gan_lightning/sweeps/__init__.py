@@ -1,1 +1,1 @@
-"""Many runs: Hydra's side of a sweep, and the answer at its end."""
+"""Sweeps: Hydra's callback, and the results of many runs."""

@@ -1,4 +1,4 @@
-"""A page of results that needs nothing beside itself: table, curves, landscape, samples."""
+"""The results as one HTML file without other files: table, heat map, curves, samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from gan_lightning.files import atomic
-from gan_lightning.sweeps.collect import Run, is_better_high, neat, rounded
+from gan_lightning.sweeps.collect import Run, display_text, is_better_high, rounded
 from gan_lightning.sweeps.table import LEVEL, Group, count, duration, short
 
 STYLE = """
@@ -25,14 +25,14 @@ figcaption { font-size: 13px; max-width: 16em } img.grid { width: 16em; image-re
 img.plot { max-width: 100% }
 """
 FEW = 10
-"""Points of a curve up to which each is marked."""
+"""The largest number of points of a curve at which each point has a marker."""
 MOST = 12
-"""Values of a key up to which it makes an axis of a heat map."""
+"""The largest number of values of a key that is an axis of a heat map."""
 Draw = Callable[[Axes], object]
 
 
 def write(title: str, groups: Sequence[Group], objective: str | None, path: Path) -> None:
-    """Writes the page."""
+    """Writes the page of results to `path`; `groups` are in the order of `table.grouped`."""
     runs = [run for group in groups for run in group.runs]
     parts = [
         f"<h1>{html.escape(title)}</h1>",
@@ -55,9 +55,11 @@ def _section(title: str, content: Iterable[str]) -> Iterable[str]:
 
 def _summary(runs: Sequence[Run], objective: str | None) -> str:
     counts = {status: sum(run.status == status for run in runs) for status in dict.fromkeys(run.status for run in runs)}
-    told = ", ".join(f"{count} {status}" for status, count in counts.items())
+    texts = ", ".join(f"{count} {status}" for status, count in counts.items())
     better = f"; {objective}, {'higher' if is_better_high(objective) else 'lower'} is better" if objective else ""
-    return f"<p>{len(runs)} runs: {told}{html.escape(better)}. ± is the {LEVEL:.0%} confidence interval over seeds.</p>"
+    return (
+        f"<p>{len(runs)} runs: {texts}{html.escape(better)}. ± is the {LEVEL:.0%} confidence interval over seeds.</p>"
+    )
 
 
 def _table(groups: Sequence[Group], objective: str | None) -> str:
@@ -76,14 +78,14 @@ def _runs(runs: Sequence[Run], objective: str | None) -> str:
         value = run.metric(objective) if objective else None
         reason = f'<td class="bad">{html.escape(run.reason or "")}</td>'
         cells = [run.name, run.status, "" if value is None else rounded(value), f"{run.summary.get('step', 0):,}"]
-        told = "".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, duration(run)))
-        rows.append(f"<tr>{told}{reason}</tr>")
+        texts = "".join(f"<td>{html.escape(cell)}</td>" for cell in (*cells, duration(run)))
+        rows.append(f"<tr>{texts}{reason}</tr>")
     head = "".join(f"<th>{name}</th>" for name in ("run", "status", "objective", "batches", "time", "reason"))
     return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
 
 
 def _landscape(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
-    """A heat map of two keys with few values each, else the objective against every key that is a number."""
+    """A heat map over two keys with few values each, else a scatter plot of the objective for each numeric key."""
     keys = sorted(groups[0].values, key=lambda key: not key.endswith(("lr", "betas")))
     values = {key: list(dict.fromkeys(group.values[key] for group in groups)) for key in keys}
     done = [group for group in groups if group.mean is not None]
@@ -117,13 +119,13 @@ def _scatter(key: str, values: Sequence[float], means: Sequence[float | None], o
 
 
 def _widen(limits: np.ndarray, scale: Callable[[str], object]) -> None:
-    """Makes an axis logarithmic whose data span more than a factor of 30."""
+    """Makes an axis logarithmic if its data span more than a factor of 30."""
     if 0 < 30 * limits[0] < limits[1]:
         scale("log")
 
 
 def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objective: str | None) -> None:
-    """Means of the groups; where there are several for a cell, the mean of those."""
+    """The means of the groups; a cell with several groups has the mean of their means."""
     columns, rows = (sorted({group.values[key] for group in groups}, key=_order) for key in (across, down))
     grid = np.full((len(rows), len(columns)), np.nan)
     for r, c in np.ndindex(*grid.shape):
@@ -133,11 +135,11 @@ def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objec
             axes.text(
                 c, r, rounded(float(grid[r, c])), ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7}
             )
-    bright_high = objective is not None and is_better_high(objective)  # the better, the brighter
+    bright_high = objective is not None and is_better_high(objective)  # better is brighter
     picture = axes.imshow(grid, cmap="viridis" if bright_high else "viridis_r", aspect="auto")
     axes.figure.colorbar(picture, label=objective)
-    axes.set_xticks(range(len(columns)), map(neat, columns))
-    axes.set_yticks(range(len(rows)), map(neat, rows))
+    axes.set_xticks(range(len(columns)), map(display_text, columns))
+    axes.set_yticks(range(len(rows)), map(display_text, rows))
     xlabel, ylabel = short([across, down])
     title = "means over the other keys" if len(groups[0].values) > 2 else ""
     axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
@@ -149,7 +151,7 @@ def _order(text: str) -> tuple[float, str]:
 
 
 def _curves(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
-    """The objective and both losses over batches, a color a group, a line a seed."""
+    """The objective and both losses over batches, with one color per group and one line per seed."""
     names = [name for name in (objective, "loss/discriminator", "loss/generator") if name]
     shown = [name for name in dict.fromkeys(names) if any(run.curves.get(name) for g in groups for run in g.runs)]
 
@@ -188,14 +190,14 @@ def _samples(groups: Sequence[Group], objective: str | None) -> Iterable[str]:
             if path is None:
                 continue
             value = run.metric(objective) if objective else None
-            told = [
-                *group.told(),
+            texts = [
+                *group.named_labels(),
                 f"seed {run.seed}",
                 run.status,
             ]
-            told += [f"{objective} {rounded(value)}"] if value is not None else []
+            texts += [f"{objective} {rounded(value)}"] if value is not None else []
             image = f'<img class="grid" src="{_inline(path.read_bytes())}" alt="samples">'
-            yield f"<figure>{image}<figcaption>{html.escape(', '.join(told))}</figcaption></figure>"
+            yield f"<figure>{image}<figcaption>{html.escape(', '.join(texts))}</figcaption></figure>"
 
 
 def _picture(draws: Sequence[Draw]) -> str:

@@ -1,4 +1,4 @@
-"""Runs grouped over their seeds, best first; as lines for a terminal and as CSV."""
+"""Runs grouped over their seeds, best first, as a table for the terminal and as CSV."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from pathlib import Path
 from scipy import stats
 
 from gan_lightning.files import atomic
-from gan_lightning.sweeps.collect import Run, as_text, is_better_high, neat, rounded
+from gan_lightning.sweeps.collect import Run, as_text, display_text, is_better_high, rounded
 
 LEVEL = 0.95
-"""Of the confidence intervals."""
+"""The level of the confidence intervals."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in nothing but the seed.
+    """Runs that differ only in the seed.
 
     Attributes:
-        values: what distinguishes them from the others, as text, by key.
-        results: the objective of those that have ended, one a seed: the last where there are several.
+        values: The values that distinguish them from other groups, as text, by key.
+        runs: The runs.
+        results: The objective of the runs that have ended, one per seed (the last run's).
     """
 
     values: dict[str, str]
@@ -38,7 +39,7 @@ class Group:
 
     @property
     def half_width(self) -> float | None:
-        """Of the mean's confidence interval by Student's t distribution; None for a single run."""
+        """Half the width of the mean's confidence interval (Student's t); None for fewer than two results."""
         count = len(self.results)
         if count < 2:
             return None
@@ -46,22 +47,22 @@ class Group:
         return quantile * statistics.stdev(self.results) / math.sqrt(count)
 
     def result(self) -> str:
-        """The mean with its interval."""
+        """The mean with its confidence interval, as text."""
         if self.mean is None:
             return "-"
         return rounded(self.mean) + (f" ± {rounded(self.half_width, 2)}" if self.half_width is not None else "")
 
     def labels(self) -> list[str]:
-        """What distinguishes them, to be read by people."""
-        return [neat(value) for value in self.values.values()]
+        """The distinguishing values as rounded text."""
+        return [display_text(value) for value in self.values.values()]
 
-    def told(self) -> list[str]:
-        """The same with the names of the keys."""
+    def named_labels(self) -> list[str]:
+        """The labels with their keys' short names in front."""
         return [f"{key} {label}" for key, label in zip(short(list(self.values)), self.labels(), strict=True)]
 
 
 def grouped(runs: Sequence[Run], keys: Sequence[str], objective: str | None) -> list[Group]:
-    """The groups, best first; those without a result last."""
+    """Groups runs by their values of `keys`, best first; groups without a result are last."""
     members: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         members.setdefault(tuple(as_text(run.value(key)) for key in keys), []).append(run)
@@ -78,22 +79,24 @@ def grouped(runs: Sequence[Run], keys: Sequence[str], objective: str | None) -> 
 
 
 def result_of(run: Run, objective: str | None) -> float | None:
-    """A run's objective, once it has ended."""
+    """The objective of a run that has ended, else None."""
     return run.metric(objective) if objective is not None and run.ended else None
 
 
 def lines_of(groups: Sequence[Group], objective: str | None) -> list[str]:
-    """The table for a terminal, and below it what did not end well."""
+    """The lines of the table for the terminal, and below it the runs that failed or have not ended."""
     keys = list(groups[0].values)
     head = [*short(keys), objective or "no objective", "runs"]
     body = [[*group.labels(), group.result(), count(group.runs)] for group in groups]
     lines = _aligned([head, *body])
-    told = [run for group in groups for run in group.runs if not run.ended or run.reason]
-    return lines + [f"{run.name}: {run.status}{', ' + in_a_line(run.reason) if run.reason else ''}" for run in told]
+    unfinished = [run for group in groups for run in group.runs if not run.ended or run.reason]
+    return lines + [
+        f"{run.name}: {run.status}{', ' + one_line(run.reason) if run.reason else ''}" for run in unfinished
+    ]
 
 
 def short(keys: Sequence[str]) -> list[str]:
-    """As many of the last parts of each key as tell it from the others: `model.optimizer.lr` is known as lr."""
+    """Shortens each key to the last parts that are unique among them: `model.optimizer.lr` becomes `lr`."""
     return [_short(key, [other for other in keys if other != key]) for key in keys]
 
 
@@ -115,7 +118,7 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def write_csv(runs: Iterable[Run], keys: Sequence[str], objective: str | None, path: Path) -> None:
-    """One row a run: what distinguishes it, its status, its metrics."""
+    """Writes one row per run: its distinguishing values, its status, its metrics."""
     runs = list(runs)
     metrics = list(dict.fromkeys(name for run in runs for name in run.summary.get("final") or {}))
     with atomic(path) as partial, partial.open("w", newline="") as file:
@@ -130,8 +133,8 @@ def write_csv(runs: Iterable[Run], keys: Sequence[str], objective: str | None, p
             writer.writerow([run.name, *values, run.seed, run.status, result_of(run, objective), *account, *found])
 
 
-def in_a_line(reason: str) -> str:
-    """The first lines of a reason, joined."""
+def one_line(reason: str) -> str:
+    """The first three lines of a reason, joined into one."""
     return " ".join(part.strip() for part in reason.splitlines()[:3])
 
 

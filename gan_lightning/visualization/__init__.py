@@ -1,1 +1,1 @@
-"""Pictures and videos for people."""
+"""Pictures and videos of samples."""

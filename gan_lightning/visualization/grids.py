@@ -1,4 +1,4 @@
-"""Tensors as pictures for people."""
+"""Sample grids and plots as RGB tensors."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Picture = Float[Tensor, "3 rows columns"]
 
 
 def picture(samples: Float[Tensor, "batch *sample"]) -> Picture:
-    """Samples of any kind: images as a grid, points on a line as a histogram, points in a plane as a scatter plot."""
+    """A picture of samples: a grid of images, a histogram of numbers, or a scatter plot of points."""
     if samples.ndim == 4:
         return grid(samples)
     points = samples.detach().cpu().numpy()
@@ -34,14 +34,14 @@ def grid(
     columns: int | None = None,
     captions: Sequence[str] = (),
 ) -> Picture:
-    """Images in [-1, 1] side by side, as square as it can be, or in rows with a caption each."""
+    """A grid of images in [-1, 1], with `columns` columns (None: about square) and a caption beside each row."""
     columns = columns or math.ceil(math.sqrt(len(images)))
     pictures = make_grid(images.detach().cpu(), nrow=columns, normalize=True, value_range=(-1, 1))
     return torch.cat([_margin(captions, pictures.shape[1]), pictures], 2) if captions else pictures
 
 
 def _margin(captions: Sequence[str], height: int) -> Picture:
-    """One caption beside each of as many rows."""
+    """The captions of the rows, on a white margin."""
     font = ImageFont.load_default(size=max(8, min(14, height // len(captions) - 2)))
     width = math.ceil(max(font.getlength(caption) for caption in captions)) + 12
     margin = Image.new("RGB", (width, height), "white")
@@ -52,7 +52,7 @@ def _margin(captions: Sequence[str], height: int) -> Picture:
 
 
 def plot(draw: Callable[[Axes], object]) -> Picture:
-    """What `draw` does to the axes of a new figure, 800 x 500 pixels."""
+    """The picture of a new figure of 800 x 500 pixels, whose axes `draw` fills."""
     figure = Figure(figsize=(8, 5), dpi=100, layout="constrained")
     canvas = FigureCanvasAgg(figure)
     draw(figure.add_subplot())

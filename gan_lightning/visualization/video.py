@@ -1,4 +1,4 @@
-"""The numbered pictures of a run as a film."""
+"""The numbered pictures of a run as a video."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def pictures_of(samples: Path) -> list[Path]:
     """The pictures of a run's `samples/`, in order.
 
     Raises:
-        UserError: there are none.
+        UserError: There are none.
     """
     found = sorted(samples.glob("step_*.png"))
     if not found:
@@ -30,7 +30,7 @@ def picture_of_epoch(samples: Path, epoch: int) -> Path:
     """The last picture that was drawn in an epoch; epoch 0 is before training.
 
     Raises:
-        UserError: there is none.
+        UserError: There is none.
     """
     epochs = {_epoch(path): path for path in pictures_of(samples)}
     if epoch not in epochs:
@@ -45,14 +45,14 @@ def _epoch(path: Path) -> int:
 
 
 def thinned(pictures: Sequence[Path]) -> list[Path]:
-    """Fewer and fewer pictures as the film goes on, for most happens early: where 2 sqrt(i) rounds up; and the last."""
+    """Fewer and fewer pictures, since most changes are early: those where round(2 sqrt(i)) grows, and the last one."""
     frames = [round(2 * math.sqrt(number)) for number in range(len(pictures))]
     kept = [path for path, one, before in zip(pictures, frames, [-1, *frames], strict=False) if one > before]
     return kept if kept[-1] == pictures[-1] else [*kept, pictures[-1]]
 
 
 def write(pictures: Sequence[Path], stem: Path, fps: int) -> list[Path]:
-    """Writes `stem`.gif and `stem`.mp4; the last picture stays for a second."""
+    """Writes `stem`.gif and `stem`.mp4, and returns their paths; the last picture stays for a second."""
     frames = _frames([*pictures, *[pictures[-1]] * fps])
     gif, mp4 = stem.with_suffix(".gif"), stem.with_suffix(".mp4")
     with atomic(gif) as path:

@@ -172,7 +172,7 @@ def test_missing_mnist_without_a_network(command, tmp_path, monkeypatch):
     monkeypatch.setattr("urllib.request.urlopen", unreachable)
     output = refused(command("run", "experiment=vanilla_mnist", f"data.root={tmp_path}/nowhere"))
     assert f"MNIST is not in {tmp_path}/nowhere/MNIST/raw, and the download failed" in output
-    assert "Set data.root to a folder that holds MNIST/raw/train-images-idx3-ubyte" in output
+    assert "Set data.root to a folder that contains MNIST/raw/train-images-idx3-ubyte" in output
 
 
 def test_both_sides_follow_the_optimizer_and_one_may_differ(train):

@@ -73,7 +73,7 @@ def test_the_validation_data_stand_in_for_a_test(split):
     ("module", "message"),
     [
         (Given(127.5 * (IMAGES + 1)), "yields images from 0 to [0-9.]+, torch.float32; expected \\[-1, 1\\]"),
-        (Given(LABELS), "its batches hold tensors of shape \\(16,\\), expected \\(images, labels\\)"),
+        (Given(LABELS), "its batches contain tensors of shape \\(16,\\), expected \\(images, labels\\)"),
         (Given(IMAGES.expand(40, 2, 8, 8), LABELS), "tensors of shape \\(16, 2, 8, 8\\)"),
         (Gaussian1D([1]), "Gaussian1D has no images to evaluate"),
     ],

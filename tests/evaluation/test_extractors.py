@@ -221,7 +221,7 @@ def test_weights_in_the_format_of_old(weights, tmp_path):
 
 def test_weights_of_another_network(tmp_path):
     torch.save({"a": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(UserError, match=r"other.pth holds weights of another network"):
+    with pytest.raises(UserError, match=r"other.pth contains weights of another network"):
         Inception(str(tmp_path / "other.pth")).prepare(Digits([1, 28, 28]))
 
 

@@ -1,1 +1,1 @@
-"""Data sets of images that are read from files."""
+"""Data sets of images, read from files."""

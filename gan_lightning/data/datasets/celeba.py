@@ -17,7 +17,7 @@ class CelebA(TorchvisionImages):
     """162,770 photographs of faces and 19,962 to test, with 40 attributes as tags: Liu et al. 2015 (arXiv:1411.7766).
 
     The aligned pictures, 178x218, are cropped to the proportions of `image_shape` (a square has their middle 178x178)
-    and resized, once, into a file in the cache that is mapped into memory. Further arguments are those of
+    and resized, once, into a memory-mapped file in the cache. Further arguments are those of
     `TorchvisionImages`.
     """
 
@@ -28,8 +28,8 @@ class CelebA(TorchvisionImages):
         "list_eval_partition.txt and list_landmarks_align_celeba.txt, from the data set's own page"
     )
     remedy = (
-        "let torchvision fetch it from Google Drive (pip install gdown, data.download=true), which often refuses, the "
-        "files being large and much asked for"
+        "let torchvision fetch it from Google Drive (pip install gdown, data.download=true), which often refuses "
+        "because of its quota"
     )
     names = (
         *("5_o_Clock_Shadow", "Arched_Eyebrows", "Attractive", "Bags_Under_Eyes", "Bald", "Bangs", "Big_Lips"),

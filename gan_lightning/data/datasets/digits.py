@@ -1,4 +1,4 @@
-"""The digits that scikit-learn carries: nothing is downloaded."""
+"""The digits of scikit-learn, without a download."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ class Digits(ImageData):
         digits = load_digits()
         images = torch.from_numpy(digits.images) * (255 / 16)
         labels = torch.from_numpy(digits.target).long()
-        mixed = rng.permutation(len(labels), "digits")  # they come sorted by writer
+        mixed = rng.permutation(len(labels), "digits")  # scikit-learn sorts them by writer
         chosen = mixed[self.TEST :] if split == "train" else mixed[: self.TEST]
         return images.round().to(torch.uint8).unsqueeze(1)[chosen], labels[chosen]

@@ -1,4 +1,4 @@
-"""A folder of pictures, with a class for each folder at its top."""
+"""A folder of pictures whose top-level folders are classes."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from gan_lightning.errors import UserError
 
 
 class ImageFolder(ImageData):
-    """The pictures of a folder and of all folders below it; those at the top are classes.
+    """The pictures of a folder and of all folders below it; its top-level folders are the classes.
 
-    Where both train/ and test/ are at the top, they are the splits, and the classes are at the top of each. A picture
-    that is in no class folder is not labeled. Pictures are cropped to the proportions of `image_shape` and resized,
-    once, into a file in the cache that is mapped into memory: there may be more of them than memory. They come in a
-    fixed, mixed order, so that `limit` takes some of every class. Further arguments are those of `ImageData`.
+    If both train/ and test/ exist, they are the splits, and the classes are the folders in each. A picture outside the
+    class folders is unlabeled. Pictures are cropped to the proportions of `image_shape` and resized, once, into a
+    memory-mapped file in the cache, which may be larger than the memory. They are in a fixed random order, so that
+    `limit` selects from all classes. Further arguments are those of `ImageData`.
 
     Args:
         root: The folder.
-        test_fraction: The part of the pictures that is put aside for evaluation; 0 where there are train/ and test/.
-        skip_bad: Whether pictures that cannot be decoded, or are larger than Pillow takes to be safe, are left out.
+        test_fraction: The part of the pictures that is the test split; 0 if there are train/ and test/.
+        skip_bad: Whether pictures that cannot be decoded, or exceed Pillow's size limit, are left out.
 
     Raises:
-        UserError: At setup, if there are no pictures, or bad ones, all of which are named.
+        UserError: At setup, if there are no pictures, or bad ones; the message lists the bad ones.
     """
 
     def __init__(
@@ -46,24 +46,24 @@ class ImageFolder(ImageData):
         return class_names(self.root)
 
     def load(self, split: Split) -> tuple[Images, Labels]:
-        apart = has_splits(self.root)
-        if apart and self.test_fraction:
+        split_folders = has_splits(self.root)
+        if split_folders and self.test_fraction:
             raise UserError(
                 f"data.test_fraction={self.test_fraction}: {self.root} has a folder test already, beside train; "
                 "expected 0"
             )
-        folder = Path(self.root, split) if apart else Path(self.root)
-        # By a hash of their names: mixed, and what comes or goes later moves none from one split to the other.
+        folder = Path(self.root, split) if split_folders else Path(self.root)
+        # Sorted by a hash of the names: a random order, and adding or removing files moves no other one between splits.
         files = sorted(list_pictures(folder), key=lambda file: rng.mix("folder", file))
         images, places = decoded(folder, files, self.image_shape, self.skip_bad)
         labels = self._labels([files[place] for place in places.tolist()])
-        if apart:
+        if split_folders:
             return images, labels
         shares = torch.tensor([rng.mix("folder", files[place]) / 2**63 for place in places.tolist()])
-        aside = int((shares < self.test_fraction).sum())
-        if split == "test" and not aside:
+        num_test = int((shares < self.test_fraction).sum())
+        if split == "test" and not num_test:
             raise none_aside(self.root, self.test_fraction)
-        part = slice(aside) if split == "test" else slice(aside, None)  # a slice maps the same file
+        part = slice(num_test) if split == "test" else slice(num_test, None)  # a slice needs no copy of the mapped file
         return images[part], labels[part]
 
     def _labels(self, files: Sequence[str]) -> Int64[Tensor, " count"]:

@@ -1,4 +1,4 @@
-"""Stacked MNIST: a data set with a thousand modes that can be counted."""
+"""Stacked MNIST: a data set with 1,000 modes that can be counted."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from gan_lightning.data.images import Images, Labels, Split, numbered
 class StackedMNIST(MNIST):
     """Three digits of MNIST as the three channels of one picture: Metz et al. 2017 (arXiv:1611.02163), section 3.3.1.
 
-    Class 427 shows a 4 in the first channel, a 2 in the second, a 7 in the third; all 1,000 are equally likely but
-    for how often each digit occurs. Further arguments are those of `MNIST`.
+    Class 427 shows a 4 in the first channel, a 2 in the second, a 7 in the third; all 1,000 are
+    about equally likely, as the digits are. Further arguments are those of `MNIST`.
 
     Args:
         count: The number of training pictures.
         test_count: The number of test pictures, which are made of MNIST's test digits.
-        stacking_seed: It decides which digits meet in a picture.
+        stacking_seed: The seed of the choice of digits.
     """
 
     stacked = True

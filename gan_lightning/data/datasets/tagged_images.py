@@ -1,4 +1,4 @@
-"""A folder of pictures whose tags a table gives in words."""
+"""A folder of pictures, with a table of their tags."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ class TaggedImages(ImageData):
     """The pictures of a folder, with the tags that its tags.csv gives them.
 
     The table has the columns file,tags; a text such as "1girl, blue hair, very long hair" gives the tags "blue hair"
-    and "long hair". Pictures without a row, or without a tag in their text, are not labeled.
+    and "long hair". Pictures without a row, or without a tag in their text, are unlabeled.
 
     Pictures are cropped to the proportions of `image_shape`. Further arguments are those of `ImageData`.
 
     Args:
         root: The folder.
-        nouns: The words that make a tag together with the word before them.
-        unlabeled: Whether pictures without a tag are kept or left out.
-        test_fraction: The part of the pictures that is put aside for evaluation.
+        nouns: Each of these words forms a tag with the word before it.
+        unlabeled: Whether pictures without a tag are kept or dropped.
+        test_fraction: The part of the pictures that is the test split.
 
     Raises:
-        UserError: At setup, if the table or pictures are missing or wrong; it lists every bad row, or picture.
+        UserError: At setup, if the table or pictures are missing or wrong; the message lists every bad row or picture.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class TaggedImages(ImageData):
         return read_pictures(self.root, list(tags), self.image_shape[1:]), labels
 
     def _of_split(self, tags: dict[str, list[str]], split: Split) -> dict[str, list[str]]:
-        """The rows of one split: its own name decides on a picture, so that others may come and go."""
+        """The rows of one split: a hash of the name decides, so that pictures can be added or removed."""
         aside = {file for file in tags if rng.mix("test", file) / 2**63 < self.test_fraction}
         if split == "test" and not aside:
             raise none_aside(self.root, self.test_fraction)
@@ -72,10 +72,10 @@ class TaggedImages(ImageData):
 
 
 def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Images:
-    """RGB pictures of size (height, width), decoded in parallel: Pillow lets other threads run meanwhile.
+    """Decodes RGB pictures of size (height, width) in parallel threads, since Pillow releases the GIL.
 
     Raises:
-        UserError: Some cannot be decoded; it lists them.
+        UserError: Some cannot be decoded; the message lists them.
     """
     images = torch.empty(len(files), 3, *size, dtype=torch.uint8)
     pixels = images.numpy()
@@ -83,7 +83,7 @@ def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Image
     def read(index: int) -> str:
         try:
             pixels[index] = read_picture(Path(root, files[index]), (3, *size))
-        except Exception as error:  # decoders of broken files raise all sorts
+        except Exception as error:  # decoders raise many types of errors for broken files
             return f"{files[index]}: {error}"
         return ""
 

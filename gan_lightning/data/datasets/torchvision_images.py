@@ -15,14 +15,14 @@ from gan_lightning.files import socket_timeout
 
 
 class TorchvisionImages(ImageData):
-    """A data set of torchvision, which downloads it on first use and reads it.
+    """A data set that torchvision downloads on first use and reads.
 
-    A data set names torchvision's class and says what its files are; one whose class is not opened by `train=`, or
-    holds no arrays of pixels, overrides `open` or `load`. Further arguments are those of `ImageData`.
+    A subclass sets torchvision's class and describes its files. It overrides `open` if that class has no argument
+    `train`, and `load` if it has no array of pixels. Further arguments are those of `ImageData`.
 
     Args:
-        root: The folder in which the data set has, or gets, its own.
-        download: Whether files that are missing are downloaded.
+        root: The folder that contains the data set's folder.
+        download: Whether missing files are downloaded.
 
     Raises:
         UserError: In `prepare_data`, if files are missing and cannot be downloaded.
@@ -31,12 +31,12 @@ class TorchvisionImages(ImageData):
     source: ClassVar[type[Any]]
     """The class in torchvision."""
     folder: ClassVar[str]
-    """The folder in `root` that holds the files."""
+    """The folder of the files in `root`."""
     files: ClassVar[str]
-    """What the files are, for messages."""
+    """A description of the files, for messages."""
     remedy: ClassVar[str] = "connect to the network once"
-    """How else the files can be got, for messages."""
-    DOWNLOAD_TIMEOUT = 10.0  # seconds without an answer; torchvision itself waits for ever
+    """Another way to get the files, for messages."""
+    DOWNLOAD_TIMEOUT = 10.0  # seconds without data; torchvision itself has no timeout
 
     def __init__(self, *arguments: Any, root: str = "data", download: bool = True, **more: Any) -> None:
         super().__init__(*arguments, **more)
@@ -44,7 +44,7 @@ class TorchvisionImages(ImageData):
         self.download = download
 
     def open(self, split: Split, download: bool = False) -> Any:
-        """The data set as torchvision has it; raises a RuntimeError where files are missing."""
+        """Opens torchvision's data set; raises a RuntimeError if files are missing."""
         return self.source(self.root, train=split == "train", download=download)
 
     def load(self, split: Split) -> tuple[Images, Labels]:
@@ -63,7 +63,7 @@ class TorchvisionImages(ImageData):
         if self.download:
             try:
                 Path(self.root).mkdir(parents=True, exist_ok=True)
-                lock = FileLock(Path(self.root, f".{name}.lock"))  # several processes may want it at once
+                lock = FileLock(Path(self.root, f".{name}.lock"))  # several processes may download at once
                 with lock, socket_timeout(self.DOWNLOAD_TIMEOUT):
                     self.open("train", download=True)
                 return
@@ -71,7 +71,7 @@ class TorchvisionImages(ImageData):
                 problem = f"the download failed ({error})".replace("\n", " ")
         raise UserError(
             f"{name} is not in {Path(self.root, self.folder).absolute()}, and {problem}. Set data.root to a folder "
-            f"that holds {self.files}, or {self.remedy}, or train on data=digits, which needs no files"
+            f"that contains {self.files}, or {self.remedy}, or train on data=digits, which needs no files"
         )
 
 

@@ -1,1 +1,1 @@
-"""Reading pictures, folders and tags."""
+"""Readers of pictures, folders and tags."""

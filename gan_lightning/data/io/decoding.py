@@ -1,4 +1,4 @@
-"""From picture files to pixels: decoded once, in parallel, into a file that is mapped into memory."""
+"""From picture files to pixels: decoded once, in parallel, into a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ from gan_lightning.files import atomic, cache_folder, file_lock
 Pixels = UInt8[np.ndarray, "channels height width"]
 
 FORMAT = 1
-"""Of the cache: to be raised when the same files would give other pixels."""
+"""The version of the cache: increase it when the same files would give other pixels."""
 CHUNK = 64
 """Pictures that a thread decodes at a time."""
-_AHEAD = 64  # chunks that wait to be written, at most
-_NAMED = 50  # bad pictures in a message
+_AHEAD = 64  # the largest number of chunks that wait to be written
+_NAMED = 50  # the largest number of bad pictures in a message
 
 
 def read_picture(path: Path, shape: Sequence[int]) -> Pixels:
-    """One picture, upright, on white where it is transparent, its middle resized to (channels, height, width).
+    """Reads a picture: upright, on white if it is transparent, its middle resized to (channels, height, width).
 
     Raises:
-        Exception: of any kind, where it is broken or larger than Pillow takes to be safe.
+        Exception: Of any type, if the file is broken or exceeds Pillow's size limit.
     """
     channels, height, width = shape
     with Image.open(path) as opened:
@@ -57,7 +57,7 @@ def read_picture(path: Path, shape: Sequence[int]) -> Pixels:
 
 
 def _eight_bits(picture: Image.Image) -> Image.Image:
-    """16-bit gray at 8 bits: Pillow would make most of it white."""
+    """Converts 16-bit gray to 8 bits, since Pillow would clip most of it to white."""
     values = np.asarray(picture)
     if picture.mode == "F" or values.min() < 0 or values.max() > 65535:
         raise ValueError(f"pixels of mode {picture.mode}: expected 8 or 16 bits")
@@ -67,20 +67,20 @@ def _eight_bits(picture: Image.Image) -> Image.Image:
 def decoded(
     root: str | Path, files: Sequence[str], shape: Sequence[int], skip_bad: bool = False
 ) -> tuple[Images, Int64[Tensor, " count"]]:
-    """The pictures `files` of `root` at `shape`, and the place in `files` of each.
+    """The pictures `files` of `root` at `shape`, and the index in `files` of each.
 
-    The first call decodes them into the cache, while other processes that want them wait. The pixels are a read-only
-    map of that file: nothing is held in memory but what the system keeps of it. The file is made again where a path,
-    a size, a time of change or `shape` differs.
+    The first call decodes them into the cache, while other processes wait. The pixels are a read-only memory map of
+    that file, so that they need no memory of their own. The file is written again if a path, a size, a modification
+    time or `shape` differs.
 
     Args:
-        root: the folder.
-        files: paths from there.
+        root: The folder.
+        files: Paths relative to it.
         shape: (channels, height, width), with 1 channel (gray) or 3.
-        skip_bad: whether pictures that cannot be decoded are left out.
+        skip_bad: Whether pictures that cannot be decoded are left out.
 
     Raises:
-        UserError: pictures cannot be decoded, all of which are named; the disk is full; other channels.
+        UserError: Pictures cannot be decoded (the message lists them), the disk is full, or `shape` is wrong.
     """
     if shape[0] not in (1, 3):
         raise UserError(f"data.image_shape={list(shape)}: pictures have 1 channel (gray) or 3, not {shape[0]}")
@@ -92,19 +92,19 @@ def decoded(
             with atomic(path) as partial:
                 with partial.open("wb") as file:
                     problems = _decode(root, files, shape, file)
-                _judge(problems, root, len(files), skip_bad)
+                _require_decodable(problems, root, len(files), skip_bad)
             with atomic(record) as partial:
                 partial.write_text(json.dumps({"root": str(root), "shape": list(shape), "skipped": problems}, indent=1))
     skipped = json.loads(record.read_text())["skipped"]
-    _judge(skipped, root, len(files), skip_bad)
+    _require_decodable(skipped, root, len(files), skip_bad)
     if skipped:
-        _say(f"{count(skipped, 'picture')} of {len(files):,} cannot be decoded and are left out: see {record}")
+        _print(f"{count(skipped, 'picture')} of {len(files):,} cannot be decoded and are left out: see {record}")
     kept = [index for index, file in enumerate(files) if file not in skipped]
     return _mapped(path, (len(kept), *shape)), torch.tensor(kept)
 
 
 @rank_zero_only
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(line)
 
 
@@ -114,7 +114,7 @@ def _key(root: str | Path, files: Sequence[str], shape: Sequence[int]) -> str:
         try:
             found = os.stat(os.path.join(root, file))
             digest.update(repr((file, found.st_size, found.st_mtime_ns)).encode())
-        except OSError:  # decoding names it
+        except OSError:  # decoding reports it
             digest.update(repr((file,)).encode())
     return digest.hexdigest()
 
@@ -128,8 +128,8 @@ def _require_space(folder: Path, size: int) -> None:
         )
 
 
-def _judge(problems: Mapping[str, str], root: str | Path, total: int, skip_bad: bool) -> None:
-    """Raises a UserError unless there are no problems, or they shall be skipped and leave something."""
+def _require_decodable(problems: Mapping[str, str], root: str | Path, total: int, skip_bad: bool) -> None:
+    """Raises a UserError if there are bad pictures, unless `skip_bad` is set and others are left."""
     if problems and (not skip_bad or len(problems) == total):
         title = f"{Path(root).absolute()} has {count(problems, 'picture')} that cannot be decoded"
         remedy = "replace or remove them" + ("" if skip_bad else ", or leave them out with data.skip_bad=true")
@@ -138,7 +138,7 @@ def _judge(problems: Mapping[str, str], root: str | Path, total: int, skip_bad: 
 
 
 def _decode(root: str | Path, files: Sequence[str], shape: Sequence[int], out: BinaryIO) -> dict[str, str]:
-    """Writes the pixels of all files, one after the other, but for those that have a problem: returns these."""
+    """Writes the pixels of all good files in order; returns the problem of each bad one."""
     problems: dict[str, str] = {}
 
     def read(chunk: Sequence[str]) -> list[Pixels]:
@@ -146,7 +146,7 @@ def _decode(root: str | Path, files: Sequence[str], shape: Sequence[int], out: B
         for file in chunk:
             try:
                 pictures.append(read_picture(Path(root, file), shape))
-            except Exception as error:  # decoders of broken files raise all sorts
+            except Exception as error:  # decoders raise many types of errors for broken files
                 problems[file] = str(error) or type(error).__name__
         return pictures
 
@@ -154,15 +154,15 @@ def _decode(root: str | Path, files: Sequence[str], shape: Sequence[int], out: B
     bar = tqdm(total=len(files), desc="decoding pictures", unit=" pictures", leave=False, disable=None, delay=1)
     with warnings.catch_warnings(), ThreadPoolExecutor() as pool, bar:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for chunk, pictures in zip(chunks, _ahead(pool, read, chunks), strict=True):
+        for chunk, pictures in zip(chunks, _bounded_map(pool, read, chunks), strict=True):
             for picture in pictures:
                 out.write(picture.tobytes())
             bar.update(len(chunk))
     return problems
 
 
-def _ahead(pool: Executor, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
-    """Results in order, with little work done ahead: else they would fill the memory if the disk is slow."""
+def _bounded_map(pool: Executor, work: Callable[[Any], Any], items: Iterable[Any]) -> Iterator[Any]:
+    """Yields results in order; limits those that wait, which would fill the memory if the disk is slow."""
     waiting: deque[Future[Any]] = deque()
     for item in items:
         waiting.append(pool.submit(work, item))
@@ -175,5 +175,5 @@ def _ahead(pool: Executor, work: Callable[[Any], Any], items: Iterable[Any]) -> 
 def _mapped(path: Path, shape: tuple[int, ...]) -> Images:
     pixels = np.memmap(path, np.uint8, mode="r", shape=shape)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that the tensor must not be written to
+        warnings.simplefilter("ignore", UserWarning)  # the warning that the tensor is not writable
         return torch.from_numpy(pixels)

@@ -1,4 +1,4 @@
-"""Folder trees of pictures: which pictures, which classes. Needs the standard library alone."""
+"""Folder trees of pictures: their paths and classes. It imports only the standard library."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ SPLITS = ("train", "test")
 
 
 def has_splits(root: str) -> bool:
-    """Whether both train/ and test/ are at the top: they are all that counts then."""
+    """Whether both train/ and test/ exist in `root`; then other folders are ignored."""
     return all(Path(root, split).is_dir() for split in SPLITS)
 
 
 def class_names(root: str) -> list[str]:
-    """The folders at the top that have pictures, sorted; where there are splits, those at the top of either.
+    """The top-level folders with pictures, sorted; if there are splits, those of both.
 
     Raises:
-        UserError: there is no such folder.
+        UserError: There is no such folder.
     """
     if not Path(root).is_dir():
         raise UserError(f"{Path(root).absolute()}: there is no such folder. Set data.root to a folder of pictures")
@@ -32,10 +32,10 @@ def class_names(root: str) -> list[str]:
 
 
 def list_pictures(folder: str | Path) -> list[str]:
-    """The pictures in a folder and those below, by their paths from there, sorted; hidden ones are passed over.
+    """The sorted relative paths of all pictures in a folder and below it, without hidden ones.
 
     Raises:
-        UserError: there are none.
+        UserError: There are none.
     """
     found = sorted(_walk(str(folder)))
     if not found:
@@ -62,4 +62,4 @@ def _walk(folder: str) -> Iterator[str]:
 
 
 def _hidden(name: str) -> bool:
-    return name.startswith(".")  # what notebooks and file managers leave
+    return name.startswith(".")  # notebooks and file managers leave such files

@@ -1,4 +1,4 @@
-"""A folder's tags.csv: which tags its pictures have. Needs the standard library alone."""
+"""The tags of a folder's pictures, from its tags.csv. It imports only the standard library."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _HEADER = ["file", "tags"]
 def tag_names(root: str, nouns: Sequence[str]) -> list[str]:
     """The vocabulary: every tag in `root`/tags.csv, sorted.
 
-    Rows that are wrong are passed over here, since this serves configurations, whose errors have one line;
-    `read_tags` reports them all.
+    Bad rows are skipped here, since configurations use this function and their errors have one line; `read_tags`
+    reports all bad rows.
 
     Raises:
-        UserError: there is no such file, or it is no table with the columns file,tags.
+        UserError: There is no such file, or it is no table with the columns file,tags.
     """
     found: set[str] = set()
     for _, row in _rows(Path(root, "tags.csv")):
@@ -29,12 +29,12 @@ def tag_names(root: str, nouns: Sequence[str]) -> list[str]:
 
 
 def read_tags(root: str, nouns: Sequence[str]) -> dict[str, list[str]]:
-    """The tags of every picture in `root` and the folders below, by its path from there, sorted.
+    """The tags of every picture in `root` and below it, by its relative path, sorted.
 
-    A picture without a row has none, nor has one whose text has none of `nouns` with an adjective.
+    A picture has no tags if it has no row, or if its text has none of `nouns` with a word before it.
 
     Raises:
-        UserError: no pictures or no tags were found, or rows are wrong, all of which are listed.
+        UserError: There are no pictures or no tags, or rows are bad; the message lists all bad rows.
     """
     table = Path(root, "tags.csv")
     rows = list(_rows(table))
@@ -62,7 +62,7 @@ def read_tags(root: str, nouns: Sequence[str]) -> dict[str, list[str]]:
 
 
 def find_tags(text: str, nouns: Sequence[str]) -> list[str]:
-    """The words directly before `nouns`, with the noun, in lower case: "very long Hair" has "long hair"."""
+    """Each of `nouns` with the word directly before it, in lower case: "very long Hair" gives "long hair"."""
     if not nouns:
         return []
     alternatives = "|".join(re.escape(noun.lower()) for noun in nouns)
@@ -74,7 +74,7 @@ def count(problems: Sized, kind: str) -> str:
 
 
 def listing(title: str, problems: Sequence[str], most: int = 8) -> str:
-    """A message with one problem a line; of very many, the first ones."""
+    """A message with one problem per line; at most `most` problems."""
     more = len(problems) - most
     return "\n  ".join([f"{title}:", *problems[:most], *([f"and {more} more"] if more > 0 else [])])
 
@@ -89,7 +89,7 @@ def _pictures(root: str) -> list[str]:
 
 
 def _problem(row: Sequence[str], pictures: dict[str, list[str]], first: dict[str, int]) -> str:
-    """What is wrong with a row, and what to do; "" if nothing is."""
+    """What is wrong with a row, and how to correct it; "" if nothing is wrong."""
     if len(row) != 2:
         hint = "put tags with commas between double quotes" if len(row) > 2 else "write file,tags"
         return f"{count(row, 'column')}, expected 2: {hint}"
@@ -106,7 +106,7 @@ def _problem(row: Sequence[str], pictures: dict[str, list[str]], first: dict[str
 
 
 def _rows(table: Path) -> Iterator[tuple[int, list[str]]]:
-    """The rows below the header, with their numbers in the file, where the header is row 1; without empty ones."""
+    """The nonempty rows below the header, with their row numbers; the header is row 1."""
     try:
         with table.open(encoding="utf-8-sig", newline="") as file:
             rows = enumerate(csv.reader(file, strict=True), start=1)

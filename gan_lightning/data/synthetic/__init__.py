@@ -1,1 +1,1 @@
-"""Synthetic data: samples of known distributions, and faces that the project paints."""
+"""Synthetic data: samples of known distributions, and drawn faces."""

@@ -1,4 +1,4 @@
-"""How avatars are painted: layers of simple shapes, given by the distance to their edge."""
+"""The drawing of avatars: layers of simple shapes, given by the signed distance to their edge."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ TRAITS = {
     "tilt": (-0.07, 0.07),  # radians
     "skin": (0, 1),  # light to dark
     "cheeks": (0.47, 0.54),  # half the width of the face
-    "jaw": (0.25, 0.7),  # how pointed
+    "jaw": (0.25, 0.7),  # how narrow the chin is
     "blush": (0.1, 0.55),
     "openness": (0.94, 1.06),  # of the eyes
     "gaze": (-0.02, 0.02),
     "brow": (-0.15, 0.15),  # slope
     "parted": (-0.25, 0.25),  # where the fringe is parted
-    "parting": (0, 0.25),  # how high
+    "parting": (0, 0.25),  # its height
     "fringe": (-0.1, -0.02),  # where its tips end
-    "tufts": (1.9, 3.1),  # a unit
+    "tufts": (1.9, 3.1),  # per unit of length
     "clothes": (0, 1),  # hues
     "ribbon": (0, 1),
     "wall": (0, 1),
     "tint": (0.2, 0.5),  # of the wall
 }
-"""What varies, evenly, without a tag. Lengths: the shorter side of a picture is 2; y points downwards."""
+"""The ranges of the uniform traits without a tag. The shorter side of a picture has length 2; y points downwards."""
 
 
 def render(tags: UInt8[Tensor, "n tags"], traits: Float[Tensor, "n traits"], size: Sequence[int]) -> Images:
@@ -59,7 +59,7 @@ def render(tags: UInt8[Tensor, "n tags"], traits: Float[Tensor, "n traits"], siz
     images = torch.empty(len(tags), 3, height, width, dtype=torch.uint8)
     block = max(1, 2**17 // (height * width))
     threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # several gain next to nothing on such blocks, and wait for each other on busy processors
+    torch.set_num_threads(1)  # more threads are hardly faster on such small blocks
     try:
         for start in tqdm(range(0, len(tags), block), desc="drawing faces", leave=False, delay=1):
             part = slice(start, start + block)
@@ -72,25 +72,25 @@ def render(tags: UInt8[Tensor, "n tags"], traits: Float[Tensor, "n traits"], siz
 
 
 def ellipse(x: Field, y: Field, across: Field | float, down: Field | float) -> Field:
-    """The distance to an ellipse around 0, to first order, which is exact where it matters: at the edge."""
+    """The distance to an ellipse around 0, to first order: it is accurate near the edge."""
     x, y = x / across, y / down
     radius = (x.square() + y.square()).sqrt()
     return radius * (radius - 1) / ((x / across).square() + (y / down).square()).sqrt().clamp_(min=1e-6)
 
 
 def within(*distances: Field) -> Field:
-    """The distance to what shapes have in common."""
+    """The distance to the intersection of shapes."""
     return functools.reduce(torch.maximum, distances)
 
 
 class FacePainter:
-    """Paints a block of faces at once, layer by layer, from the back to the front.
+    """Paints a batch of faces at once, layer by layer, from the back to the front.
 
     Args:
         tags: Multi-hot rows, in the order of `GROUPS`.
         traits: The values of `TRAITS`, in their order.
         height: The height of the pictures, in pixels.
-        width: Their width.
+        width: The width of the pictures, in pixels.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class FacePainter:
         self._outline()
 
     def _place(self, x: Float[Tensor, "1 w"], y: Float[Tensor, "h 1"]) -> None:
-        """The pixels' coordinates on the face, and the wall behind it."""
+        """Computes the pixels' coordinates on the face, and paints the wall behind it."""
         trait, tilt = self.trait, self.trait["tilt"]
         self.pixel = float(2 / min(x.shape[1], y.shape[0]))
         wall = torch.lerp(WHITE, hue(trait["wall"]), trait["tint"])
@@ -125,7 +125,7 @@ class FacePainter:
         self.right = torch.where(self.x < 0, self.x + EYE_ACROSS, self.x - EYE_ACROSS)  # and to the right
 
     def _outline(self) -> None:
-        """The shapes on which several layers depend."""
+        """Computes the shapes that several layers use."""
         x, y, side, trait = self.x, self.y, self.side, self.trait
         self.face = ellipse(side * (1 + trait["jaw"] * (y - 0.1).clamp(min=0)), y, trait["cheeks"], 0.6)
         dome = (y + 0.1).clamp(max=0)
@@ -143,20 +143,20 @@ class FacePainter:
         self.ring = (y + 0.5 - 0.12 * meridian.square() - 0.05 * self.notch).abs() - 0.05 + 0.03 * self.notch
 
     def choose(self, values: dict[str, float]) -> Field:
-        """The value that belongs to the tag that a face has."""
+        """The value of the tag that each face has."""
         return sum(value * self.has[name] for name, value in values.items())
 
     def paint(
         self, shape: Field, fill: Color, strength: Field | float = 1.0, line: Color | None = None, width: float = 0.03
     ) -> None:
-        """Covers a shape, with a line along its edge if asked; pixels at the edge are covered in part."""
+        """Fills a shape, with an outline if `line` is given; pixels at the edge are filled in part."""
         if line is not None:
             self.paint(shape, line, strength)
             shape = shape + width
         self.canvas.lerp_(fill, (0.5 - shape / self.pixel).clamp_(0, 1).mul_(strength))
 
     def render(self) -> Float[Tensor, "n 3 h w"]:
-        """The pictures, from 0 to 1."""
+        """Paints all layers and returns the pictures, with values from 0 to 1."""
         self.paint(ellipse(self.x, self.y, 1, 1), WHITE, 0.25)
         for layer in (self.back_hair, self.body, self.head, self.mouth, self.eyes, self.front_hair, self.accessories):
             layer()

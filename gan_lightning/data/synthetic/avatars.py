@@ -1,4 +1,4 @@
-"""Anime-like faces that the project paints itself: tagged, of any size, without a download."""
+"""Drawn, anime-like faces with tags, of any size, without a download."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ class Avatars(ImageData):
     Args:
         count: The number of training faces; the first ones are the same whatever the count.
         labeled_fraction: The part of them that keeps its tags, from 0 to 1.
-        unlabeled: Whether the others are kept, without tags, or left out.
-        drawing_seed: It decides on the faces.
+        unlabeled: Whether the others are kept without tags, or dropped.
+        drawing_seed: The seed of the faces.
 
     Raises:
-        UserError: At setup, if `condition_dim`, count or labeled_fraction is out of range, or leaves nothing.
+        UserError: At setup, if `condition_dim`, count or labeled_fraction is out of range, or no face is left.
     """
 
     names = tuple(tag for group in GROUPS.values() for tag in group)
@@ -63,7 +63,7 @@ class Avatars(ImageData):
         return render(tags, traits, self.image_shape[1:]), tags * labeled.unsqueeze(1)
 
     def labeled(self) -> tuple[Images, Labels]:
-        """All training faces, labeled: `labeled_fraction` hides tags from the GAN alone, not from a classifier."""
+        """All training faces with their tags: `labeled_fraction` applies to the GAN, not to a classifier."""
         return self._faces(self.count, self.drawing_seed)
 
     def _faces(self, count: int, seed: int) -> tuple[Images, Labels]:

@@ -1,4 +1,4 @@
-"""Synthetic data without end: each batch is sampled when it is due."""
+"""Unlimited synthetic data: each batch is sampled when it is needed."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gan_lightning.specs import Described
 
 
 class DueBatches(DistributedSampler[int]):
-    """The numbers of an epoch's batches, counted over the run, from the one that is due.
+    """Yields the run's batch numbers of one epoch, starting from the current batch.
 
-    Every process gets all of them, and the data gives it its own samples of each.
+    Every process gets all numbers; `SyntheticData` then selects its samples of each batch.
     """
 
     def __init__(self, batches: int, position: Callable[[], int], rank: int, world_size: int) -> None:
@@ -53,7 +53,7 @@ class SyntheticData(Described, LightningDataModule):
         image_shape: The shape of a sample: (dimensions,).
         batch_size: The number of samples per step, over all processes together.
         batches_per_epoch: The number of batches that count as an epoch.
-        seed: It decides on the samples.
+        seed: The seed of the samples.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class SyntheticData(Described, LightningDataModule):
         self.seed = seed
 
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count dimensions"]:
-        """`count` samples of the distribution, drawn with `generator`."""
+        """Samples `count` values of the distribution with `generator`."""
         raise NotImplementedError
 
     def train_dataloader(self) -> ResumableLoader:

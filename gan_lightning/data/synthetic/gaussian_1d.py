@@ -12,7 +12,7 @@ from gan_lightning.data.synthetic.base import SyntheticData
 
 
 class Gaussian1D(SyntheticData):
-    """N(mean, std), each batch in ascending order.
+    """Samples of N(mean, std), each batch in ascending order.
 
     Args:
         image_shape: The shape of a sample, (1,).
@@ -20,7 +20,7 @@ class Gaussian1D(SyntheticData):
         std: Its standard deviation.
         batch_size: The number of samples per step, over all processes together.
         batches_per_epoch: The number of batches that count as an epoch.
-        seed: It decides on the samples.
+        seed: The seed of the samples.
     """
 
     def __init__(

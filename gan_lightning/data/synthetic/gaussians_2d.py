@@ -18,22 +18,22 @@ STD: dict[Layout, float] = {"ring": 0.02, "grid": 0.05}
 
 
 class Gaussians2D(SyntheticData):
-    """An even mixture of Gaussians: 8 on a ring, or 25 on a grid.
+    """A mixture of Gaussians with equal weights: 8 on a ring, or 25 on a grid.
 
     ring: radius 2, standard deviation 0.02, Metz et al. 2017 (arXiv:1611.02163), appendix A.
     grid: 5 x 5, 2 apart, standard deviation 0.05, Lin et al. 2018 (arXiv:1712.04086), section 4.1.
 
-    Those are the papers' units. Since generators end in tanh, everything is scaled by one factor so that the outermost
-    means lie at `extent`: samples, `means` and `std` are in [-1, 1]. Which samples hit a mode does not depend on it.
+    These are the papers' units. Since generators end in tanh, everything is scaled by one factor, so that the largest
+    coordinate of a mean is `extent`; `sample`, `means` and `std` are scaled. The metrics do not depend on the scale.
 
     Args:
         image_shape: The shape of a sample, (2,).
-        layout: Whether the means lie on a ring or on a grid.
-        std: The standard deviation of each Gaussian, in the papers' units; None: the paper's.
+        layout: Whether the means are on a ring or on a grid.
+        std: The standard deviation of each Gaussian, in the papers' units; None: the value of the paper.
         extent: The largest coordinate of a mean after scaling, below 1.
         batch_size: The number of samples per step, over all processes together.
         batches_per_epoch: The number of batches that count as an epoch.
-        seed: It decides on the samples.
+        seed: The seed of the samples.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Gaussians2D(SyntheticData):
         return self.means[modes] + self.std * torch.randn(count, 2, generator=generator)
 
     def modes_covered(self, samples: Points, least: float = 0.0) -> int:
-        """How many modes have a sample within three standard deviations: Lin et al. 2018, section 4.1.
+        """The number of modes with a sample within three standard deviations: Lin et al. 2018, section 4.1.
 
         Args:
             samples: The samples, in [-1, 1].
@@ -67,7 +67,7 @@ class Gaussians2D(SyntheticData):
         return int((hits >= max(1, least * len(samples))).sum())
 
     def high_quality(self, samples: Points) -> float:
-        """The fraction of samples within three standard deviations of a mode (ibid.); of true ones, 1 - exp(-9/2)."""
+        """Fraction of samples within three standard deviations of a mode (ibid.); 1 - exp(-9/2) for real samples."""
         return self._hits(samples).any(1).double().mean().item()
 
     def _hits(self, samples: Points) -> Bool[Tensor, "count modes"]:

@@ -337,7 +337,7 @@ def test_results_come_in_order_however_slow_the_reader():
         return -item
 
     with ThreadPoolExecutor(4) as pool:
-        results = decoding._ahead(pool, work, range(500))
+        results = decoding._bounded_map(pool, work, range(500))
         assert next(results) == 0
         time.sleep(0.1)
         assert len(begun) <= decoding._AHEAD + 1

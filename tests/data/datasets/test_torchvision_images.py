@@ -124,7 +124,7 @@ def test_celeba(tmp_path, unchecked):
     ("data_set", "message"),
     [
         (FashionMNIST, r"FashionMNIST is not in .*FashionMNIST/raw, and data.download is false. Set data.root"),
-        (KMNIST, r"KMNIST is not in .*/KMNIST/raw, .* a folder that holds KMNIST/raw/train-images-idx3-ubyte"),
+        (KMNIST, r"KMNIST is not in .*/KMNIST/raw, .* a folder that contains KMNIST/raw/train-images-idx3-ubyte"),
         (CIFAR10, r"CIFAR10 is not in .*cifar-10-batches-py, .* unpacked from cifar-10-python.tar.gz"),
         (CelebA, r"CelebA is not in .*/celeba, .* holds celeba/ with img_align_celeba/ .*pip install gdown"),
     ],

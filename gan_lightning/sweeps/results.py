@@ -1,4 +1,4 @@
-"""The answer of a sweep, or of any folder of runs."""
+"""The results of a sweep, or of any folder of runs."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from gan_lightning.sweeps import page, table
 from gan_lightning.sweeps.collect import find, objective_of, varied
 
 
-def answer(folder: Path, asked: str | None = None) -> bool:
-    """Prints the table and writes `results.csv` and `results.html`; returns whether every run has ended well."""
+def write_results(folder: Path, objective: str | None = None) -> bool:
+    """Prints the table and writes `results.csv` and `results.html`.
+
+    Args:
+        folder: The folder that contains the run folders.
+        objective: The logged metric to compare by; None: the sweep's own one.
+
+    Returns:
+        Whether every planned run has ended without an error.
+
+    Raises:
+        UserError: There are no run folders, or no run logged the objective.
+    """
     runs = find(folder)
     file = folder / "sweep.json"
     plan: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"jobs": 0, "objective": None}
-    keys, objective = varied(runs), objective_of(runs, asked, plan["objective"])
+    keys, objective = varied(runs), objective_of(runs, objective, plan["objective"])
     groups = table.grouped(runs, keys, objective)
     print("\n".join(table.lines_of(groups, objective)))
     table.write_csv(runs, keys, objective, folder / "results.csv")
@@ -24,5 +35,5 @@ def answer(folder: Path, asked: str | None = None) -> bool:
     print(f"{os.path.relpath(folder)}/results.html, results.csv; tensorboard --logdir {os.path.relpath(folder)}")
     missing = max(plan["jobs"] - len(runs), 0)
     if missing:
-        print(f"{missing} of {plan['jobs']} jobs were not begun")
+        print(f"{missing} of {plan['jobs']} jobs were not started")
     return not missing and all(run.ended and not run.refusal for run in runs)

@@ -17,7 +17,7 @@ from scipy.stats import norm, wasserstein_distance
 from tqdm import tqdm
 
 from gan_lightning.config import check, resolvers
-from gan_lightning.config.targets import build
+from gan_lightning.config.instantiate import build
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
 SETTINGS = {

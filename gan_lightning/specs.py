@@ -1,7 +1,7 @@
 """Objects that keep their constructor's arguments, so that a checkpoint alone is enough to build them again.
 
 A spec consists of nested plain containers, as in a configuration: `{"_target_":
-"gan_lightning.networks.MLPGenerator", "latent_dim": 64, ...}`. `gan_lightning.config.targets.instantiate` builds the
+"gan_lightning.networks.MLPGenerator", "latent_dim": 64, ...}`. `gan_lightning.config.instantiate` builds the
 object from it.
 """
 

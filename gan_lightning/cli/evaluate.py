@@ -14,7 +14,7 @@ import torch
 from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning.cli.generate import device_of, whole_number_from
-from gan_lightning.config.targets import build
+from gan_lightning.config.instantiate import build
 from gan_lightning.data import ImageData
 from gan_lightning.data.images import Split, to_uint8, to_unit_range
 from gan_lightning.errors import NoSuchSplit, UserError

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli.suggestions import leaves
-from gan_lightning.config.targets import suggestion
+from gan_lightning.config.allowlist import suggestion
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
 from gan_lightning.training.resume import CHANGEABLE, FIXED

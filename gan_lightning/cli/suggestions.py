@@ -42,7 +42,7 @@ def hints(overrides: Sequence[str], config_dir: str | Path | None = None) -> lis
         overrides: The overrides as typed, `key=value`.
         config_dir: The user's own configuration folder, which Hydra searches beside the package's.
     """
-    from gan_lightning.config.targets import suggestion
+    from gan_lightning.config.allowlist import suggestion
 
     typed = [override for override in overrides if override[0] not in "-+~"]
     folders = [conf_folder(), *([Path(config_dir)] if config_dir else [])]

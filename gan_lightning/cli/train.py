@@ -171,7 +171,7 @@ def _checked(cfg: DictConfig, typed: Sequence[str]) -> dict[str, Any]:
 
 def _sweep_job(config: dict[str, Any]) -> SweepJob | None:
     """Returns Hydra's facts about the job of a sweep; None for a single run."""
-    from gan_lightning.config.targets import value_at
+    from gan_lightning.config.instantiate import value_at
     from gan_lightning.training.experiment import SweepJob
 
     hydra_config = HydraConfig.get()

@@ -9,7 +9,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.config import rules
-from gan_lightning.config.targets import Config, argument_problems, require_none, target_nodes
+from gan_lightning.config.arguments import argument_problems
+from gan_lightning.config.instantiate import Config, require_none, target_nodes
 from gan_lightning.errors import UserError
 
 

@@ -7,10 +7,9 @@ import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from gan_lightning.config.targets import locate, suggestion
+from gan_lightning.config.allowlist import locate, suggestion
+from gan_lightning.config.instantiate import Config
 
-Config = dict[str, Any]
-"""A resolved configuration: dicts, lists, strings, numbers, booleans and None."""
 Predicate = Callable[[Any], bool]
 Rule = tuple[Predicate, str]
 """Whether a value is allowed, and a description of the allowed values for the message."""

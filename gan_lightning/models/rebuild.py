@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import nn
 
-from gan_lightning.config.targets import instantiate
+from gan_lightning.config.instantiate import instantiate
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.specs import unknown_parts

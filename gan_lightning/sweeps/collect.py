@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from gan_lightning.config.targets import value_at
+from gan_lightning.config.instantiate import value_at
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.metrics import METRICS
 from gan_lightning.training.run_folder import ENDED, RunFolder

@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
-from gan_lightning.config.targets import build
+from gan_lightning.config.instantiate import build
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
-from gan_lightning.config.targets import Config, build
+from gan_lightning.config.instantiate import Config, build
 from gan_lightning.distributed.strategy import leave_process_group
 from gan_lightning.errors import UserError
 from gan_lightning.models import GAN

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from gan_lightning.config.targets import Config
+from gan_lightning.config.instantiate import Config
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
 from gan_lightning.training import checkpoint

@@ -15,7 +15,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import Checkpoints, Record
-from gan_lightning.config.targets import Config
+from gan_lightning.config.instantiate import Config
 from gan_lightning.files import atomic
 from gan_lightning.training.run_folder import RunFolder
 

@@ -12,7 +12,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import Profiler
 
 from gan_lightning.callbacks import Evaluation
-from gan_lightning.config.targets import Config
+from gan_lightning.config.instantiate import Config
 from gan_lightning.distributed.strategy import GANStrategy
 from gan_lightning.errors import UserError
 from gan_lightning.training.checkpoint import AtomicCheckpointIO

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from gan_lightning.config.targets import Config
+from gan_lightning.config.instantiate import Config
 from gan_lightning.errors import UserError
 from gan_lightning.training.process import set_up_process
 from gan_lightning.training.resume import ResumePoint

@@ -9,9 +9,10 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
+from gan_lightning.config.allowlist import locate
+from gan_lightning.config.arguments import _parameters
 from gan_lightning.config.options import conf_folder, options
 from gan_lightning.config.resolvers import register_resolvers
-from gan_lightning.config.targets import _parameters, locate
 
 SECTIONS = {
     "augment": "model",

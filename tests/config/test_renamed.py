@@ -2,8 +2,8 @@
 
 import pytest
 
+from gan_lightning.config.arguments import argument_problems
 from gan_lightning.config.renamed import hints, new_target
-from gan_lightning.config.targets import argument_problems
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from functools import cache
 from lightning import LightningDataModule
 
 from gan_lightning.config.check import check
-from gan_lightning.config.targets import Config, build
+from gan_lightning.config.instantiate import Config, build
 from gan_lightning.models import GAN
 from tests import conftest
 

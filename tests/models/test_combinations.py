@@ -8,7 +8,7 @@ import torch
 from torch.nn.functional import cross_entropy, softplus
 
 from gan_lightning import losses, models, rng
-from gan_lightning.config import targets
+from gan_lightning.config import allowlist
 from gan_lightning.data import Digits
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
@@ -258,4 +258,4 @@ def test_the_list_of_what_a_configuration_may_call_has_every_part():
     for name in losses.__all__:
         part = getattr(losses, name)
         if inspect.isfunction(part) or (inspect.isclass(part) and issubclass(part, losses.Part)):
-            assert targets.locate(f"gan_lightning.losses.{name}", "model") is part
+            assert allowlist.locate(f"gan_lightning.losses.{name}", "model") is part

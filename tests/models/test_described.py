@@ -9,7 +9,7 @@ from torch import nn
 
 from gan_lightning import models
 from gan_lightning.callbacks import GeneratorEMA
-from gan_lightning.config.targets import instantiate
+from gan_lightning.config.instantiate import instantiate
 from gan_lightning.data import Digits
 from gan_lightning.errors import UserError
 from gan_lightning.losses import AdaptiveAugment, BoundaryEquilibrium, ClassifierHead, Hinge, LeCam, r1, wgan_gp

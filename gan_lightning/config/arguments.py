@@ -1,0 +1,96 @@
+"""Checks the arguments that a configuration gives to a `_target_`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, get_type_hints
+
+from beartype import BeartypeConf
+from beartype.door import is_bearable
+
+from gan_lightning.config.allowlist import locate, suggestion
+from gan_lightning.specs import Described
+
+INSTANTIATION_KEYS = {"_target_", "_partial_"}
+"""The keys of a dict with a `_target_` that are no arguments."""
+
+
+def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
+    """Yields a message for each argument of a `_target_` that is unknown, missing or of a wrong type.
+
+    Args:
+        key: The key of `node` in the configuration.
+        node: A dict with a `_target_`.
+    """
+    if not isinstance(node["_target_"], str):
+        yield f"{key}._target_={node['_target_']!r}: expected the name of a class"
+        return
+    try:
+        called = locate(node["_target_"], key.partition(".")[0])
+    except (PermissionError, LookupError) as error:
+        yield f"{key}._target_: {error}"
+        return
+    arguments = {name: value for name, value in node.items() if name not in INSTANTIATION_KEYS}
+    parameters, hints = _parameters(called)
+    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+    for name, value in arguments.items():
+        if name not in parameters:
+            if not open_ended:
+                yield f"{key}.{name}: {node['_target_']} has no such argument{suggestion(name, list(parameters))}"
+        elif not _has_targets(value) and not _fits(value, hints.get(name, Any)):
+            yield f"{key}.{name}={value!r}: expected {_type_name(hints[name])}"
+    for name, parameter in parameters.items():
+        given_later = node.get("_partial_") and parameter.kind is not parameter.KEYWORD_ONLY
+        optional = parameter.default is not parameter.empty or _passes_on(parameter) or given_later
+        if not optional and name not in arguments:
+            yield f"{key}.{name}: {node['_target_']} needs this argument"
+
+
+def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
+    """Returns parameters and type hints, with those of base classes that get `*args` and `**kwargs`."""
+    functions = [called]
+    if inspect.isclass(called):
+        functions = [vars(base)["__init__"] for base in called.__mro__ if "__init__" in vars(base)]
+    ours = inspect.isclass(called) and issubclass(called, Described)  # in other packages **kwargs may go elsewhere
+    parameters: dict[str, inspect.Parameter] = {}
+    hints: dict[str, Any] = {}
+    for function in functions:
+        own = dict(inspect.signature(function).parameters)
+        own.pop("self", None)
+        parameters = own | {name: kind for name, kind in parameters.items() if not _passes_on(kind)}
+        hints = _hints(function) | hints
+        keywords = any(parameter.kind is parameter.VAR_KEYWORD for parameter in own.values())
+        if not (keywords and ours) and sum(map(_passes_on, own.values())) < 2:
+            break
+    return parameters, hints
+
+
+def _passes_on(parameter: inspect.Parameter) -> bool:
+    return parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+
+
+def _hints(called: Callable[..., Any]) -> dict[str, Any]:
+    try:
+        return get_type_hints(called)
+    except (NameError, TypeError):
+        return {}  # some libraries import the types of their annotations only for type checkers
+
+
+def _has_targets(value: Any) -> bool:
+    children = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return (isinstance(value, dict) and "_target_" in value) or any(map(_has_targets, children))
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    if isinstance(value, bool) and hint in (int, float, int | None, float | None):
+        return False
+    rules = BeartypeConf(is_pep484_tower=True)  # allows an int for a float
+    # YAML has no tuples: a list is allowed for one.
+    return is_bearable(value, hint, conf=rules) or (
+        isinstance(value, list) and is_bearable(tuple(value), hint, conf=rules)
+    )
+
+
+def _type_name(hint: Any) -> str:
+    return hint.__name__ if inspect.isclass(hint) else str(hint).replace("typing.", "").replace("collections.abc.", "")

@@ -30,6 +30,8 @@ class Record(Callback):
         self.compared = compared
         self.seconds = 0.0
         """The training time in seconds, over all sessions of the run."""
+        self.images = 0
+        """The number of real samples that all processes have trained on, over all sessions."""
         self.metrics: dict[str, float] = {}
         """The last value of each logged metric, once training has ended."""
         self._last = StepOutput(terms={}, logits={})
@@ -51,8 +53,9 @@ class Record(Callback):
         self._epoch_since = None if resumed_inside else time.monotonic()
 
     def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: GAN, outputs: StepOutput, *_: Any
+        self, trainer: Trainer, pl_module: GAN, outputs: StepOutput, batch: Any, batch_idx: int
     ) -> None:
+        self.images += len(batch[0]) * trainer.world_size
         # G is not updated in every batch: its last terms are used.
         terms = self._last["terms"] | outputs["terms"]
         self._last = StepOutput(terms=terms, logits=self._last["logits"] | outputs["logits"])
@@ -88,7 +91,8 @@ class Record(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         self._count_time()
-        return {"seconds": self.seconds}
+        return {"seconds": self.seconds, "images": self.images}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.seconds = state_dict["seconds"]
+        self.images = state_dict["images"]

@@ -132,9 +132,10 @@ def structure_problems(config: Config) -> Iterator[str]:
 def cross_problems(config: Config) -> Iterator[str]:
     """Yields a message for each combination of values that does not work."""
     yield from _trainer_problems(config["trainer"])
-    yield from _batch_problems(
-        config["trainer"], config["data"].get("batch_size"), config["model"].get("accumulate", 1)
-    )
+    if str(config["data"]["_target_"]).startswith("gan_lightning."):  # elsewhere batch_size is that of one process
+        yield from _batch_problems(
+            config["trainer"], config["data"].get("batch_size"), config["model"].get("accumulate", 1)
+        )
     yield from _optimizer_problems(config["model"])
     yield from _metric_problems(config)
     yield from _augment_problems(config["model"].get("augment"), config["data"].get("image_shape"))

@@ -35,6 +35,7 @@ class Summary(Callback):
         self.config = config
         self.folder = folder
         self.record = record
+        self.trainer: Trainer | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.trainer = trainer
@@ -52,8 +53,10 @@ class Summary(Callback):
         self.folder.write_summary({"status": status} | self._metrics() | more)
 
     def _metrics(self) -> dict[str, Any]:
+        if self.trainer is None:  # it has failed before training was set up
+            return {}
         step, seconds = self.trainer.global_step, self.record.seconds
-        images = step * self.config["data"]["batch_size"]
+        images = self.record.images
         return {
             "step": step,
             "images_seen": images,

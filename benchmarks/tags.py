@@ -18,7 +18,7 @@ def agreement(run: str, count: int) -> tuple[float, float, float]:
     """The shares of faces whose hair, whose eyes, and whose both are as asked."""
     model = checkpoint.load_model(checkpoint.locate(run))
     assert model.vocabulary is not None
-    asked = model.fixed_labels(count, seed=1)
+    asked = model.fixed_conditions(count, seed=1)
     assert asked is not None
     faces = torch.cat([to_uint8(block) for block in model.sample_blocks(count, seed=1)])
     right = []

@@ -61,21 +61,21 @@ class LabelVocabulary:
         return to_vectors(labels, len(self.names)).to(torch.get_default_dtype())
 
     def sample(
-        self, count: int, generator: torch.Generator, labels: Float[Tensor, " names"] | None = None
+        self, count: int, generator: torch.Generator, required: Float[Tensor, " names"] | None = None
     ) -> Float[Tensor, "count names"]:
         """Samples condition vectors with their frequencies in the training data, on the generator's device.
 
         Args:
             count: The number of vectors.
             generator: The source of randomness.
-            labels: A vector whose labels every sampled vector must have. Where no training sample has all of them,
+            required: A vector whose labels every sampled vector must have. Where no training sample has all of them,
                 the vector itself is returned `count` times. None: no restriction.
         """
         examples, counts = self.examples, self.counts
-        if labels is not None:
-            matching = (examples >= labels.to(examples)).all(1)
+        if required is not None:
+            matching = (examples >= required.to(examples)).all(1)
             if not matching.any():
-                return labels.to(generator.device).expand(count, -1).to(torch.get_default_dtype())
+                return required.to(generator.device).expand(count, -1).to(torch.get_default_dtype())
             examples, counts = examples[matching], counts[matching]
         picks = torch.multinomial(counts.to(generator.device), count, replacement=True, generator=generator)
         return examples.to(generator.device)[picks].to(torch.get_default_dtype())

@@ -2,6 +2,8 @@
 
 Every draw has a key, (purpose, seed, step, ...), and a generator of its own, which starts from that key. So a run that
 is resumed, or spread over several processes, gets the same random numbers as one process without interruption.
+Dropout and augmentation are the exception: they use torch's own generators, which are seeded for each batch and
+process, so that resuming is exact, while the number of processes changes them.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class NetworkGraph(Callback):
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         z = pl_module.fixed_z(2, seed=0).to(pl_module.device)
-        condition = pl_module.fixed_labels(2, seed=0)
+        condition = pl_module.fixed_conditions(2, seed=0)
         inputs = (z,) if condition is None else (z, condition.to(pl_module.device))
         chain = Networks(pl_module.generator, pl_module.discriminator).eval()
         for logger in trainer.loggers:

@@ -45,11 +45,11 @@ def _latents_and_conditions(model: GAN, options: argparse.Namespace) -> tuple[Te
     """Returns the latents and conditions of the images to generate."""
     label = model.parse_label(options.label)
     if not options.interpolate:
-        return model.fixed_z(options.num, options.seed), model.fixed_labels(options.num, options.seed, label)
+        return model.fixed_z(options.num, options.seed), model.fixed_conditions(options.num, options.seed, label)
     rows = -(-options.num // options.interpolate)
     ends = model.fixed_z(2 * rows, options.seed)
     z = torch.cat([great_circle(start, end, options.interpolate) for start, end in ends.split(2)])
-    condition = model.fixed_labels(rows, options.seed, label)
+    condition = model.fixed_conditions(rows, options.seed, label)
     return z, None if condition is None else condition.repeat_interleave(options.interpolate, 0)
 
 

@@ -1,4 +1,4 @@
-"""Data parallelism of a GAN: one gradient all-reduce per optimizer step."""
+"""Data parallelism of a GAN: starts the processes. `GANStep.update` averages the gradients, once per phase."""
 
 from __future__ import annotations
 

@@ -45,6 +45,6 @@ def generated_features(
     if first == end:
         return None
     z = model.fixed_z(num, seed)[first:end]
-    condition = model.fixed_labels(num, seed)
+    condition = model.fixed_conditions(num, seed)
     samples = model.generate(z, None if condition is None else condition[first:end], raw)
     return extractor.of_blocks(samples, "evaluating", math.ceil(len(z) / model.BLOCK))

@@ -1,4 +1,4 @@
-"""Evaluation reports: their metrics, their paths, and comparisons of reports that have the same protocol."""
+"""Evaluation reports: summarized, found, read and compared. `cli/evaluate.py` measures and writes them."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ class AdversarialLoss(Part):
     """
 
     relativistic: ClassVar[bool] = False
-    """Whether G's loss uses real logits. Otherwise it gets None, which saves a forward pass of D."""
+    """Whether G's loss uses real logits. Otherwise it may get None, which saves a forward pass of D."""
     separable: ClassVar[bool] = True
     """Whether D's loss has a term `real` of the real logits alone and a term `fake` of the fake logits alone."""
     logits_have_a_sign: ClassVar[bool] = True

@@ -12,7 +12,8 @@ from gan_lightning.losses.terms import StepOutput, Terms
 class BoundaryEquilibrium(AdversarialLoss):
     """BEGAN: Berthelot et al. 2017 (arXiv:1703.10717), section 3.4.
 
-        D minimizes  L(x) - k L(G(z_D)),  G minimizes  L(G(z_G)),  k <- k + lambda_k (gamma L(x) - L(G(z_G)))
+        D minimizes  L(x) - k L(G(z_D)),  G minimizes  L(G(z_G)),
+        k <- k + lambda_k (gamma L(x) - L(G(z_G))),  within [0, 1]
 
     L is the reconstruction error of the autoencoder D, whose logit is -L.
 

@@ -1,7 +1,7 @@
 """Gradient penalties on the discriminator: pure functions of D and two batches.
 
-All share the signature `penalty(discriminate, real, fake, noise, *, weight, ...)`. `discriminate` maps a batch to
-logits (batch,) with the condition already bound. `noise(torch.rand, 3, 4)` samples noise of shape
+All share the signature `penalty(logits_of, real, fake, draw_noise, *, weight, ...)`. `logits_of` maps a batch to
+logits (batch,), with condition and augmentation bound. `draw_noise(torch.rand, 3, 4)` samples noise of shape
 (batch, 3, 4); a sample's noise does not depend on the number of processes. Penalties run in float32 at every
 precision of the step, because squared gradients exceed the range of 16 bits.
 """
@@ -14,57 +14,57 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Discriminate = Callable[[Tensor], Tensor]
-Noise = Callable[..., Tensor]
+LogitsOf = Callable[[Tensor], Tensor]
+DrawNoise = Callable[..., Tensor]
 Samples = Float[Tensor, "batch *sample"]
 
 
 def r1(
-    discriminate: Discriminate, real: Samples, fake: Samples, noise: Noise | None = None, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: float
 ) -> Float[Tensor, ""]:
     """weight/2 * E_x ||grad_x D(x)||^2: Mescheder et al. 2018 (arXiv:1801.04406), eq. 9."""
-    return weight / 2 * _squared_gradient_norm(discriminate, real).mean()
+    return weight / 2 * _squared_gradient_norm(logits_of, real).mean()
 
 
 def r2(
-    discriminate: Discriminate, real: Samples, fake: Samples, noise: Noise | None = None, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: float
 ) -> Float[Tensor, ""]:
     """weight/2 * E_z ||grad D(G(z))||^2, at generated samples: Mescheder et al. 2018 (arXiv:1801.04406), eq. 10."""
-    return weight / 2 * _squared_gradient_norm(discriminate, fake).mean()
+    return weight / 2 * _squared_gradient_norm(logits_of, fake).mean()
 
 
 def wgan_gp(
-    discriminate: Discriminate, real: Samples, fake: Samples, noise: Noise, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: float
 ) -> Float[Tensor, ""]:
     """Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3, between real and generated samples:
 
     weight * E (||grad D(x^)|| - 1)^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
     """
-    alpha = noise(torch.rand, *[1] * (real.ndim - 1)).to(real)
-    norm = _gradient_norm(discriminate, torch.lerp(fake.to(real), real, alpha))
+    alpha = draw_noise(torch.rand, *[1] * (real.ndim - 1)).to(real)
+    norm = _gradient_norm(logits_of, torch.lerp(fake.to(real), real, alpha))
     return weight * (norm - 1).square().mean()
 
 
 def dragan(
-    discriminate: Discriminate, real: Samples, fake: Samples, noise: Noise, *, weight: float, std: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: float, std: float
 ) -> Float[Tensor, ""]:
     """Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1, around real samples:
 
     weight * E (||grad D(x + d)|| - 1)^2,  d ~ N(0, std^2)
     """
-    delta = std * noise(torch.randn, *real.shape[1:]).to(real)
-    return weight * (_gradient_norm(discriminate, real + delta) - 1).square().mean()
+    delta = std * draw_noise(torch.randn, *real.shape[1:]).to(real)
+    return weight * (_gradient_norm(logits_of, real + delta) - 1).square().mean()
 
 
-def _gradient_norm(discriminate: Discriminate, samples: Tensor) -> Float[Tensor, " batch"]:
+def _gradient_norm(logits_of: LogitsOf, samples: Tensor) -> Float[Tensor, " batch"]:
     # The derivative of the root at 0 is infinite: a gradient of 0 would give NaN.
-    return (_squared_gradient_norm(discriminate, samples) + 1e-12).sqrt()
+    return (_squared_gradient_norm(logits_of, samples) + 1e-12).sqrt()
 
 
-def _squared_gradient_norm(discriminate: Discriminate, samples: Tensor) -> Float[Tensor, " batch"]:
+def _squared_gradient_norm(logits_of: LogitsOf, samples: Tensor) -> Float[Tensor, " batch"]:
     with torch.autocast(samples.device.type, enabled=False):
         wide = torch.promote_types(samples.dtype, torch.float32)
         samples = samples.detach().to(wide).requires_grad_(True)
-        logits = discriminate(samples)
+        logits = logits_of(samples)
         (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
     return gradient.flatten(1).square().sum(1)

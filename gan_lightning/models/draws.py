@@ -35,7 +35,7 @@ class Draws:
     shard: int = 0
     num_shards: int = 1
 
-    def local(self, sampler: Sampler, count: int, *purpose: str) -> Tensor:
+    def local_shard(self, sampler: Sampler, count: int, *purpose: str) -> Tensor:
         """Returns our `count` rows of those that `sampler` samples for the global batch."""
         generator = rng.generator(*purpose, self.seed, self.batch_index, device=self.device)
         return sampler(count * self.num_shards, generator)[self.shard * count :][:count]
@@ -46,7 +46,7 @@ class Draws:
         def sampler(total: int, generator: torch.Generator) -> Tensor:
             return draw(total, *shape, generator=generator, device=generator.device)
 
-        return self.local(sampler, count, "rows", purpose)
+        return self.local_shard(sampler, count, "rows", purpose)
 
     def micro_batch(self, index: int, count: int) -> Draws:
         """Returns the draws of the micro-batch `index` of `count`."""

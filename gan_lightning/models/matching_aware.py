@@ -56,8 +56,8 @@ class MatchingAwareGAN(GAN):
     def fake_batch(self, players: Phase, real: Batch, draws: Draws) -> Batch:
         assert real.condition is not None
         labeled = real.condition.any(1, keepdim=True)
-        labels = torch.where(labeled, real.condition, self._other_conditions(real, draws, "asked"))
-        fake = super().fake_batch(players, replace(real, condition=labels), draws)
+        requested = torch.where(labeled, real.condition, self._other_conditions(real, draws, "asked"))
+        fake = super().fake_batch(players, replace(real, condition=requested), draws)
         return fake if players == ("generator",) else replace(fake, condition=real.condition)
 
     def discriminator_terms(
@@ -79,4 +79,4 @@ class MatchingAwareGAN(GAN):
 
     def _other_conditions(self, real: Batch, draws: Draws, purpose: str) -> Tensor:
         assert self.vocabulary is not None
-        return draws.local(self.vocabulary.sample, len(real.samples), "conditions", purpose).to(self.dtype)
+        return draws.local_shard(self.vocabulary.sample, len(real.samples), "conditions", purpose).to(self.dtype)

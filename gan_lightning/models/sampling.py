@@ -47,7 +47,7 @@ class LatentModel(LightningModule):
 
     def sample_z(self, count: int, draws: Draws, *purpose: str) -> Float[Tensor, "count latent"]:
         """Samples this process's latents of a training step, in the model's dtype, for one purpose."""
-        return draws.local(self.sample_prior, count, "latent", *purpose).to(self.dtype)
+        return draws.local_shard(self.sample_prior, count, "latent", *purpose).to(self.dtype)
 
     def sample(
         self, num: int, label: int | str | None = None, seed: int = 0, raw: bool = False
@@ -87,10 +87,10 @@ class LatentModel(LightningModule):
         return self.vocabulary.parse(label)
 
     def sample_blocks(
-        self, num: int, seed: int, raw: bool = False, label: Tensor | None = None
+        self, num: int, seed: int, raw: bool = False, required: Tensor | None = None
     ) -> Iterator[Float[Tensor, "block *sample"]]:
-        """Generates the same samples as `sample` in blocks; `label` is a condition vector."""
-        return self.generate(self.fixed_z(num, seed), self.fixed_labels(num, seed, label), raw)
+        """Generates the same samples as `sample` in blocks; `required` is as of `fixed_conditions`."""
+        return self.generate(self.fixed_z(num, seed), self.fixed_conditions(num, seed, required), raw)
 
     def fixed_z(self, num: int, seed: int) -> Float[Tensor, "num latent"]:
         """Returns the latents of samples 0 to num - 1 of `seed`, on the CPU.
@@ -99,14 +99,15 @@ class LatentModel(LightningModule):
         """
         return self._in_blocks(self.sample_prior, num, "samples", seed)
 
-    def fixed_labels(self, num: int, seed: int, label: Tensor | None = None) -> Tensor | None:
+    def fixed_conditions(self, num: int, seed: int, required: Tensor | None = None) -> Tensor | None:
         """Returns condition vectors of samples 0 to num - 1 of `seed`; None where the model is not conditional.
 
-        They are sampled from those of the training data; all have the labels of the vector `label` unless it is None.
+        They are sampled from those of the training data. If `required`, a condition vector, is given, all of them have
+        its labels.
         """
         if self.vocabulary is None:
             return None
-        return self._in_blocks(partial(self.vocabulary.sample, labels=label), num, "conditions", seed)
+        return self._in_blocks(partial(self.vocabulary.sample, required=required), num, "conditions", seed)
 
     def _in_blocks(self, sampler: Sampler, num: int, *key: int | str) -> Tensor:
         blocks = range(math.ceil(num / self.BLOCK))
@@ -123,9 +124,9 @@ class LatentModel(LightningModule):
         try:
             for first in range(0, len(z), self.BLOCK):
                 block = slice(first, first + self.BLOCK)
-                labels = None if condition is None else condition[block].to(**place)
+                conditions = None if condition is None else condition[block].to(**place)
                 with torch.no_grad():
-                    samples = generator(z[block].to(**place), labels)
+                    samples = generator(z[block].to(**place), conditions)
                 yield samples
         finally:
             generator.train(was_training)

@@ -105,7 +105,7 @@ class GANStep(LatentModel):
         """Changes a player's weights right after its update, such as by weight clipping; here it does nothing."""
 
     def on_step_end(self, output: StepOutput) -> None:
-        """Updates the state of a variant after a batch; here it does nothing."""
+        """Updates the state of the parts after a batch. An override calls `super().on_step_end(output)`."""
 
     def networks(self) -> dict[Player, nn.Module]:
         """Returns the modules whose parameters each player updates."""

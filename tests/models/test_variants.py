@@ -76,9 +76,9 @@ def test_a_conditional_model_takes_its_vocabulary_from_the_data_and_tells_both_n
 def test_conditions_of_samples_occur_as_in_the_data():
     model = GAN(*conditional_networks(), conditional=True)
     model.vocabulary = LabelVocabulary.of_labels("ab", torch.tensor([[1, 0]] * 90 + [[0, 1]] * 10))
-    labels = model.fixed_labels(5000, seed=1)
+    labels = model.fixed_conditions(5000, seed=1)
     assert labels[:, 1].mean().item() == pytest.approx(0.1, abs=0.02)
-    assert torch.equal(model.fixed_labels(70, seed=1), labels[:70])
+    assert torch.equal(model.fixed_conditions(70, seed=1), labels[:70])
 
 
 @pytest.mark.parametrize("mismatch", ["real", "fake"])

@@ -19,8 +19,8 @@ def observed(logits):
     augment = AdaptiveAugment(ada_images=100, every_n_batches=1, target=-0.5)
     lecam = LeCam(weight=1.0)
     for module in (augment, lecam):
-        module.observe(logits)
-    return {"share": augment.share, "images": augment.images, "anchors": lecam.anchors}
+        module.on_step_end({"terms": {}, "logits": logits})
+    return {"p": augment.p, "images": augment.images, "anchors": lecam.anchors}
 
 
 def observe(rank, folder):
@@ -38,7 +38,7 @@ def test_two_processes_know_what_one_would(tmp_path):
     for name, value in alone.items():
         assert torch.equal(first[name], value), name
         assert torch.equal(second[name], value), name
-    assert alone["share"].item() == pytest.approx(0.2)  # 20 images
+    assert alone["p"].item() == pytest.approx(0.2)  # 20 images
     assert not torch.equal(observed({"real": real[:10], "fake": real[:10]})["anchors"], alone["anchors"])
 
 
@@ -58,4 +58,4 @@ def test_augmentation_adapts_alike_in_all_processes(train_apart):
     assert outcome.code == 0, outcome.output
     first, second = (torch.load(outcome.folder / f"state.{rank}", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert first["augment.share"].item() == pytest.approx(0.4)  # twice 4 batches of 32 over both processes
+    assert first["augment.p"].item() == pytest.approx(0.4)  # twice 4 batches of 32 over both processes

@@ -11,6 +11,7 @@ import functools
 import importlib
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -26,29 +27,37 @@ class Described:
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         made = super().__new__(cls)
-        signature = inspect.signature(cls.__init__)
-        spec: Spec = {"_target_": public_name(cls)}
-        for name, value in list(signature.bind_partial(made, *args, **kwargs).arguments.items())[1:]:
-            passed_on = signature.parameters[name].kind is inspect.Parameter.VAR_KEYWORD
-            spec |= spec_of(value) if passed_on else {name: spec_of(value)}
+        spec = {"_target_": public_name(cls)} | spec_of(dict(zip(_positional_names(cls), args, strict=False)) | kwargs)
         object.__setattr__(made, "spec", spec)  # torch modules refuse ordinary attributes before their __init__
         return made
 
 
+def _positional_names(cls: type) -> list[str]:
+    """Returns the names of a constructor's arguments; `*args` stands for those of the next class in line."""
+    for base in cls.__mro__:
+        parameters = inspect.signature(vars(base)["__init__"]).parameters if "__init__" in vars(base) else {}
+        if parameters and not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters.values()):
+            return list(parameters)[1:]
+    return []
+
+
 def spec_of(value: Any) -> Any:
-    """Returns `value` as plain containers; an object without a spec becomes `{UNKNOWN: its class}`."""
-    if value is None or isinstance(value, bool | int | float | str):
+    """Returns `value` as plain containers; what no configuration can name becomes `{UNKNOWN: its class or name}`."""
+    if value is None or isinstance(value, bool):
         return value
-    if isinstance(value, Path):
+    if isinstance(value, str | Path):
         return str(value)
+    if isinstance(value, Real):  # NumPy's numbers, too, which a checkpoint cannot hold
+        return int(value) if isinstance(value, Integral) else float(value)
     if isinstance(value, Mapping):
         return {str(name): spec_of(child) for name, child in value.items()}
-    if hasattr(value, "spec") and not inspect.isclass(value):
+    if isinstance(getattr(value, "spec", None), dict):
         return value.spec
     if isinstance(value, functools.partial) and not value.args:
-        return {"_target_": public_name(value.func), "_partial_": True} | spec_of(value.keywords)
+        return spec_of(value.func) | spec_of(value.keywords)
     if inspect.isclass(value) or inspect.isfunction(value):
-        return {"_target_": public_name(value), "_partial_": True}
+        name = public_name(value)
+        return {UNKNOWN: name} if "<" in name or name.startswith("__main__.") else {"_target_": name, "_partial_": True}
     if isinstance(value, Sequence):
         return [spec_of(child) for child in value]
     return {UNKNOWN: public_name(type(value))}
@@ -58,7 +67,7 @@ def unknown_parts(spec: Any, path: str = "") -> list[str]:
     """Returns the parts of a spec that cannot be built again, as `generator (my_package.Net)`."""
     if isinstance(spec, dict):
         if UNKNOWN in spec:
-            return [f"{path} ({spec[UNKNOWN]})"]
+            return [f"{path} ({spec[UNKNOWN]})".lstrip()]
         return [part for name, child in spec.items() for part in unknown_parts(child, f"{path}.{name}".lstrip("."))]
     if isinstance(spec, list):
         return [part for index, child in enumerate(spec) for part in unknown_parts(child, f"{path}.{index}")]

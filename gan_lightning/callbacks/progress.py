@@ -10,7 +10,6 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
 
-from gan_lightning.losses import Player, StepOutput, Terms
 from gan_lightning.models import GAN
 
 
@@ -27,7 +26,6 @@ class Progress(ProgressBar):
         self._enabled = True
         self._bar: Any = None
         self._drawn = (0.0, 0)
-        self._terms: dict[Player, Terms] = {}
 
     def disable(self) -> None:
         self._enabled = False  # Lightning calls this on every process but the first
@@ -50,16 +48,15 @@ class Progress(ProgressBar):
         self._drawn = (time.monotonic(), trainer.global_step)
 
     def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: GAN, outputs: StepOutput, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        self._terms |= outputs["terms"]  # G is not updated in every batch
         if self._enabled and time.monotonic() - self._drawn[0] > self.refresh_seconds:
-            self._draw(trainer, len(batch[0]) * trainer.world_size)
+            self._draw(trainer, pl_module, len(batch[0]) * trainer.world_size)
 
-    def _draw(self, trainer: Trainer, batch_size: int) -> None:
+    def _draw(self, trainer: Trainer, model: GAN, batch_size: int) -> None:
         now, step = time.monotonic(), trainer.global_step
         rate = (step - self._drawn[1]) / (now - self._drawn[0]) * batch_size
-        losses = {player[0].upper(): sum(terms.values()) for player, terms in self._terms.items()}
+        losses = {player[0].upper(): sum(terms.values()) for player, terms in model.last_output["terms"].items()}
         shown = [f"{name} loss {float(loss):.3f}" for name, loss in losses.items()]
         seconds = trainer.callback_metrics.get("time/epoch")
         epoch = [f"epoch {trainer.current_epoch + 1}" + (f" ({seconds:.1f} s each)" if seconds is not None else "")]

@@ -10,7 +10,6 @@ from lightning import Callback, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from gan_lightning.data.foreign import warn_of_inexact_resume
-from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 
 NO_RESULTS = ("terms/", "lr/", "epoch")
@@ -34,7 +33,6 @@ class Record(Callback):
         """The number of real samples that all processes have trained on, over all sessions."""
         self.metrics: dict[str, float] = {}
         """The last value of each logged metric, once training has ended."""
-        self._last = StepOutput(terms={}, logits={})
         self._since = 0.0
         self._epoch_since: float | None = None
 
@@ -53,12 +51,9 @@ class Record(Callback):
         self._epoch_since = None if resumed_inside else time.monotonic()
 
     def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: GAN, outputs: StepOutput, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self.images += len(batch[0]) * trainer.world_size
-        # G is not updated in every batch: its last terms are used.
-        terms = self._last["terms"] | outputs["terms"]
-        self._last = StepOutput(terms=terms, logits=self._last["logits"] | outputs["logits"])
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
@@ -77,7 +72,10 @@ class Record(Callback):
                 logger.log_hyperparams(self.compared, final, step=trainer.global_step)
 
     def _current_metrics(self, trainer: Trainer, model: GAN) -> dict[str, float]:
-        metrics = {**trainer.callback_metrics, **(model.metrics(self._last) if self._last["terms"] else {})}
+        metrics = {
+            **trainer.callback_metrics,
+            **(model.metrics(model.last_output) if model.last_output["terms"] else {}),
+        }
         return {name: float(value) for name, value in metrics.items() if name != "step" and "time/" not in name}
 
     def _count_time(self) -> None:

@@ -68,11 +68,15 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
         cfg = _composed(overrides, config_dir)
         # An empty callback instead of the sweep's, which a single run does not need.
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callback())  # type: ignore[arg-type]
+        interrupt = signal.getsignal(signal.SIGINT)
         try:
             with _restored_logging():
                 outcome = run_job(_result_or_error, cfg, "hydra.run.dir", None, context).return_value
         except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
             raise UserError(str(error.__cause__ or str(error).splitlines()[0])) from error
+        except SystemExit as leaving:  # what Lightning makes of Ctrl-C while it sets up, and it leaves Ctrl-C ignored
+            signal.signal(signal.SIGINT, interrupt)
+            raise KeyboardInterrupt from leaving
     if isinstance(outcome, Exception):
         raise outcome
     if outcome.stopped_by:

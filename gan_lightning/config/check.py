@@ -37,7 +37,10 @@ def check(config: DictConfig) -> Config:
 def _value_problems(node: DictConfig | ListConfig, path: str = "") -> Iterator[str]:
     """Yields a message for each wrong value, at the key where it is set and not where an interpolation repeats it."""
     names: Iterable[Any] = node if isinstance(node, DictConfig) else range(len(node))
-    if str(node.get("_target_") if isinstance(node, DictConfig) else "").partition(".")[0] not in _CHECKED_PACKAGES:
+    if (
+        str(node.get("_target_") if isinstance(node, DictConfig) else "").partition(".")[0]
+        not in rules.CHECKED_PACKAGES
+    ):
         return
     for name in names:
         key = f"{path}.{name}" if path else str(name)
@@ -50,10 +53,6 @@ def _value_problems(node: DictConfig | ListConfig, path: str = "") -> Iterator[s
             yield problem
         elif isinstance(value, DictConfig | ListConfig):
             yield from _value_problems(value, key)
-
-
-_CHECKED_PACKAGES = ("", "None", "gan_lightning", "lightning", "torch")
-"""The packages whose arguments `rules.RULES` applies to; "" and "None" stand for sections without a `_target_`."""
 
 
 def _is_repeated(node: DictConfig | ListConfig, name: Any) -> bool:

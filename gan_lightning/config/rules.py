@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from gan_lightning.config.allowlist import locate, suggestion
-from gan_lightning.config.instantiate import Config
+from gan_lightning.config.arguments import argument_problems
+from gan_lightning.config.instantiate import Config, target_nodes
 
 Predicate = Callable[[Any], bool]
 Rule = tuple[Predicate, str]
@@ -100,6 +101,10 @@ RULES: dict[str, Rule] = {
 """The rule for each key, by its last part. Classes of other packages are not checked by it."""
 
 
+CHECKED_PACKAGES = ("", "None", "gan_lightning", "lightning", "torch")
+"""The packages whose arguments the rules are for; "" and "None" stand for no `_target_`."""
+
+
 def value_problem(key: str, value: Any) -> str | None:
     """Returns a message if a value breaks the rule for the last part of its key, else None."""
     name = key.rpartition(".")[2]
@@ -110,6 +115,31 @@ def value_problem(key: str, value: Any) -> str | None:
         if not is_allowed(value):
             return f"{key}={value!r}: expected {expected}"
     return None
+
+
+def value_problems(node: Any, path: str = "") -> Iterator[str]:
+    """Yields a message for each value of plain containers that breaks a rule; other packages' arguments have none."""
+    if isinstance(node, dict) and str(node.get("_target_", "")).partition(".")[0] not in CHECKED_PACKAGES:
+        return
+    children = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for name, child in children:
+        key = f"{path}.{name}".lstrip(".")
+        problem = value_problem(key, child)
+        if problem is not None:
+            yield problem
+        else:
+            yield from value_problems(child, key)
+
+
+def plain_problems(config: Config) -> list[str]:
+    """Returns a message for each problem of a resolved configuration that Hydra has not composed."""
+    found = list(structure_problems(config))
+    if found:
+        return found
+    for key, node in target_nodes(config):
+        found += argument_problems(key, node)
+    found += value_problems(config)
+    return found or list(cross_problems(config))
 
 
 # Combinations of values

@@ -13,7 +13,7 @@ from gan_lightning.models.phases import alternating, simultaneous
 from gan_lightning.models.r3gan import R3GAN
 from gan_lightning.models.relativistic import RelativisticGAN
 from gan_lightning.models.simultaneous_gan import SimultaneousGAN
-from gan_lightning.models.sngan import SNGAN
+from gan_lightning.models.sngan import SNGAN, spectrally_normalized
 from gan_lightning.models.wgan import WGAN
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "SimultaneousGAN",
     "alternating",
     "simultaneous",
+    "spectrally_normalized",
 ]

@@ -26,7 +26,7 @@ from gan_lightning.losses import (
 from gan_lightning.losses.terms import join, means, to_float32
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.phases import Phase
-from gan_lightning.models.rebuild import rebuild
+from gan_lightning.models.rebuild import read, rebuild
 from gan_lightning.models.step import Batch, GANStep
 from gan_lightning.specs import Described, spec_of
 
@@ -180,14 +180,14 @@ class GAN(Described, GANStep):
 
     @classmethod
     def load_from_checkpoint(  # type: ignore[override]
-        cls, checkpoint_path: str | Path, map_location: Any = "cpu", **_: Any
+        cls, checkpoint_path: str | Path, map_location: Any = "cpu"
     ) -> GAN:
         """Builds the model that wrote a checkpoint, with its weights, from the file alone.
 
         Raises:
             UserError: The file does not say how to build a model of this class.
         """
-        model = rebuild(torch.load(checkpoint_path, map_location="cpu", weights_only=True), checkpoint_path)
+        model = rebuild(read(Path(checkpoint_path)), checkpoint_path)
         if not isinstance(model, cls):
             raise UserError(f"{checkpoint_path} holds a {type(model).__name__}, not a {cls.__name__}")
         return model.to(map_location)

@@ -10,6 +10,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from gan_lightning.losses import Hinge
 from gan_lightning.models.gan import GAN
+from gan_lightning.specs import public_name, spec_of
 
 
 class SNGAN(GAN):
@@ -41,4 +42,6 @@ def spectrally_normalized(network: nn.Module) -> nn.Module:
                     "cannot divide by; choose another network=, or a model without it"
                 )
             spectral_norm(layer)
+    described = {"_target_": public_name(spectrally_normalized), "network": spec_of(network)}
+    network.spec = described  # type: ignore[assignment]
     return network

@@ -96,6 +96,8 @@ class GANStep(LatentModel):
         self.gradient_clip_norm = gradient_clip_norm
         self.micro_batches = accumulate
         self.conditional = conditional
+        self.last_output = StepOutput(terms={}, logits={})
+        """The last terms of each player and the last logits, for reports."""
 
     def losses(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
         """Returns the objectives of a phase's players on a batch, with their graph; `draws` has the random numbers."""
@@ -124,8 +126,12 @@ class GANStep(LatentModel):
             update = self.update(players, real, draws)
             output = StepOutput(terms=output["terms"] | update["terms"], logits=output["logits"] | update["logits"])
         self.on_step_end(output)
+        # For reports alone: G is not updated in every batch, and its last terms are shown until it is.
+        self.last_output = StepOutput(
+            terms=self.last_output["terms"] | output["terms"], logits=self.last_output["logits"] | output["logits"]
+        )
         if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self.log_dict(self.metrics(output), batch_size=len(samples))
+            self.log_dict(self.metrics(self.last_output), batch_size=len(samples))
         for scheduler in self._schedulers:
             scheduler.step()
         return output
@@ -248,7 +254,7 @@ class GANStep(LatentModel):
         }
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
         self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
-        for optimizer in self.trainer.optimizers:
+        for optimizer in self.trainer.optimizers if self.scheduler else []:
             # Changes nothing without gradients. Otherwise torch warns of a schedule that steps before its optimizer.
             optimizer.zero_grad()
             optimizer.step()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import pickle
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import nn
 
-from gan_lightning.config.instantiate import build
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
-from gan_lightning.models.rebuild import load_weights, rebuild
-from gan_lightning.specs import spec_of, unknown_parts
+from gan_lightning.models.rebuild import Checkpoint, build_from, load_weights, read, rebuild
+from gan_lightning.specs import spec_of
 from gan_lightning.training.run_folder import RunFolder
-
-Checkpoint = dict[str, Any]
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -50,27 +46,6 @@ def locate(place: str | Path) -> Path:
             f"there is no checkpoint at {path}. Expected a run folder with checkpoints/last.ckpt, or a .ckpt file"
         )
     return path
-
-
-def read(path: Path) -> Checkpoint:
-    """Reads a checkpoint of tensors and plain containers, onto the CPU.
-
-    Raises:
-        UserError: The file is damaged, is not a checkpoint of gan_lightning, or has other objects in it.
-    """
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        if "Unsupported" in str(error):
-            raise UserError(
-                f"{path} is refused: it holds more than tensors and plain containers, and loading it could run code"
-            ) from error
-        raise UserError(
-            f"{path} is damaged or not a checkpoint. Use another from the same checkpoints/ folder"
-        ) from error
-    if not isinstance(checkpoint, dict) or not {"model", "state_dict"} <= checkpoint.keys():
-        raise UserError(f"{path} is not a checkpoint of gan_lightning: it has no 'model' and 'state_dict'")
-    return checkpoint
 
 
 def load_model(path: Path) -> GAN:
@@ -111,13 +86,7 @@ def _load_network(path: Path) -> nn.Module:
         raise UserError(
             f"{path} does not say what network it belongs to. Load the checkpoint beside it, checkpoints/last.ckpt"
         ) from error
-    unknown = unknown_parts(spec)
-    if unknown:
-        raise UserError(
-            f"{path} does not say how to build {', '.join(unknown)}. Let its class inherit "
-            "gan_lightning.specs.Described, and train again; or build it, and load the file by safetensors.torch"
-        )
-    network: nn.Module = build({"network": spec}, "network")
+    network: nn.Module = build_from(spec, "model", nn.Module, path)
     load_weights(network, load_file(path), path)
     return network.eval()
 

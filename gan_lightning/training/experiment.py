@@ -16,9 +16,11 @@ from lightning.pytorch.callbacks import ProgressBar
 from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
-from gan_lightning.config.instantiate import Config, build
+from gan_lightning.config.instantiate import Config, build, require_none
+from gan_lightning.config.rules import plain_problems
 from gan_lightning.distributed.strategy import leave_process_group
 from gan_lightning.errors import UserError
+from gan_lightning.files import run_folder_of
 from gan_lightning.models import GAN
 from gan_lightning.training import checkpoint, resume
 from gan_lightning.training.resume import ResumePoint
@@ -91,7 +93,8 @@ class Experiment:
             UserError: The folder is in use or belongs to another run, or the configuration cannot be trained.
             FloatingPointError: A loss, a weight or the objective is not finite.
         """
-        self._require_own_folder()
+        require_none(plain_problems(self.config))
+        self._require_own_folder(resume_from)
         first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
         with self.folder.locked(wait=self.job is not None) if first else nullcontext():
             self.folder.refusal.unlink(missing_ok=True)
@@ -161,7 +164,9 @@ class Experiment:
 
     # Runs that are in the folder already
 
-    def _require_own_folder(self) -> None:
+    def _require_own_folder(self, resume_from: str | Path | None) -> None:
+        if resume_from is not None and run_folder_of(resume_from).absolute() != self.folder.path:
+            raise UserError(f"resume_from={resume_from}: expected {self.folder.path}, or a checkpoint in it")
         written = Path(self.config["run_dir"]).absolute()
         if written != self.folder.path:
             raise UserError(

@@ -35,7 +35,7 @@ class Summary(Callback):
         self.config = config
         self.folder = folder
         self.record = record
-        self.trainer: Trainer | None = None
+        self._begun = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.trainer = trainer
@@ -43,18 +43,21 @@ class Summary(Callback):
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the first files only now, so that a session that cannot start leaves the folder unchanged."""
+        self._begun = True
         with atomic(self.folder.config) as path:
             path.write_text(yaml.safe_dump(self.config, sort_keys=False))
         self.write("running")
 
     @rank_zero_only
     def write(self, status: str, **more: Any) -> None:
-        """Writes `summary.json`; `status` is running, finished, pruned, interrupted or failed."""
-        self.folder.write_summary({"status": status} | self._metrics() | more)
+        """Writes `summary.json`; `status` is running, finished, pruned, interrupted or failed.
+
+        Of a session that has not begun to train, it keeps what an earlier one wrote.
+        """
+        account = self._metrics() if self._begun else self.folder.read_summary()
+        self.folder.write_summary(account | {"status": status} | more)
 
     def _metrics(self) -> dict[str, Any]:
-        if self.trainer is None:  # it has failed before training was set up
-            return {}
         step, seconds = self.trainer.global_step, self.record.seconds
         images = self.record.images
         return {

@@ -3,6 +3,7 @@
 import copy
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -152,7 +153,7 @@ def test_a_part_that_does_not_say_how_it_was_made_is_named(helpers, tmp_path):
     model = GAN(helpers.Bare(), networks()[1], optimizer=ADAM)
     assert unknown_parts(model.spec) == ["generator (helpers.Bare)"]
     trained(model, tmp_path / "a.ckpt")
-    with pytest.raises(UserError, match=r"parts that do not say how they were made: generator \(helpers\.Bare\)\. Let"):
+    with pytest.raises(UserError, match=r"parts do not say how they were made: generator \(helpers\.Bare\)\. Let"):
         GAN.load_from_checkpoint(tmp_path / "a.ckpt")
 
 
@@ -187,3 +188,28 @@ def test_a_users_package_that_is_not_trusted_is_not_imported(helpers, tmp_path, 
     monkeypatch.delenv("GAN_LIGHTNING_TRUST")
     with pytest.raises(UserError, match=r"helpers\.Smoothed .*GAN_LIGHTNING_TRUST=helpers"):
         GAN.load_from_checkpoint(tmp_path / "a.ckpt")
+
+
+def test_an_optimizer_that_has_no_name_is_not_needed_to_rebuild(tmp_path):
+    model = trained(GAN(*networks(), optimizer=lambda p, **k: torch.optim.SGD(p, lr=0.1, **k)), tmp_path / "a.ckpt")
+    again = GAN.load_from_checkpoint(tmp_path / "a.ckpt")
+    torch.testing.assert_close(again.sample(2), model.eval().sample(2))
+
+
+def test_numbers_of_numpy_become_plain_ones(tmp_path):
+    assert [type(spec_of(number)) for number in (np.float64(1), np.int64(2), True)] == [float, int, bool]
+    trained(GAN(*networks(), gradient_clip_norm=np.float64(0.5)), tmp_path / "a.ckpt")
+    assert GAN.load_from_checkpoint(tmp_path / "a.ckpt").gradient_clip_norm == 0.5
+
+
+class PassesOn(GAN):
+    def __init__(self, *args, **more):
+        super().__init__(*args, **more)
+
+
+def test_arguments_that_a_class_passes_on_have_the_names_of_the_next():
+    generator, discriminator = networks()
+    spec = PassesOn(generator, discriminator, n_critic=3).spec
+    assert (spec["generator"], spec["discriminator"]) == (generator.spec, discriminator.spec)
+    assert spec["n_critic"] == 3
+    assert "args" not in spec

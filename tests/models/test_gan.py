@@ -28,12 +28,11 @@ def trainer(max_steps, **arguments):
     return lightning.Trainer(
         max_steps=max_steps,
         accelerator="cpu",
-        logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
-        **arguments,
+        **{"logger": False} | arguments,
     )
 
 
@@ -182,3 +181,16 @@ def test_sampling_leaves_the_training_mode_and_the_statistics():
     model.sample(5)
     assert model.generator.training
     assert all(torch.equal(statistics[name], buffer) for name, buffer in model.generator.named_buffers())
+
+
+def test_the_generators_loss_is_logged_whatever_the_interval():
+    """G moves in every third batch, every fourth is logged: its last terms are shown."""
+    logged = []
+
+    class Log(lightning.pytorch.loggers.logger.DummyLogger):
+        def log_metrics(self, metrics, step=None):
+            logged.append(metrics)
+
+    fit(GAN(*networks(), optimizer=ADAM, n_critic=3, seed=5), max_steps=12, log_every_n_steps=4, logger=Log())
+    assert ["loss/generator" in metrics for metrics in logged] == [True] * 3
+    assert logged[0]["loss/generator"] != logged[1]["loss/generator"]

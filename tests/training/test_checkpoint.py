@@ -81,7 +81,7 @@ def test_a_safetensors_file_that_says_nothing(tmp_path):
     ("network", "message"),
     [
         ({"_target_": "os.system", "command": "true"}, "os.system is not a class that a configuration may name"),
-        ({"_unknown_": "my_package.Net"}, r"does not say how to build .*my_package.Net"),
+        ({"_unknown_": "my_package.Net"}, r"these parts do not say how they were made: .my_package.Net"),
         ({"_target_": "torch.nn.Linear", "in_features": 2, "out_features": 3}, "does not fit the networks"),
     ],
 )
@@ -108,3 +108,37 @@ def test_a_part_that_did_not_say_how_it_was_made(folder, tmp_path):
     path = edited(folder, tmp_path, model=model | {"generator": {"_unknown_": "my_package.Net"}})
     with pytest.raises(UserError, match=r"do not say how they were made: generator \(my_package.Net\).*Described"):
         gan_lightning.load(path)
+
+
+@pytest.mark.parametrize("model", ["sngan", "projection", "began", "acgan", "infogan"])
+def test_the_networks_of_a_variant_are_loaded_by_what_their_files_say(train, model):
+    small = ("trainer=cpu", "callbacks=default", "callbacks.progress=null", "callbacks.samples=null", "data.limit=64")
+    run = train("run", f"model={model}", *small, "data.batch_size=16", "model.n_critic=1", "trainer.max_steps=2")
+    assert run.code == 0, run.output
+    trained = gan_lightning.load(run.folder)
+    for name in ("generator", "discriminator"):
+        network = gan_lightning.load(run.folder / "checkpoints" / f"{name}.safetensors")
+        expected = trained.generator_ema if name == "generator" else trained.discriminator
+        assert all(torch.equal(weight, network.state_dict()[key]) for key, weight in expected.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ("a", "its 'model' is no description"),
+        ({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}, "describes a Linear"),
+        ({"_target_": "gan_lightning.models.GAN", "_partial_": True}, "describes a partial"),
+        ({"_target_": "gan_lightning.models.GAN", "generator": 3, "discriminator": 3}, "cannot be built"),
+    ],
+)
+def test_a_description_that_is_none(folder, tmp_path, model, message):
+    with pytest.raises(UserError, match=message):
+        gan_lightning.load(edited(folder, tmp_path, model=model))
+
+
+def test_a_checkpoint_of_an_earlier_version_is_told_from_a_foreign_one(folder, tmp_path):
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    saved.pop("model")
+    torch.save(saved, tmp_path / "earlier.ckpt")
+    with pytest.raises(UserError, match="written by an earlier version"):
+        gan_lightning.load(tmp_path / "earlier.ckpt")

@@ -4,6 +4,7 @@ import copy
 import json
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,46 @@ def test_a_worker_names_a_mistake(tmp_path):
         result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1
     assert result.stderr.strip().startswith("error: data.batch_size=5000 is larger than the data")
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "value", "message"),
+    [
+        ("model", "n_critic", "2", r"model\.n_critic='2': expected"),
+        ("model", "n_critic", 0, r"model\.n_critic=0: expected a whole number from 1"),
+        ("data", "batch_size", "64", r"data\.batch_size='64': expected"),
+        ("model", "n_critc", 2, r"model\.n_critc: .* has no such argument; did you mean n_critic\?"),
+        ("trainer", "gradient_clip_val", 1.0, r"trainer\.gradient_clip_val=1\.0: .*use model\.gradient_clip_norm"),
+    ],
+)
+def test_a_configuration_by_hand_is_checked_before_anything_is_written(tmp_path, section, key, value, message):
+    config = configured(tmp_path / "run")
+    config[section] = config[section] | {key: value}
+    with pytest.raises(UserError, match=message):
+        Experiment(config, tmp_path / "run").fit()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_of_another_folder_is_not_resumed_into_this_one(tmp_path):
+    Experiment(configured(tmp_path / "there"), tmp_path / "there").fit()
+    with pytest.raises(UserError, match=r"resume_from=.*there: expected .*here, or a checkpoint in it"):
+        Experiment(configured(tmp_path / "here"), tmp_path / "here").fit(resume_from=tmp_path / "there")
+
+
+def test_a_session_that_cannot_start_keeps_what_the_earlier_one_wrote(tmp_path):
+    first = Experiment(configured(tmp_path), tmp_path).fit()
+    config = configured(tmp_path, max_steps=6)
+    config["callbacks"]["fails"] = {"_target_": "helpers.CannotStart"}
+    with pytest.raises(RuntimeError, match="cannot start"):
+        Experiment(config, tmp_path).fit(resume_from=tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert (summary["status"], summary["reason"]) == ("failed", "RuntimeError: cannot start")
+    assert (summary["step"], summary["final"]) == (first.step, first.metrics)
+
+
+def test_in_a_thread_there_are_no_signals_to_handle(tmp_path):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(Experiment(configured(tmp_path), tmp_path).fit().status))
+    thread.start()
+    thread.join()
+    assert found == ["finished"]

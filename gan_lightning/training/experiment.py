@@ -165,14 +165,14 @@ class Experiment:
     # Runs that are in the folder already
 
     def _require_own_folder(self, resume_from: str | Path | None) -> None:
-        if resume_from is not None and run_folder_of(resume_from).absolute() != self.folder.path:
-            raise UserError(f"resume_from={resume_from}: expected {self.folder.path}, or a checkpoint in it")
         written = Path(self.config["run_dir"]).absolute()
         if written != self.folder.path:
             raise UserError(
                 f"the run's folder is {written}, not {self.folder.path}: a run is resumed in its own folder, without "
                 "-m; the folder of a new run is chosen by hydra.run.dir"
             )
+        if resume_from is not None and run_folder_of(resume_from).absolute() != self.folder.path:
+            raise UserError(f"resume_from={resume_from}: expected {self.folder.path}, or a checkpoint in it")
 
     def _refuse_to_overwrite(self) -> NoReturn:
         if self.job is None:

@@ -152,7 +152,7 @@ def test_options_that_do_not_fit(run, options, message):
 
 
 def test_what_has_no_report(run, tmp_path):
-    assert f"Make it: gan-evaluate {run}" in refusal("--compare", run)
+    assert f"Create it: gan-evaluate {run}" in refusal("--compare", run)
     (tmp_path / "x.json").write_text("[]")
     assert "x.json is not an evaluation report" in refusal("--compare", tmp_path / "x.json")
     assert refusal() == "2"

@@ -126,7 +126,7 @@ def test_celeba(tmp_path, unchecked):
         (FashionMNIST, r"FashionMNIST is not in .*FashionMNIST/raw, and data.download is false. Set data.root"),
         (KMNIST, r"KMNIST is not in .*/KMNIST/raw, .* a folder that contains KMNIST/raw/train-images-idx3-ubyte"),
         (CIFAR10, r"CIFAR10 is not in .*cifar-10-batches-py, .* unpacked from cifar-10-python.tar.gz"),
-        (CelebA, r"CelebA is not in .*/celeba, .* holds celeba/ with img_align_celeba/ .*pip install gdown"),
+        (CelebA, r"CelebA is not in .*/celeba, .* contains celeba/ with img_align_celeba/ .*pip install gdown"),
     ],
 )
 def test_missing_files_say_what_where_and_what_to_do(tmp_path, data_set, message):

@@ -59,6 +59,15 @@ class CannotStart(Callback):
         raise RuntimeError("cannot start")
 
 
+class EndsWhenBuilt(Callback):
+    """Ends one process where it is built, before there is a process group; not if the file `once` exists."""
+
+    def __init__(self, rank: int, code: int, once: str) -> None:
+        if os.environ.get("LOCAL_RANK") == str(rank) and not Path(once).exists():
+            Path(once).touch()
+            os._exit(code)
+
+
 class StopAtEpoch(Callback):
     """Stops training at the end of an epoch, as Lightning's EarlyStopping does."""
 

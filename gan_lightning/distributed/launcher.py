@@ -6,8 +6,11 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +22,8 @@ from gan_lightning._compat.torch import abort_collectives
 SIGKILL = getattr(
     signal, "SIGKILL", signal.SIGTERM
 )  # Windows has no SIGKILL; elsewhere SIGTERM does not end a blocked collective
+MEETING = "GAN_LIGHTNING_MEETING"
+"""The environment variable that names the folder where the other processes of a node say that they are ready."""
 
 
 class Launcher:
@@ -46,21 +51,50 @@ class Launcher:
         self.procs: list[subprocess.Popen] = []
         """The processes that this process has started."""
         self._monitor: _Monitor | None = None
+        self._meeting: Path | None = None
 
     def launch(self, function: Callable[..., Any], *args: Any, trainer: Any = None, **kwargs: Any) -> Any:
         """Starts the other processes, then calls `function` in this one and returns its result."""
-        if not self.cluster_environment.creates_processes_externally:
-            self._start()
-            self._monitor = _Monitor(self.procs)
-            self._monitor.start()
-        if "OMP_NUM_THREADS" not in os.environ:
-            cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-            torch.set_num_threads(max(1, cores // self.num_processes))
-        try:
-            return function(*args, **kwargs)
-        except KeyboardInterrupt:
-            self.kill(SIGKILL)
-            raise
+        with tempfile.TemporaryDirectory(prefix="gan_lightning_") as meeting:
+            if not self.cluster_environment.creates_processes_externally:
+                self._meeting = Path(meeting)
+                self._start(self._meeting)
+                self._monitor = _Monitor(self.procs)
+                self._monitor.start()
+            if "OMP_NUM_THREADS" not in os.environ:
+                cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+                torch.set_num_threads(max(1, cores // self.num_processes))
+            try:
+                return function(*args, **kwargs)
+            except KeyboardInterrupt:
+                self.kill(SIGKILL)
+                raise
+            finally:
+                self._meeting = None
+
+    def meet(self) -> None:
+        """Waits until the other processes of this node are ready, too; called before the process group exists.
+
+        Torch waits half an hour for a process that has ended, and nothing can interrupt it.
+
+        Raises:
+            RuntimeError: A process has ended before it was ready. The others are ended, too.
+        """
+        if MEETING in os.environ:  # in one of the other processes
+            Path(os.environ.pop(MEETING), os.environ["LOCAL_RANK"]).touch()
+        if self._meeting is None:
+            return
+        missing = dict(enumerate(self.procs, start=1))
+        while missing:
+            for rank, process in list(missing.items()):
+                code = process.poll()  # before the next line, because a process may be ready and then end
+                if (self._meeting / str(rank)).exists():
+                    del missing[rank]
+                elif code is not None:
+                    self.kill(SIGKILL)
+                    self.wait_for_processes()
+                    raise RuntimeError(_failure(rank, code))
+            time.sleep(0.05)
 
     def kill(self, signum: int) -> None:
         """Sends a signal to the other processes."""
@@ -90,7 +124,7 @@ class Launcher:
         for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
             os.environ.pop(name, None)
 
-    def _start(self) -> None:
+    def _start(self, meeting: Path) -> None:
         environment = self.cluster_environment
         os.environ["MASTER_ADDR"] = environment.main_address
         os.environ["MASTER_PORT"] = str(environment.main_port)
@@ -98,8 +132,9 @@ class Launcher:
         os.environ["LOCAL_RANK"] = str(environment.local_rank())
         os.environ["WORLD_SIZE"] = str(self.num_processes * self.num_nodes)
         modules = os.pathsep.join(path or os.getcwd() for path in sys.path)  # the user's own modules, too
+        more = {"PYTHONPATH": modules, MEETING: str(meeting)}
         self.procs = [
-            subprocess.Popen(self.command, env=os.environ | {"PYTHONPATH": modules, "LOCAL_RANK": str(local_rank)})
+            subprocess.Popen(self.command, env=os.environ | more | {"LOCAL_RANK": str(local_rank)})
             for local_rank in range(1, self.num_processes)
         ]
 
@@ -126,12 +161,7 @@ class _Monitor(threading.Thread):
             codes = [process.poll() for process in self.processes]
             if any(codes):
                 rank, code = next((rank, code) for rank, code in enumerate(codes, start=1) if code)
-                how = (
-                    f"was ended by signal {-code}"
-                    if code < 0
-                    else f"failed with exit code {code}, see its message above"
-                )
-                self.failure = f"rank {rank} {how}"
+                self.failure = _failure(rank, code)
                 self.found.set()
                 if not self._over.wait(self.GRACE):
                     self._end()
@@ -147,3 +177,10 @@ class _Monitor(threading.Thread):
     def stop(self) -> None:
         """Stops monitoring: processes that end are no longer failures."""
         self._over.set()
+
+
+def _failure(rank: int, code: int) -> str:
+    """Describes the end of a process in words."""
+    if code < 0:
+        return f"rank {rank} was ended by signal {-code}"
+    return f"rank {rank} failed with exit code {code}, see its message above"

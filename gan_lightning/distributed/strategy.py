@@ -39,6 +39,11 @@ class GANStrategy(DDPStrategy):
         assert self.cluster_environment is not None
         return Launcher(self.command, self.cluster_environment, self.num_processes, self.num_nodes)
 
+    def setup_distributed(self) -> None:
+        """Joins the process group, once all processes of this node are ready."""
+        self.launcher.meet()
+        super().setup_distributed()
+
     def configure_ddp(self) -> None:
         """Broadcasts the weights of rank 0 to all processes, and does not wrap the module."""
         assert self.model is not None

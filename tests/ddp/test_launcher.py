@@ -1,0 +1,45 @@
+"""The start of the other processes, and a process that ends before training."""
+
+import json
+import os
+import sys
+
+import pytest
+from lightning import Trainer
+
+from gan_lightning.distributed.strategy import GANStrategy
+from tests.conftest import TINY
+
+
+def strategy_of(*command: str) -> GANStrategy:
+    """The strategy of a Trainer of two processes, the second of which runs `command`."""
+    trainer = Trainer(
+        accelerator="cpu", devices=2, strategy=GANStrategy(command), logger=False, enable_checkpointing=False
+    )
+    return trainer.strategy
+
+
+@pytest.mark.parametrize(
+    ("end", "message"),
+    [
+        ("sys.exit(3)", "rank 1 failed with exit code 3, see its message above"),
+        ("sys.exit(0)", "rank 1 failed with exit code 0"),
+        ("os.kill(os.getpid(), 9)", "rank 1 was ended by signal 9"),
+    ],
+)
+def test_a_process_that_ends_before_the_process_group_exists(end, message):
+    strategy = strategy_of(sys.executable, "-c", f"import os, sys; {end}")
+    with pytest.raises(RuntimeError, match=message):
+        strategy.launcher.launch(strategy.setup_environment)
+    assert "LOCAL_RANK" not in os.environ  # so that the next Trainer starts its processes
+
+
+@pytest.mark.slow
+def test_the_next_job_of_a_sweep_survives_it(train_apart, tmp_path):
+    end = "+callbacks.end={_target_: helpers.EndsWhenBuilt, rank: 1, code: 3, once: '${run_dir}/../ended'}"
+    sweep = ("-m", *TINY, end, "seed=0,1", "trainer.max_steps=5", "trainer.devices=2", f"hydra.sweep.dir={tmp_path}/s")
+    outcome = train_apart("unused", *sweep)
+    assert outcome.code == 1
+    assert "rank 1 failed with exit code 3" in outcome.output
+    statuses = sorted(json.loads(file.read_text())["status"] for file in (tmp_path / "s").glob("*/summary.json"))
+    assert statuses == ["failed", "finished"]

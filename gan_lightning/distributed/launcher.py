@@ -39,11 +39,10 @@ class Launcher:
         num_nodes: The number of nodes.
     """
 
-    is_interactive_compatible = False
-
     def __init__(
         self, command: Sequence[str], cluster_environment: ClusterEnvironment, num_processes: int, num_nodes: int
     ) -> None:
+        self.is_interactive_compatible = bool(command)  # in a notebook, the command of this process starts the kernel
         self.command = list(command) or [sys.executable, *sys.orig_argv[1:]]
         self.cluster_environment = cluster_environment
         self.num_processes = num_processes
@@ -61,6 +60,7 @@ class Launcher:
                 self._start(self._meeting)
                 self._monitor = _Monitor(self.procs)
                 self._monitor.start()
+            threads = torch.get_num_threads()
             if "OMP_NUM_THREADS" not in os.environ:
                 cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
                 torch.set_num_threads(max(1, cores // self.num_processes))
@@ -71,6 +71,7 @@ class Launcher:
                 raise
             finally:
                 self._meeting = None
+                torch.set_num_threads(threads)  # a notebook or a sweep goes on
 
     def meet(self) -> None:
         """Waits until the other processes of this node are ready, too; called before the process group exists.

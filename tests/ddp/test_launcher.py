@@ -5,8 +5,13 @@ import os
 import sys
 
 import pytest
+import torch
 from lightning import Trainer
+from lightning.fabric.plugins.environments import LightningEnvironment
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.trainer.connectors import accelerator_connector
 
+from gan_lightning.distributed.launcher import Launcher
 from gan_lightning.distributed.strategy import GANStrategy
 from tests.conftest import TINY
 
@@ -43,3 +48,19 @@ def test_the_next_job_of_a_sweep_survives_it(train_apart, tmp_path):
     assert "rank 1 failed with exit code 3" in outcome.output
     statuses = sorted(json.loads(file.read_text())["status"] for file in (tmp_path / "s").glob("*/summary.json"))
     assert statuses == ["failed", "finished"]
+
+
+def test_a_notebook_needs_a_command_of_the_other_processes(monkeypatch):
+    monkeypatch.setattr(accelerator_connector, "_IS_INTERACTIVE", True)  # Lightning reads sys.ps1 on import
+    assert strategy_of("anything").launcher.is_interactive_compatible
+    with pytest.raises(MisconfigurationException, match="not compatible with an interactive environment"):
+        strategy_of()
+
+
+def test_the_number_of_threads_is_restored(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    torch.set_num_threads(3)
+    launcher = Launcher(["anything"], LightningEnvironment(), num_processes=os.cpu_count(), num_nodes=1)
+    monkeypatch.setattr(launcher, "_start", lambda meeting: None)
+    assert launcher.launch(torch.get_num_threads) == 1
+    assert torch.get_num_threads() == 3

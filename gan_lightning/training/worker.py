@@ -28,7 +28,9 @@ def worker_command(config: Config, folder: RunFolder, start: ResumePoint | None)
     with tempfile.TemporaryDirectory(prefix="gan_lightning_") as place:
         file = Path(place, "run.json")
         file.write_text(json.dumps(task))
-        yield [sys.executable, "-m", "gan_lightning.training.worker", str(file)]
+        # Without -P, a random.py in the current folder would hide Python's own. PYTHONPATH has the user's modules.
+        safe = ["-P"] if sys.version_info >= (3, 11) else []
+        yield [sys.executable, *safe, "-m", "gan_lightning.training.worker", str(file)]
 
 
 def main(file: str) -> None:

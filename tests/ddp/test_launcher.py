@@ -13,6 +13,8 @@ from lightning.pytorch.trainer.connectors import accelerator_connector
 
 from gan_lightning.distributed.launcher import Launcher
 from gan_lightning.distributed.strategy import GANStrategy
+from gan_lightning.training.run_folder import RunFolder
+from gan_lightning.training.worker import worker_command
 from tests.conftest import TINY
 
 
@@ -64,3 +66,22 @@ def test_the_number_of_threads_is_restored(monkeypatch):
     monkeypatch.setattr(launcher, "_start", lambda meeting: None)
     assert launcher.launch(torch.get_num_threads) == 1
     assert torch.get_num_threads() == 3
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="Python has no -P")
+def test_a_worker_imports_what_the_first_process_does(tmp_path, monkeypatch):
+    """A module beside the user's script, but none of the current folder, which is not on the first one's path."""
+    stub = tmp_path / "script" / "gan_lightning" / "training"
+    stub.mkdir(parents=True)
+    for package in (stub.parent, stub):
+        (package / "__init__.py").write_text("")
+    (stub / "worker.py").write_text("import beside, random")
+    (tmp_path / "script" / "beside.py").write_text("")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "random.py").write_text("import sys; sys.exit(7)")
+    monkeypatch.syspath_prepend(str(tmp_path / "script"))
+    monkeypatch.chdir(tmp_path / "here")
+    with worker_command({}, RunFolder(tmp_path), None) as command:
+        launcher = strategy_of(*command).launcher
+        assert launcher.launch(lambda: launcher.procs[0].wait()) == 0
+    launcher.wait_for_processes()

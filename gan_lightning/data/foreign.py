@@ -11,7 +11,13 @@ from lightning import LightningDataModule
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    DistributedSampler,
+    RandomSampler,
+    SequentialSampler,
+)
 
 from gan_lightning import rng
 from gan_lightning.data.images import ImageData, Images, Labels, Split, to_uint8
@@ -104,12 +110,16 @@ class ForeignImages(ImageData):
 
 
 def _in_order(loader: Any) -> Iterable[Any]:
-    """The batches of a loader; for a map-style data set in its order, without the loader's shuffling or sharding."""
-    plain = isinstance(loader, DataLoader) and loader.batch_sampler is not None
-    if not plain or isinstance(loader.dataset, IterableDataset):
+    """The batches of a loader, in the order of its data set if its sampler only shuffles or distributes all samples.
+
+    Another sampler may choose some of them, such as SubsetRandomSampler for one side of a split: it is kept.
+    """
+    plain = isinstance(loader, DataLoader) and type(loader.batch_sampler) is BatchSampler
+    whole = (SequentialSampler, RandomSampler, DistributedSampler)
+    if not plain or not isinstance(loader.batch_sampler.sampler, whole):
         return loader
     return DataLoader(
-        loader.dataset, loader.batch_size or 64, collate_fn=loader.collate_fn, num_workers=loader.num_workers
+        loader.dataset, loader.batch_sampler.batch_size, collate_fn=loader.collate_fn, num_workers=loader.num_workers
     )
 
 
@@ -131,7 +141,7 @@ def warn_of_inexact_resume(loaders: Any) -> None:
                 "state_dict and load_state_dict and does not know where it stopped. An epoch that was begun starts "
                 "again with its first batch and ends after as many as were left: some samples come twice in it, some "
                 "not at all, and the run is not the one that an undisturbed run would have been. A loader with these "
-                "two methods, such as torchdata's StatefulDataLoader, resumes exactly",
+                "two methods can resume exactly",
                 stacklevel=2,
             )
             return

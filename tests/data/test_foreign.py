@@ -3,7 +3,7 @@
 import pytest
 import torch
 from lightning import LightningDataModule
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
 
 from gan_lightning.data import Digits, Gaussian1D
 from gan_lightning.data.foreign import images_of, warn_of_inexact_resume
@@ -48,6 +48,26 @@ def test_images_and_labels_are_read_in_order():
     drawn = torch.rand(1)
     torch.manual_seed(5)
     assert torch.equal(drawn, torch.rand(1))  # training draws what it would have drawn
+
+
+class SplitBySamplers(LightningDataModule):
+    """Trains on four fifths of a data set, and holds the others out."""
+
+    def train_dataloader(self):
+        return self._loader([place for place in range(40) if place % 5])
+
+    def val_dataloader(self):
+        return self._loader(range(0, 40, 5))
+
+    def _loader(self, places):
+        return DataLoader(TensorDataset(IMAGES, LABELS), 16, sampler=SubsetRandomSampler(places))
+
+
+def test_samplers_that_split_a_data_set_are_kept():
+    data = images_of(SplitBySamplers())
+    train, test = ({image[0, 0, 0].item() for image in data.split(split)[0]} for split in ("train", "test"))
+    assert (len(train), len(test)) == (32, 8)
+    assert not train & test
 
 
 def test_uint8_is_taken_as_it_is_and_labels_are_optional():

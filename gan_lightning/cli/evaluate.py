@@ -16,6 +16,7 @@ from torchvision.transforms.functional import to_pil_image
 from gan_lightning.cli.generate import device_of, whole_number_from
 from gan_lightning.config.instantiate import build
 from gan_lightning.data import ImageData
+from gan_lightning.data.foreign import images_of
 from gan_lightning.data.images import Split, to_uint8, to_unit_range
 from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.evaluation import Classifier, Inception, Random, memorization, report
@@ -161,8 +162,8 @@ def _extractor(name: str, weights: str | None) -> Extractor:
     return Classifier() if name == "classifier" else Random()
 
 
-def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None) -> Any:
-    """Builds the data module that a checkpoint was trained on; `root` replaces the folder of its data."""
+def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None) -> ImageData:
+    """Returns the images that a checkpoint was trained on; `root` replaces the folder of its data."""
     spec = saved.get("data")
     if not isinstance(spec, dict) or unknown_parts(spec):
         raise UserError(
@@ -174,7 +175,7 @@ def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None) -> Any:
         spec = spec | {"root": root}
     data = build({"data": spec}, "data")
     data.prepare_data()
-    return data
+    return images_of(data)
 
 
 def _memorization(model: GAN, data: ImageData, count: int, seed: int, raw: bool, out: Path) -> dict[str, Any] | None:

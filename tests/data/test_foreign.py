@@ -5,6 +5,7 @@ import torch
 from lightning import LightningDataModule
 from torch.utils.data import DataLoader, SubsetRandomSampler, TensorDataset
 
+import gan_lightning
 from gan_lightning.data import Digits, Gaussian1D
 from gan_lightning.data.foreign import images_of, warn_of_inexact_resume
 from gan_lightning.data.sampler import ResumableLoader
@@ -129,7 +130,7 @@ def test_a_resumed_run_says_what_it_cannot_promise():
     warn_of_inexact_resume(ResumableLoader([1, 2]))  # a warning would be an error
 
 
-def test_a_run_on_it_is_measured_and_resumed(command, tmp_path):
+def test_a_run_on_it_is_measured_resumed_and_evaluated(command, tmp_path):
     (tmp_path / "conf" / "data").mkdir(parents=True)
     text = "_target_: helpers.PlainData\nimage_shape: [1, 28, 28]\ncondition_dim: 10\nbatch_size: 16\n"
     (tmp_path / "conf" / "data" / "plain.yaml").write_text(text)
@@ -141,3 +142,6 @@ def test_a_run_on_it_is_measured_and_resumed(command, tmp_path):
         second = command("run", f"resume={first.folder}", "trainer.max_steps=10")
     assert second.code == 0, second.output
     assert second.summary["step"] == 10
+    report = gan_lightning.evaluate(second.folder, num=64, repeats=1, extractor="random")
+    assert report["protocol"]["data"] == "PlainData"
+    assert report["memorization"]["nearest_real_images"] > 0

@@ -116,7 +116,7 @@ class Recipe1(Turns):
         super().__init__(block)
         self.root = root
 
-    def made(self, trainer: Trainer, model: LightningModule) -> dict[str, Loop]:
+    def build_loops(self, trainer: Trainer, model: LightningModule) -> dict[str, Loop]:
         return {"a": tutorial_loop(self.root), "b": plain_loop(self.root)}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

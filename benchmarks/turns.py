@@ -1,4 +1,4 @@
-"""Loops that take turns with train.py in its own process, so that whatever else the machine does slows all alike."""
+"""Loops that take turns with train.py in one process, so that another load of the machine slows all of them alike."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from lightning import Callback, LightningModule, Trainer
 
 PROJECT = Path(__file__).resolve().parent.parent
 Loop = Callable[[], None]
-"""Trains one batch."""
+"""A function that trains one batch."""
 
 
 class Turns(Callback):
-    """Interrupts training after every `block` batches to let other loops train as many, and keeps the times.
+    """After every `block` batches, runs each other loop for the same number of batches, and measures the times.
 
     Args:
-        block: batches in a turn.
+        block: The number of batches in a turn.
     """
 
     def __init__(self, block: int) -> None:
@@ -32,12 +32,12 @@ class Turns(Callback):
         self.seconds: dict[str, list[float]] = {"train.py": []}
         self._since = 0.0
 
-    def made(self, trainer: Trainer, model: LightningModule) -> dict[str, Loop]:
-        """The other loops, by name."""
+    def build_loops(self, trainer: Trainer, model: LightningModule) -> dict[str, Loop]:
+        """Returns the other loops, by name."""
         raise NotImplementedError
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.loops = self.made(trainer, pl_module)
+        self.loops = self.build_loops(trainer, pl_module)
         self.seconds |= {name: [] for name in self.loops}
         self._since = time.perf_counter()
 
@@ -55,19 +55,26 @@ class Turns(Callback):
         self._since = now
 
     def report(self, batch_size: int) -> list[str]:
-        """Images/s of every loop, and how much faster train.py is than each; the first turn is left out."""
+        """Returns images/s of each loop, and the speed of train.py relative to it, without the first turn."""
         turns = {name: seconds[1:] for name, seconds in self.seconds.items()}
         images = {name: batch_size * self.block * len(seconds) / sum(seconds) for name, seconds in turns.items()}
         lines = [f"{name:10} {rate:8,.0f} images/s" for name, rate in images.items()]
         for name in self.loops:
             each = [slow / fast for slow, fast in zip(turns[name], turns["train.py"], strict=True)]
             low, median, high = statistics.quantiles(each, n=4)
-            lines.append(f"train.py/{name} {median:.2f} by turns, half of them from {low:.2f} to {high:.2f}")
+            lines.append(f"train.py/{name} {median:.2f}, the median of the turns; quartiles {low:.2f} and {high:.2f}")
         return lines
 
 
 def train_in_turns(turns: str, block: int, count: int, *options: str) -> None:
-    """Runs train.py with a callback "module.Class{more arguments}" of this folder, for `count` turns and one more."""
+    """Runs train.py with a callback of this folder.
+
+    Args:
+        turns: The callback, a subclass of `Turns`, and its arguments: "module.Class{name:value}".
+        block: The number of batches in a turn.
+        count: The number of turns that are measured; the first turn is an additional one.
+        options: The overrides of the command line.
+    """
     name, _, more = turns.rstrip("}").partition("{")
     with tempfile.TemporaryDirectory() as folder:
         command = [

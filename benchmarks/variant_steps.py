@@ -274,7 +274,7 @@ class Beside(Turns):
         self.variant = variant
         self.root = root
 
-    def made(self, trainer: Trainer, model: Any) -> dict[str, Loop]:
+    def build_loops(self, trainer: Trainer, model: Any) -> dict[str, Loop]:
         return {"plain": LOOPS[self.variant](model, self.variant, self.root).step}
 
     def on_train_end(self, trainer: Trainer, pl_module: Any) -> None:

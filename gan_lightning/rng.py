@@ -4,6 +4,9 @@ Every draw has a key, (purpose, seed, step, ...), and a generator of its own, wh
 is resumed, or spread over several processes, gets the same random numbers as one process without interruption.
 Dropout and augmentation are the exception: they use torch's own generators, which are seeded for each batch and
 process, so that resuming is exact, while the number of processes changes them.
+
+The purposes, such as "rows", "asked", "floor", "labelled" and "neighbours", stay as they are, even where the code now
+has a better word: another purpose is another key, and so changes the random numbers of all later runs.
 """
 
 from __future__ import annotations

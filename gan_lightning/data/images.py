@@ -11,7 +11,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_lightning.data.sampler import BatchSampler, ResumableLoader, TensorBatches, require_even_shares
+from gan_lightning.data.sampler import ResumableLoader, ShardedBatchSampler, TensorBatches, require_even_shards
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.specs import Described
@@ -131,8 +131,8 @@ class ImageData(Described, LightningDataModule):
         assert self.train is not None
         trainer = self.trainer
         world_size = trainer.world_size if trainer else 1
-        require_even_shares(self.batch_size, world_size)
-        sampler = BatchSampler(
+        require_even_shards(self.batch_size, world_size)
+        sampler = ShardedBatchSampler(
             size=len(self.train.images),
             batch_size=self.batch_size,
             seed=self.seed,

@@ -12,8 +12,8 @@ from gan_lightning import rng
 from gan_lightning.errors import UserError
 
 
-class BatchSampler(DistributedSampler[Tensor]):
-    """Yields this process's slice of each global batch, starting from the run's current batch.
+class ShardedBatchSampler(DistributedSampler[Tensor]):
+    """Yields this process's shard of each global batch, starting from the run's current batch.
 
     Batch k of the run is in epoch k // len(self), whose order is a permutation seeded by (seed, epoch). The samples
     that do not fill a last batch are left out of that epoch. The sampler has no state, so that a resumed run continues
@@ -24,8 +24,8 @@ class BatchSampler(DistributedSampler[Tensor]):
         batch_size: The number of samples per batch, over all processes together.
         seed: The seed of the permutations.
         position: Returns the number of batches that the run has trained on.
-        rank: The index of this process's slice.
-        world_size: The number of processes, and so of slices.
+        rank: The index of this process's shard.
+        world_size: The number of processes, and so of shards.
     """
 
     def __init__(
@@ -46,23 +46,23 @@ class BatchSampler(DistributedSampler[Tensor]):
         return self.size // self.batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
-        share = self.batch_size // self.num_replicas
+        shard = self.batch_size // self.num_replicas
         order_of, order = -1, None
         first = self.position()
         for batch in range(first, first + len(self)):
             epoch, index = divmod(batch, len(self))
             if order_of != epoch:
                 order_of, order = epoch, rng.permutation(self.size, "order", self.seed, epoch)
-            start = index * self.batch_size + self.rank * share
+            start = index * self.batch_size + self.rank * shard
             assert order is not None
-            yield order[start : start + share]
+            yield order[start : start + shard]
 
 
-def require_even_shares(batch_size: int, world_size: int) -> None:
+def require_even_shards(batch_size: int, world_size: int) -> None:
     """Raises a UserError if the processes would get different numbers of samples."""
     if batch_size % world_size:
         raise UserError(
-            f"data.batch_size={batch_size} cannot be shared evenly by {world_size} processes: "
+            f"data.batch_size={batch_size} cannot be split evenly between {world_size} processes: "
             "choose a multiple, or other trainer.devices"
         )
 

@@ -73,7 +73,7 @@ class Evaluation(Callback):
             self._evaluate(trainer, pl_module)
 
     def _evaluate(self, trainer: Trainer, model: GAN) -> None:
-        share = generated_features(
+        shard = generated_features(
             model,
             self.extractor,
             self.num,
@@ -81,11 +81,11 @@ class Evaluation(Callback):
             rank=trainer.global_rank,
             processes=trainer.world_size,
         )
-        shares = collectives.gather_to_rank_zero(share) if trainer.world_size > 1 else [share]
+        shards = collectives.gather_to_rank_zero(shard) if trainer.world_size > 1 else [shard]
         found: dict[str, float] = {}
         if trainer.is_global_zero:
             assert self.reference is not None
-            features = join(share for share in shares if share is not None)
+            features = join(shard for shard in shards if shard is not None)
             found = {f"metric/{name}": v for name, v in self.reference.metrics(features, self.seed).items()}
         found = trainer.strategy.broadcast(found)
         # Lightning would drop values that are logged between two multiples of its log_every_n_steps.

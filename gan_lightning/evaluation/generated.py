@@ -23,9 +23,9 @@ def generated_features(
     rank: int = 0,
     processes: int = 1,
 ) -> Features | None:
-    """Features of this process's share of `num` samples, in eval mode.
+    """Features of this process's shard of `num` samples, in eval mode.
 
-    The shares, concatenated by rank, are the samples of a single process: a share consists of whole blocks, so that
+    The shards, concatenated by rank, are the samples of a single process: a shard consists of whole blocks, so that
     each network call has the same batch as in a single process. The labels follow those of the training data.
 
     Args:

@@ -1,4 +1,4 @@
-"""The networks of a much-copied exercise: 96x96 faces from tags, which D is told by one more channel."""
+"""The networks of a much-copied exercise: 96x96 faces from tags, which enter D as one more channel."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbered pictures, and the films made of them."""
+"""Numbered pictures, and the videos made of them."""
 
 import math
 

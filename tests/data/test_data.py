@@ -6,13 +6,13 @@ from sklearn.datasets import load_digits
 
 from gan_lightning.data import MNIST, Digits, StackedMNIST
 from gan_lightning.data.images import fit_to, to_uint8, to_unit_range
-from gan_lightning.data.sampler import BatchSampler
+from gan_lightning.data.sampler import ShardedBatchSampler
 from gan_lightning.errors import UserError
 
 
 def batches(position=0, **changes):
     arguments = {"size": 50, "batch_size": 8, "seed": 3} | changes
-    return list(BatchSampler(**arguments, position=lambda: position))
+    return list(ShardedBatchSampler(**arguments, position=lambda: position))
 
 
 def test_an_epoch_has_no_sample_twice():

@@ -1,4 +1,4 @@
-"""A data module that is not ours: its images are measured, or it is told what is missing."""
+"""A data module that is not ours: its images are measured, or a message says what is missing."""
 
 import pytest
 import torch
@@ -124,9 +124,9 @@ def test_a_classifier_needs_labels():
 
 
 def test_a_resumed_run_says_what_it_cannot_promise():
-    with pytest.warns(UserWarning, match="a DataLoader of Numbered, has no state_dict") as told:
+    with pytest.warns(UserWarning, match="a DataLoader of Numbered, has no state_dict") as caught:
         warn_of_inexact_resume([PlainData([1, 4, 4]).train_dataloader()] * 2)
-    assert len(told) == 1
+    assert len(caught) == 1
     warn_of_inexact_resume(ResumableLoader([1, 2]))  # a warning would be an error
 
 

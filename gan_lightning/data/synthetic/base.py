@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
 from gan_lightning import rng
-from gan_lightning.data.sampler import ResumableLoader, require_even_shares
+from gan_lightning.data.sampler import ResumableLoader, require_even_shards
 from gan_lightning.specs import Described
 
 
@@ -72,11 +72,11 @@ class SyntheticData(Described, LightningDataModule):
     def train_dataloader(self) -> ResumableLoader:
         trainer = self.trainer
         world_size, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        require_even_shares(self.batch_size, world_size)
+        require_even_shards(self.batch_size, world_size)
 
-        def share(batch: int) -> Tensor:
+        def shard(batch: int) -> Tensor:
             whole = self.sample(self.batch_size, rng.generator("data", self.seed, batch))
             return whole.tensor_split(world_size)[rank]
 
         due = DueBatches(self.batches_per_epoch, lambda: trainer.global_step if trainer else 0, rank, world_size)
-        return ResumableLoader(SyntheticBatches(share), sampler=due, batch_size=None)
+        return ResumableLoader(SyntheticBatches(shard), sampler=due, batch_size=None)

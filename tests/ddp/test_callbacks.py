@@ -1,4 +1,4 @@
-"""What remembers earlier batches, in several processes: it knows the logits of all of them."""
+"""Augmentation and LeCam, which remember earlier batches, see the logits of all processes."""
 
 import pytest
 import torch

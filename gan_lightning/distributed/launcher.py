@@ -19,9 +19,8 @@ from lightning.fabric.plugins import ClusterEnvironment
 
 from gan_lightning._compat.torch import abort_collectives
 
-SIGKILL = getattr(
-    signal, "SIGKILL", signal.SIGTERM
-)  # Windows has no SIGKILL; elsewhere SIGTERM does not end a blocked collective
+SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)
+"""Ends a process in a blocked collective, which SIGTERM does not; Windows has no other signal than SIGTERM."""
 MEETING = "GAN_LIGHTNING_MEETING"
 """The environment variable that names the folder where the other processes of a node say that they are ready."""
 

@@ -170,9 +170,8 @@ class GANStep(LatentModel):
         """Adds the gradients of the players' losses to their parameters."""
         output = self.losses(players, real, draws)
         for player in players:
-            with torch.autocast(
-                self.device.type, enabled=False
-            ):  # autocast would round the gradient of a float32 penalty
+            # Autocast would round the gradient of a float32 penalty.
+            with torch.autocast(self.device.type, enabled=False):
                 self.manual_backward(
                     total(output["terms"][player]),
                     inputs=self._parameters_of[player],

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
+from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.distributed.strategy import leave_process_group
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
@@ -249,7 +249,7 @@ def _fit_or_stop_others(trainer: Trainer, model: GAN, data: LightningDataModule,
         if launcher is None:
             raise
         cause = launcher.failed_process(error)
-        launcher.kill(getattr(signal, "SIGKILL", signal.SIGTERM))  # a collective would wait for us forever
+        launcher.kill(SIGKILL)  # a collective would wait for us forever
         if cause is not None:
             raise RuntimeError(cause) from error
         raise

@@ -13,6 +13,9 @@ from typing import Any
 
 from filelock import FileLock
 
+AUTO = "auto"
+"""The value of `resume` that stands for the run in the run folder, if there is one, and else for a new run."""
+
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:

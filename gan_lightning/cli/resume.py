@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf
@@ -13,7 +12,7 @@ from gan_lightning.cli.suggestions import leaves
 from gan_lightning.config.allowlist import suggestion
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
-from gan_lightning.training.resume import CHANGEABLE, FIXED
+from gan_lightning.training.resume import WHAT_MAY_CHANGE, may_change, rebase_paths
 from gan_lightning.training.run_folder import RunFolder
 
 
@@ -32,19 +31,15 @@ def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
         raise UserError(f"resume={place}: {folder.config} does not exist. Expected the folder of a run")
     config = OmegaConf.load(folder.config)
     assert isinstance(config, DictConfig)
-    config = OmegaConf.create(_rebase_paths(OmegaConf.to_container(config), config.run_dir, str(folder.path)))
+    config = OmegaConf.create(rebase_paths(OmegaConf.to_container(config), config.run_dir, str(folder.path)))
     OmegaConf.set_struct(config, True)
     changed = set()
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.key_or_group
         if key == "resume" or key.startswith("hydra"):
             continue
-        if not key.startswith(CHANGEABLE) or key.startswith(FIXED):
-            raise UserError(
-                f"{override.input_line}: a resumed run keeps its configuration. What may change: "
-                f"{', '.join(name + '*' if name.endswith('.') else name for name in CHANGEABLE)}; but not "
-                f"{', '.join(FIXED)}"
-            )
+        if not may_change(key):
+            raise UserError(f"{override.input_line}: a resumed run keeps its configuration. {WHAT_MAY_CHANGE}")
         try:
             OmegaConf.update(config, key, override.value(), force_add=override.is_add())
         except OmegaConfBaseException as error:
@@ -56,13 +51,3 @@ def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
     if "trainer.max_epochs" in changed and "trainer.max_steps" not in changed:
         config.trainer.max_steps = -1
     return config
-
-
-def _rebase_paths(node: Any, old: str, new: str) -> Any:
-    """Replaces the folder `old` by `new` in all paths, since a run folder may have been moved."""
-    if isinstance(node, dict):
-        return {name: _rebase_paths(child, old, new) for name, child in node.items()}
-    if isinstance(node, list):
-        return [_rebase_paths(child, old, new) for child in node]
-    inside = isinstance(node, str) and (node + "/").startswith(old + "/")
-    return new + node[len(old) :] if inside else node

@@ -30,6 +30,7 @@ from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.errors import UserError
+from gan_lightning.files import AUTO
 from gan_lightning.sweeps.callback import report_results
 from gan_lightning.training.run_folder import RunFolder
 
@@ -52,7 +53,8 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
     If a signal such as Ctrl-C stops the run, it is raised again in this process after the checkpoint is saved.
 
     Args:
-        overrides: The overrides of the command line, `key=value` each; `resume=<run folder>` resumes a run.
+        overrides: The overrides of the command line, `key=value` each; `resume=<run folder>` resumes a run,
+            and `resume=auto` one of this configuration, if there is one in `hydra.run.dir`.
         config_dir: The user's own folder of groups and keys, as `--config-dir` on the command line.
 
     Returns:
@@ -97,7 +99,9 @@ def run(cfg: DictConfig) -> RunResult:
 
     set_up_process()
     typed, place = HydraConfig.get().overrides.task, cfg.resume
-    config = _checked(cfg if place is None else resumed_config(place, typed), typed)
+    if place == AUTO:
+        cfg.resume = None  # the saved configuration is that of the new run which this may be
+    config = _checked(cfg if place in (None, AUTO) else resumed_config(place, typed), typed)
     return Experiment(config, HydraConfig.get().runtime.output_dir, _sweep_job(config)).fit(place)
 
 

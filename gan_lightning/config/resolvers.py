@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from gan_lightning.errors import UserError
-from gan_lightning.files import run_folder_of
+from gan_lightning.files import AUTO, run_folder_of
 
 
 def register_resolvers() -> None:
@@ -60,6 +60,8 @@ def _if_new(resume: str | None, value: Any) -> Any:
 
 def _run_dir(resume: str | None, name: str) -> str:
     """Returns the run folder: that of the resumed run, or a new one below logs/."""
+    if resume == AUTO:
+        return f"logs/{name}/{_restarted_job()}"
     if resume is not None:
         folder = run_folder_of(resume)
         if not folder.is_dir():
@@ -74,6 +76,20 @@ def _run_dir(resume: str | None, name: str) -> str:
         return new
     others = (f"{new}_{number}" for number in itertools.count(2))  # another run may have begun in the same second
     return new if not Path(new).exists() else next(other for other in others if not Path(other).exists())
+
+
+def _restarted_job() -> str:
+    """Returns the number of this job, which it keeps when the scheduler starts it again.
+
+    Slurm's steps and torchrun's restarts have numbers of their own, which change.
+    """
+    job = os.environ.get("SLURM_JOB_ID") or os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    if job == "none":  # torchrun without --rdzv-id
+        raise UserError(
+            "resume=auto: expected a run folder that is the same at every start. Give it by hydra.run.dir=logs/NAME. "
+            "Only in a job of Slurm, or of torchrun with --rdzv-id=NAME, is it named after the job"
+        )
+    return job
 
 
 def _direction(objective: str) -> str:

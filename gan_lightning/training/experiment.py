@@ -6,7 +6,7 @@ import math
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import lightning
 from lightning import Callback, LightningDataModule, Trainer
@@ -20,7 +20,7 @@ from gan_lightning.config.rules import plain_problems
 from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.distributed.strategy import leave_process_group
 from gan_lightning.errors import UserError
-from gan_lightning.files import run_folder_of
+from gan_lightning.files import AUTO, run_folder_of
 from gan_lightning.models import GAN
 from gan_lightning.training import checkpoint, resume
 from gan_lightning.training.resume import ResumePoint
@@ -87,7 +87,8 @@ class Experiment:
         """Trains to the end of the run, or until a signal.
 
         Args:
-            resume_from: The run folder, or a checkpoint in it, to resume from; None starts a new run.
+            resume_from: The run folder, or a checkpoint in it, to resume from; None starts a new run; "auto" goes on
+                with the run in the folder, which must be of this configuration, and starts a new one if there is none.
 
         Raises:
             UserError: The folder is in use or belongs to another run, or the configuration cannot be trained.
@@ -98,15 +99,8 @@ class Experiment:
         first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
         with self.folder.locked(wait=self.job is not None) if first else nullcontext():
             self.folder.refusal.unlink(missing_ok=True)
-            # Processes that a cluster starts see from the folder that the first process resumes a run.
-            if resume_from is None and (self.job or not first) and resume.same_config(self.folder, self.config):
-                if self.folder.read_summary().get("status") in ENDED:
-                    return self._result_of_ended_job()
-                resume_from = self.folder.path if self.folder.last.exists() else None
-            elif resume_from is None and first and self.folder.last.exists():
-                self._refuse_to_overwrite()
-            start = None if resume_from is None else resume.matching_checkpoint(resume_from, self.config)
-            return self.train(start)
+            start = self._find_start(resume_from)
+            return start if isinstance(start, RunResult) else self.train(start)
 
     def train(self, start: ResumePoint | None = None) -> RunResult:
         """Trains from `start` and does not check the folder's contents: `fit` has done so for all processes."""
@@ -164,6 +158,29 @@ class Experiment:
 
     # Runs that are in the folder already
 
+    def _find_start(self, resume_from: str | Path | None) -> ResumePoint | RunResult | None:
+        """Returns where training starts: at a checkpoint, or at the first batch (None); or the result of an ended run.
+
+        Raises:
+            UserError: The folder belongs to another run, or the checkpoint cannot be used.
+        """
+        if resume_from == AUTO or self.job is not None:
+            changes = resume.changes(self.folder, self.config)
+            if changes == [] and self.folder.read_summary().get("status") in ENDED:
+                return self._result_of_ended_run()
+            if not self.folder.last.exists():  # it was killed before its first checkpoint, or has not begun
+                return None
+            self._require_same_run(changes or [])
+            resume_from = self.folder.path
+        if resume_from is not None:
+            return resume.matching_checkpoint(resume_from, self.config)
+        if self.folder.last.exists():
+            raise UserError(
+                f"{self.folder.path} holds a run already. Go on with resume={self.folder.path}, or choose another "
+                "hydra.run.dir"
+            )
+        return None
+
     def _require_own_folder(self, resume_from: str | Path | None) -> None:
         written = Path(self.config["run_dir"]).absolute()
         if written != self.folder.path:
@@ -171,28 +188,25 @@ class Experiment:
                 f"the run's folder is {written}, not {self.folder.path}: a run is resumed in its own folder, without "
                 "-m; the folder of a new run is chosen by hydra.run.dir"
             )
-        if resume_from is not None and run_folder_of(resume_from).absolute() != self.folder.path:
+        if resume_from == AUTO and self.job is not None:
+            raise UserError("resume=auto: a sweep goes on without it, by hydra.sweep.dir=<its folder>")
+        if resume_from not in (None, AUTO) and run_folder_of(resume_from).absolute() != self.folder.path:
             raise UserError(f"resume_from={resume_from}: expected {self.folder.path}, or a checkpoint in it")
 
-    def _refuse_to_overwrite(self) -> NoReturn:
-        if self.job is None:
-            raise UserError(
-                f"{self.folder.path} holds a run already. Go on with resume={self.folder.path}, or choose another "
-                "hydra.run.dir"
-            )
-        differing = "".join(
-            f"\n  {key}: {there!r} there, {here!r} here"
-            for key, there, here in resume.diff_config(self.folder, self.config)
-        )
-        raise UserError(
-            f"{self.folder.path} holds a run already, of another configuration:{differing}\n"
-            "Choose another hydra.sweep.dir"
-        )
+    def _require_same_run(self, changes: list[resume.Change]) -> None:
+        """Raises an error if the configuration was changed; outside of a sweep, some keys may be."""
+        changes = [change for change in changes if self.job is not None or not resume.may_change(change.key)]
+        if changes:
+            lines = "".join(f"\n  {key}: {there!r} there, {here!r} here" for key, there, here in changes)
+            way_on = "Choose another hydra.sweep.dir" if self.job is not None else resume.WHAT_MAY_CHANGE
+            raise UserError(f"{self.folder.path} holds a run already, of another configuration:{lines}\n{way_on}")
 
-    def _result_of_ended_job(self) -> RunResult:
-        """Returns the result of a job that an earlier session of its sweep has completed."""
+    def _result_of_ended_run(self) -> RunResult:
+        """Returns the result of a run of this configuration that an earlier session has completed."""
         summary = self.folder.read_summary()
-        self.folder.summary.touch()  # the new time shows the sweep that this job has ended
+        if self.job is None:
+            print(f"{self.folder.path} is {summary['status']}, {summary['step']} batches")
+        self.folder.summary.touch()  # the new time shows a sweep that this job has ended
         objective = self._objective(summary["final"])
         return RunResult(self.folder.path, summary["status"], summary["step"], summary["final"], objective)
 

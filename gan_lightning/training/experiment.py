@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,14 @@ import lightning
 from lightning import Callback, LightningDataModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
-from lightning.pytorch.utilities import rank_zero_only
+from torch.distributed import Store
 
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
+from gan_lightning.distributed.cluster import cluster_environment, decide_together
 from gan_lightning.distributed.launcher import SIGKILL
-from gan_lightning.distributed.strategy import leave_process_group
+from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import UserError
 from gan_lightning.files import AUTO, run_folder_of
 from gan_lightning.models import GAN
@@ -26,7 +27,13 @@ from gan_lightning.training import checkpoint, resume
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.summary import Summary
-from gan_lightning.training.trainer import planned_batches, prepare_evaluation, resume_loggers, trainer_arguments
+from gan_lightning.training.trainer import (
+    has_one_process,
+    planned_batches,
+    prepare_evaluation,
+    resume_loggers,
+    trainer_arguments,
+)
 from gan_lightning.training.worker import worker_command
 
 DEFAULTS: Config = {"seed": 0, "objective": None, "callbacks": {}, "logger": {}}
@@ -96,14 +103,24 @@ class Experiment:
         """
         require_none(plain_problems(self.config))
         self._require_own_folder(resume_from)
-        first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
-        with self.folder.locked(wait=self.job is not None) if first else nullcontext():
-            self.folder.refusal.unlink(missing_ok=True)
-            start = self._find_start(resume_from)
-            return start if isinstance(start, RunResult) else self.train(start)
+        with ExitStack() as stack:
 
-    def train(self, start: ResumePoint | None = None) -> RunResult:
-        """Trains from `start` and does not check the folder's contents: `fit` has done so for all processes."""
+            def find_start() -> ResumePoint | RunResult | None:
+                stack.enter_context(self.folder.locked(wait=self.job is not None))
+                self.folder.refusal.unlink(missing_ok=True)
+                return self._find_start(resume_from)
+
+            cluster = None if has_one_process(self.config["trainer"]) else cluster_environment()
+            start, store = decide_together(find_start, cluster) if cluster else (find_start(), None)
+            return start if isinstance(start, RunResult) else self.train(start, store)
+
+    def train(self, start: ResumePoint | None = None, store: Store | None = None) -> RunResult:
+        """Trains from `start` and does not check the folder's contents: `fit` has done so for all processes.
+
+        Args:
+            start: The checkpoint to resume from; None starts at the first batch.
+            store: The store in which the processes of a cluster meet.
+        """
         lightning.seed_everything(self.config["seed"], verbose=False)
         data: LightningDataModule = build(self.config, "data")
         data.prepare_data()  # before other processes start, so that only one reports missing data
@@ -112,14 +129,14 @@ class Experiment:
         record, stop = Record(self.config, self._compared()), GracefulStop()
         summary = Summary(self.config, self.folder, record)
         with worker_command(self.config, self.folder, start) as command:
-            trainer = self._trainer([record, stop, summary], start, command)
+            trainer = self._trainer([record, stop, summary], start, GANStrategy(command, store))
             prepare_evaluation(trainer, data, self.config)  # now, for the same reason
             planned = planned_batches(trainer, data)
             if start and start.step >= planned:
                 return self._already_complete(start)
             return self._fit(trainer, model, data, start)
 
-    def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, command: list[str]) -> Trainer:
+    def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, strategy: GANStrategy) -> Trainer:
         config = self.config
         if start is not None:
             config = config | {"logger": resume_loggers(config["logger"], start.step)}
@@ -128,7 +145,7 @@ class Experiment:
         if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
             callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
         loggers = [logger for logger in named["logger"] if logger is not None]
-        more = trainer_arguments(config["trainer"], callbacks, loggers, command)
+        more = trainer_arguments(config["trainer"], callbacks, loggers, strategy)
         try:
             return build(config, "trainer", **more)
         except MisconfigurationException as error:

@@ -93,16 +93,22 @@ def run(cfg: DictConfig) -> RunResult:
         UserError: The configuration has problems, or the run folder cannot be used.
         FloatingPointError: A loss, a weight or the objective is not finite.
     """
-    from gan_lightning.cli.resume import resumed_config
+    from gan_lightning.cli.resume import branched_config, resumed_config
     from gan_lightning.training.experiment import Experiment
     from gan_lightning.training.process import set_up_process
 
     set_up_process()
-    typed, place = HydraConfig.get().overrides.task, cfg.resume
+    typed, folder, place = HydraConfig.get().overrides.task, HydraConfig.get().runtime.output_dir, cfg.resume
     if place == AUTO:
         cfg.resume = None  # the saved configuration is that of the new run which this may be
-    config = _checked(cfg if place in (None, AUTO) else resumed_config(place, typed), typed)
-    return Experiment(config, HydraConfig.get().runtime.output_dir, _sweep_job(config)).fit(place)
+    if cfg.branch_from is not None:
+        if cfg.resume is not None:
+            raise UserError("branch_from and resume: choose one; a branch is resumed by its own folder")
+        cfg = branched_config(cfg.branch_from, typed, folder)
+    elif cfg.resume is not None:
+        cfg = resumed_config(cfg.resume, typed)
+    config = _checked(cfg, typed)
+    return Experiment(config, folder, _sweep_job(config)).fit(place)
 
 
 def _job(cfg: DictConfig) -> float | None:

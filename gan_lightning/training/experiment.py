@@ -23,7 +23,7 @@ from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import UserError
 from gan_lightning.files import AUTO, run_folder_of
 from gan_lightning.models import GAN
-from gan_lightning.training import checkpoint, resume
+from gan_lightning.training import branch, checkpoint, resume
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.summary import Summary
@@ -36,7 +36,7 @@ from gan_lightning.training.trainer import (
 )
 from gan_lightning.training.worker import worker_command
 
-DEFAULTS: Config = {"seed": 0, "objective": None, "callbacks": {}, "logger": {}}
+DEFAULTS: Config = {"seed": 0, "objective": None, "callbacks": {}, "logger": {}, "branch_from": None}
 """The values of sections that a configuration may leave out."""
 
 
@@ -186,7 +186,7 @@ class Experiment:
             if changes == [] and self.folder.read_summary().get("status") in ENDED:
                 return self._result_of_ended_run()
             if not self.folder.last.exists():  # it was killed before its first checkpoint, or has not begun
-                return None
+                return self._first_start()
             self._require_same_run(changes or [])
             resume_from = self.folder.path
         if resume_from is not None:
@@ -196,7 +196,10 @@ class Experiment:
                 f"{self.folder.path} holds a run already. Go on with resume={self.folder.path}, or choose another "
                 "hydra.run.dir"
             )
-        return None
+        return self._first_start()
+
+    def _first_start(self) -> ResumePoint | None:
+        return branch.begin(self.config, self.folder) if self.config["branch_from"] else None
 
     def _require_own_folder(self, resume_from: str | Path | None) -> None:
         written = Path(self.config["run_dir"]).absolute()

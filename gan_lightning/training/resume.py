@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,6 @@ import yaml
 
 from gan_lightning.config.instantiate import Config
 from gan_lightning.errors import UserError
-from gan_lightning.files import run_folder_of
 from gan_lightning.training import checkpoint
 from gan_lightning.training.run_folder import RunFolder
 
@@ -58,7 +57,7 @@ def changes(folder: RunFolder, config: Config) -> list[Change] | None:
         return None
     there = yaml.safe_load(folder.config.read_text())
     there = rebase_paths(there, there["run_dir"], str(folder.path))
-    return [change for change in _changes("", there, config) if change.key != "objective"]
+    return [change for change in differences("", there, config) if change.key != "objective"]
 
 
 def rebase_paths(node: Any, old: str, new: str) -> Any:
@@ -79,21 +78,7 @@ def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:
     """
     path = checkpoint.locate(str(place))
     saved = _read(path)
-    if "config" not in saved:
-        raise UserError(
-            f"{path} was written by a Trainer of your own: go on with it by trainer.fit(..., ckpt_path=...)"
-        )
-    differences = [
-        f"{key}: {there!r} in the checkpoint, {here!r} in the run folder"
-        for section in ("model", "data", "seed")
-        for key, there, here in _changes(section, saved["config"].get(section), config[section])
-        if not key.startswith(CHANGEABLE)
-    ]
-    if differences:
-        raise UserError(
-            f"{path} was written by another configuration than {run_folder_of(place) / 'config.yaml'}:"
-            + "".join(f"\n  {line}" for line in differences[:8])
-        )
+    require_same(path, saved, config, may_change)
     return ResumePoint(path, saved["global_step"])
 
 
@@ -106,9 +91,29 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(f"{error}: {way_on}") from error
 
 
-def _changes(key: str, there: Any, here: Any) -> Iterator[Change]:
+def require_same(path: Path, saved: dict[str, Any], config: Config, allowed: Callable[[str], bool]) -> None:
+    """Raises a `UserError` if the checkpoint at `path` differs from `config` in more than the allowed keys."""
+    if "config" not in saved:
+        raise UserError(
+            f"{path} was written by a Trainer of your own: go on with it by trainer.fit(..., ckpt_path=...)"
+        )
+    lines = [
+        f"{key}: {there!r} in the checkpoint, {here!r} in the run folder"
+        for section in ("model", "data", "seed")
+        for key, there, here in differences(section, saved["config"].get(section), config[section])
+        if not allowed(key)
+    ]
+    if lines:
+        raise UserError(
+            f"{path} was written by another configuration than {Path(config['run_dir'], 'config.yaml')}:"
+            + "".join(f"\n  {line}" for line in lines[:8])
+        )
+
+
+def differences(key: str, there: Any, here: Any) -> Iterator[Change]:
+    """Yields the keys below `key` whose values differ between two configurations."""
     if isinstance(there, dict) and isinstance(here, dict):
         for name in sorted(there.keys() | here.keys(), key=str):
-            yield from _changes(f"{key}.{name}".lstrip("."), there.get(name), here.get(name))
+            yield from differences(f"{key}.{name}".lstrip("."), there.get(name), here.get(name))
     elif there != here:
         yield Change(key, there, here)

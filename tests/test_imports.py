@@ -33,7 +33,7 @@ LEVELS = (
             "labels",
             "rng",
         ),
-        *("specs", "visualization"),
+        *("specs", "tensor_file", "visualization"),
     ),
     ("losses", "networks"),
     ("models", "data", "distributed"),

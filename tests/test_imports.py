@@ -23,6 +23,7 @@ LEVELS = (
         *(
             "_compat",
             "cadence",
+            "checksum",
             "config.renamed",
             "config.allowlist",
             "config.arguments",
@@ -33,7 +34,7 @@ LEVELS = (
             "labels",
             "rng",
         ),
-        *("specs", "visualization"),
+        *("specs", "tensor_file", "visualization"),
     ),
     ("losses", "networks"),
     ("models", "data", "distributed"),

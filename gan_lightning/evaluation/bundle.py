@@ -6,7 +6,8 @@ import argparse
 
 from gan_lightning.data import MNIST, Digits, ImageData
 from gan_lightning.evaluation import classifier_training
-from gan_lightning.evaluation.classifier import WEIGHTS, write
+from gan_lightning.evaluation.classifier import WEIGHTS
+from gan_lightning.tensor_file import save_tensors
 
 IMAGES_SEEN = 1_000_000
 
@@ -17,7 +18,8 @@ def bundle(data: ImageData) -> float:
     data.prepare_data()
     network = classifier_training.fit(*data.split("train"), data.condition_dim, data.classifier, IMAGES_SEEN)
     accuracy = classifier_training.accuracy(network, *data.split("test"))
-    write(network, WEIGHTS / f"{data.classifier}.safetensors", test_accuracy=f"{accuracy:.4f}")
+    path = WEIGHTS / f"{data.classifier}.safetensors"
+    save_tensors(network.state_dict(), path, {"test_accuracy": f"{accuracy:.4f}"})
     return accuracy
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from safetensors.torch import load_file, save_file
 from torch import nn
 
 from gan_lightning.data.images import ImageData, fit_to
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import classifier_network, classifier_training
 from gan_lightning.evaluation.classifier_network import ByChannel, ConvClassifier, WithoutClasses
-from gan_lightning.evaluation.features import Extractor, digest_of
-from gan_lightning.files import atomic, cache_folder, file_lock
+from gan_lightning.evaluation.features import Extractor
+from gan_lightning.files import cache_folder, file_lock
+from gan_lightning.tensor_file import digest_of, load_tensors, save_tensors
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -53,20 +53,15 @@ class Classifier(Extractor):
         with file_lock(path):
             if not path.exists():
                 title = f"training a classifier of {data.title}"
-                write(classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN), path)
+                network = classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN)
+                save_tensors(network.state_dict(), path)
         network = read(path)
         return WithoutClasses(network).eval() if labels.ndim == 2 else network
 
 
 def read(path: Path) -> ConvClassifier:
     """Returns a classifier from its file, in eval mode; the weights' shapes give the channels and classes."""
-    weights = load_file(path)
+    weights, _ = load_tensors(path)
     network = ConvClassifier(weights["features.0.weight"].shape[1], len(weights["head.bias"]))
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)
-
-
-def write(network: ConvClassifier, path: Path, **facts: str) -> None:
-    """Writes a classifier; `facts` go to the file's header."""
-    with atomic(path) as partial:
-        save_file(network.state_dict(), partial, metadata=facts)

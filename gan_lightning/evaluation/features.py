@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from gan_lightning.data.images import ImageData, Images, fit_to, to_uint8
+from gan_lightning.tensor_file import digest_of
 
 PROTOCOL = 1
 """Increase it when the same images would get other features or metrics: caches and reports depend on it."""
@@ -102,15 +102,3 @@ def join(parts: Iterable[Features]) -> Features:
     parts = list(parts)
     logits = [part.logits for part in parts if part.logits is not None]
     return Features(torch.cat([part.vectors for part in parts]), torch.cat(logits) if logits else None)
-
-
-def digest_of(*parts: bytes | Tensor) -> str:
-    """A hash of bytes and tensors, their shapes included."""
-    digest = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        if isinstance(part, Tensor):
-            digest.update(repr((part.dtype, tuple(part.shape))).encode())
-            digest.update(part.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data)
-        else:
-            digest.update(part)
-    return digest.hexdigest()

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from pathlib import Path
 from typing import Any, get_args
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -16,10 +14,11 @@ from gan_lightning import rng
 from gan_lightning.data.foreign import images_of
 from gan_lightning.data.images import Images, Split, fit_to
 from gan_lightning.errors import NoSuchSplit
-from gan_lightning.evaluation.features import Extractor, Features, digest_of, join
+from gan_lightning.evaluation.features import Extractor, Features, join
 from gan_lightning.evaluation.manifold import radii
 from gan_lightning.evaluation.metrics import among_neighbors, metrics
-from gan_lightning.files import atomic, cache_folder, file_lock, write_json
+from gan_lightning.files import cache_folder, file_lock, write_json
+from gan_lightning.tensor_file import digest_of, load_tensors, save_tensors
 
 
 class Reference:
@@ -109,12 +108,7 @@ def cached(extractor: Extractor, images: Images, images_digest: str, title: str)
     with file_lock(path):
         if not path.exists():
             batches = tqdm(images.split(extractor.BATCH), desc=title, leave=False, disable=None, delay=1)
-            _write(join(extractor(batch) for batch in batches), path)
-    stored = load_file(path)
+            features = join(extractor(batch) for batch in batches)
+            save_tensors({name: tensor for name, tensor in vars(features).items() if tensor is not None}, path)
+    stored, _ = load_tensors(path)
     return Features(stored["vectors"], stored.get("logits"))
-
-
-def _write(features: Features, path: Path) -> None:
-    tensors = {name: tensor for name, tensor in vars(features).items() if tensor is not None}
-    with atomic(path) as partial:
-        save_file(tensors, partial)

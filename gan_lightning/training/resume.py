@@ -97,6 +97,7 @@ def require_same(path: Path, saved: dict[str, Any], config: Config, allowed: Cal
         raise UserError(
             f"{path} was written by a Trainer of your own: go on with it by trainer.fit(..., ckpt_path=...)"
         )
+    checkpoint.require_resumable(saved, path)
     lines = [
         f"{key}: {there!r} in the checkpoint, {here!r} in the run folder"
         for section in ("model", "data", "seed")

@@ -13,6 +13,8 @@ STATE = ("state_dict", "optimizer_states", "loops", "epoch", "global_step")
 """The parts of a checkpoint that are the state of training; others have the time and the session's configuration."""
 OF_SESSIONS = (".hydra/", "tensorboard/", "train.log")
 """Files of which each session of a run writes its own."""
+SAME_BYTES = (".safetensors", ".png", ".gif")
+"""The endings of files without a time in them."""
 
 
 def files(folder: Path) -> set[str]:
@@ -25,6 +27,11 @@ def problems(run: Path, undisturbed: Path) -> list[str]:
     """What differs between two runs, in words; an empty list if nothing does."""
     found = [f"{name} is superfluous" for name in sorted(files(run) - files(undisturbed))]
     found += [f"{name} is missing" for name in sorted(files(undisturbed) - files(run))]
+    found += [
+        f"{name} differs"
+        for name in sorted(files(run) & files(undisturbed))
+        if name.endswith(SAME_BYTES) and (run / name).read_bytes() != (undisturbed / name).read_bytes()
+    ]
     summary = run / "summary.json"
     status = json.loads(summary.read_text())["status"] if summary.exists() else None
     if status != "finished":

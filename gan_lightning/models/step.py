@@ -283,6 +283,6 @@ def _require_finite(player: Player, terms: Terms, batch_index: int) -> None:
         values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
         raise FloatingPointError(
             f"the {player}'s loss is not finite at batch {batch_index + 1}: {values}. Its optimizer has not "
-            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> starts "
-            "a new run there with them"
+            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> "
+            "starts a new run there with them"
         )

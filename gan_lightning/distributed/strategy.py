@@ -12,6 +12,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
 from gan_lightning._compat.lightning import skip_sigterm_broadcast
+from gan_lightning.distributed.cluster import PATIENCE
 from gan_lightning.distributed.launcher import Launcher
 from gan_lightning.distributed.loaders import share_loader
 
@@ -46,11 +47,11 @@ class GANStrategy(DDPStrategy):
         self.launcher.meet()
         if self.store is not None:
             dist.init_process_group(
-                self._get_process_group_backend(),
+                self.process_group_backend or dist.get_default_backend_for_device(self.root_device),
                 store=self.store,
                 rank=self.node_rank * self.num_processes + self.local_rank,
                 world_size=self.num_nodes * self.num_processes,
-                timeout=self._timeout,
+                timeout=PATIENCE,
                 device_id=None if self.root_device.type == "cpu" else self.root_device,
             )
         super().setup_distributed()

@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import sys
+import time
 
 import pytest
 import torch
@@ -13,6 +15,8 @@ from lightning.pytorch.trainer.connectors import accelerator_connector
 
 from gan_lightning.distributed.launcher import Launcher
 from gan_lightning.distributed.strategy import GANStrategy
+from gan_lightning.training import worker
+from gan_lightning.training.experiment import Experiment
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.training.worker import worker_command
 from tests.conftest import TINY
@@ -85,3 +89,18 @@ def test_a_worker_imports_what_the_first_process_does(tmp_path, monkeypatch):
         launcher = strategy_of(*command).launcher
         assert launcher.launch(lambda: launcher.procs[0].wait()) == 0
     launcher.wait_for_processes()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_worker_ends_when_the_first_process_was_killed(tmp_path, monkeypatch):
+    """Torch would wait for it for half an hour, and in a collective of NCCL longer."""
+    monkeypatch.setattr(Experiment, "train", lambda *_: time.sleep(60))
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps({"config": {}, "folder": str(tmp_path), "start": None, "parent": -1}))
+    child = os.fork()
+    if child == 0:
+        try:
+            worker.main(str(file))
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

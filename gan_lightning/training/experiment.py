@@ -183,11 +183,13 @@ class Experiment:
         """
         if resume_from == AUTO or self.job is not None:
             changes = resume.changes(self.folder, self.config)
-            if changes == [] and self.folder.read_summary().get("status") in ENDED:
+            ended = self.folder.read_summary().get("status") in ENDED
+            if ended and changes == []:
                 return self._result_of_ended_run()
+            if ended or self.folder.last.exists():
+                self._require_same_run(changes or [])
             if not self.folder.last.exists():  # it was killed before its first checkpoint, or has not begun
                 return self._first_start()
-            self._require_same_run(changes or [])
             resume_from = self.folder.path
         if resume_from is not None:
             return resume.matching_checkpoint(resume_from, self.config)

@@ -91,7 +91,7 @@ def test_a_schedule_is_where_it_would_be_with_the_changed_rate(branch, trained):
     assert training_differences(branch(scheduled), scheduled) == []
     new = branch(scheduled, HALF, "trainer.max_steps=5", name="half")
     assert lrs(new) == [0.5e-4, 0.5e-4]
-    changed = branch(scheduled, "model.scheduler.gamma=0.1", "trainer.max_steps=5", name="gamma")
+    changed = branch(scheduled, "+model.scheduler.gamma=0.1", "trainer.max_steps=5", name="gamma")
     assert changed.code == 0, changed.output
     assert lrs(changed) == pytest.approx([2e-5, 2e-5])
 

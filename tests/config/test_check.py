@@ -70,7 +70,7 @@ def refused(outcome) -> str:
         ),
         ("augment=diffaugment model.augment.policy=[colors]", "model.augment.policy=['colors']: expected Sequence"),
         ("augment=diffaugment model.augment.p=1.5", "model.augment.p=1.5: expected a number from 0 to 1"),
-        ("augment=adaptive model.augment.target=1", "model.augment.target=1: expected a number between -1 and 1"),
+        ("augment=adaptive model.augment.target=1", "model.augment.target=1: expected a number above -1, below 1"),
         ("augment=adaptive model.augment.ada_images=0", "model.augment.ada_images=0: expected a whole number"),
         ("regularizer=lecam model.regularizers.lecam.decay=1", "model.regularizers.lecam.decay=1: expected a number"),
         ("model.accumulate=0", "model.accumulate=0: expected a whole number from 1"),

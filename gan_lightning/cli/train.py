@@ -22,7 +22,7 @@ from hydra.core.utils import run_job
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli import suggestions
@@ -30,7 +30,8 @@ from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.errors import UserError
-from gan_lightning.sweeps.callback import report_results
+from gan_lightning.sweeps.callback import PARALLEL_LAUNCHERS, launcher_kind, report_results
+from gan_lightning.sweeps.job import fit_apart
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # --help and completion do not need torch, which takes seconds to import
@@ -98,7 +99,10 @@ def run(cfg: DictConfig) -> RunResult:
     set_up_process()
     typed, place = HydraConfig.get().overrides.task, cfg.resume
     config = _checked(cfg if place is None else resumed_config(place, typed), typed)
-    return Experiment(config, HydraConfig.get().runtime.output_dir, _sweep_job(config)).fit(place)
+    folder, job = HydraConfig.get().runtime.output_dir, _sweep_job(config)
+    if job is not None and place is None and launcher_kind(HydraConfig.get().launcher) in PARALLEL_LAUNCHERS:
+        return fit_apart(config, folder, job, OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True))
+    return Experiment(config, folder, job).fit(place)
 
 
 def _job(cfg: DictConfig) -> float | None:

@@ -11,7 +11,6 @@ from beartype import BeartypeConf
 from beartype.door import is_bearable
 
 from gan_lightning.config.allowlist import locate, suggestion
-from gan_lightning.config.values import shown
 from gan_lightning.specs import Described
 
 _TYPES = BeartypeConf(is_pep484_tower=True)
@@ -50,6 +49,12 @@ def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
         optional = parameter.default is not parameter.empty or _passes_on(parameter) or given_later
         if not optional and name not in arguments:
             yield f"{key}.{name}: {node['_target_']} needs this argument"
+
+
+def shown(value: Any) -> str:
+    """Returns a value as a message shows it, shortened to less than a line."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
 def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:

@@ -1,13 +1,14 @@
-"""The order of the checks of a configuration: its sections, then each value and argument, then their combinations."""
+"""The order of the checks of a configuration: its sections, each value and argument, combinations, memory."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from gan_lightning.config.arguments import argument_problems
+from gan_lightning.config.arguments import argument_problems, shown
 from gan_lightning.config.combinations import combination_problems
 from gan_lightning.config.instantiate import Config, target_nodes
-from gan_lightning.config.values import shown, value_problems
+from gan_lightning.config.memory import memory_problems
+from gan_lightning.config.values import value_problems
 
 
 def plain_problems(config: Config, repeated: Collection[str] = ()) -> list[str]:
@@ -27,7 +28,8 @@ def plain_problems(config: Config, repeated: Collection[str] = ()) -> list[str]:
         if not any(key == section or key.startswith(f"{section}.") for section in repeated):
             found += [problem for problem in argument_problems(key, node) if _key_of(problem) not in faulty]
     faulty |= {_key_of(problem) for problem in found}
-    return found + list(combination_problems(config, faulty))
+    found += combination_problems(config, faulty)
+    return found or list(memory_problems(config))
 
 
 def _key_of(problem: str) -> str:

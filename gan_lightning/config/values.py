@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Collection, Iterator
 from typing import Any, NamedTuple
 
+from gan_lightning.config.arguments import shown
+
 
 class Rule(NamedTuple):
     """Whether a value is allowed, and a description of the allowed values for the message."""
@@ -146,12 +148,6 @@ RULES: dict[str, Rule] = {
 """The rule for each key, by its last part. Classes of other packages are not checked by it."""
 CHECKED_PACKAGES = ("", "None", "gan_lightning", "lightning", "torch")
 """The packages whose arguments the rules are for; "" and "None" stand for no `_target_`."""
-
-
-def shown(value: Any) -> str:
-    """Returns a value as a message shows it, shortened to less than a line."""
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
 def value_problem(key: str, value: Any) -> str | None:

@@ -219,11 +219,16 @@ class GANStep(LatentModel):
     # Lightning's hooks
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        optimizers = [
-            self.optimizer(network.parameters(), **self.optimizer_arguments[player])
-            for player, network in self.networks().items()
-        ]
-        return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
+        key = "model.optimizer"
+        try:
+            optimizers = [
+                self.optimizer(network.parameters(), **self.optimizer_arguments[player])
+                for player, network in self.networks().items()
+            ]
+            key = "model.scheduler"
+            return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
+        except (TypeError, ValueError, ArithmeticError) as error:  # of torch, about the user's values
+            raise UserError(f"{key}: {error}") from error
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         if self.gradient_clip_norm is None:

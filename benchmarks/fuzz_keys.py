@@ -1,6 +1,6 @@
-"""Every key of four experiments, set to each of 16 strange values: refused in one line, or accepted; never a trace.
+"""Every key of four experiments, set to each of 17 strange values: refused in one line, or accepted; never a trace.
 
-The same from the shell: python benchmarks/fuzz_keys.py --train 100
+Some of the accepted are trained for two batches: python benchmarks/fuzz_keys.py --train 100
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import argparse
 import contextlib
 import copy
 import io
+import os
 import signal
 import tempfile
 import traceback
@@ -104,11 +105,13 @@ def _check(composed: DictConfig, override: Any) -> None:
 
 
 def _trained(attempt: Attempt, seconds: int) -> str:
+    """Trains in a folder of its own, which is also the current one: some values are names of folders."""
     name, key, value = attempt
-    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        os.chdir(folder)
         place = [] if key == "run_dir" else [f"hydra.run.dir={folder}/run"]
         overrides = [*EXPERIMENTS[name], f"{key}={VALUES[value]}", *place]
-        with contextlib.redirect_stderr(io.StringIO()), contextlib.chdir(folder):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             return outcome(lambda: gan_lightning.train(overrides), seconds)
 
 

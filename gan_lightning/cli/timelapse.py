@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image
 
 from gan_lightning.errors import UserError
+from gan_lightning.terminal import error_line
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.visualization import video
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         chosen = video.thinned(pictures) if options.thin else pictures
         written = video.write(chosen, Path(options.out) if options.out else samples / "video", options.fps)
     except (UserError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(error_line(error))
     print(f"{len(chosen)} pictures in {written[0]} and {written[1]}")
 
 

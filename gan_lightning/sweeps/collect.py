@@ -50,8 +50,8 @@ class Run:
 
     @property
     def status(self) -> str:
-        """Its status in summary.json; "refused" if it could not start; "died" if that is running but no process is; "unreadable" if its files are
-        damaged.
+        """Its status in summary.json; "refused" if it could not start; "unreadable" if its files are damaged; "died" if
+        the status is running but no process is.
         """
         if self.ended:
             return self.summary["status"]
@@ -126,9 +126,7 @@ def _require_types(run: Run) -> None:
     texts = {"status": account.get("status"), "reason": account.get("reason"), "objective": config.get("objective")}
     for kind, values in ((int, numbers), (int | float, reals), (str, texts | {"reason of refused.json": reason})):
         for name, value in values.items():
-            if value is not None and (
-                not isinstance(value, kind) or (isinstance(value, float | int) and abs(value) > LARGEST)
-            ):
+            if value is not None and (not isinstance(value, kind) or (kind is not str and abs(value) > LARGEST)):
                 raise UserError(f"{run.folder.path}: its {name} is {value!r:.100}")
 
 

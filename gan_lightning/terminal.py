@@ -13,7 +13,13 @@ def printable(text: object) -> str:
     Such a character becomes its escape: ESC becomes `\x1b`. Otherwise a name in a file could move the cursor, change
     the title of the window, or reverse the order of what follows.
     """
-    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in _UNSEEN else c for c in str(text))
+    text = str(text)
+    if text.isprintable():
+        return text
+    return "".join(
+        character.encode("unicode_escape").decode() if unicodedata.category(character) in _UNSEEN else character
+        for character in text
+    )
 
 
 def printable_lines(text: object) -> str:

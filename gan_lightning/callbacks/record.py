@@ -45,7 +45,8 @@ class Record(Callback):
             if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
                 text = yaml.safe_dump(self.config, sort_keys=False)
                 indented = "".join(f"    {line}\n" for line in text.splitlines())  # a code block in Markdown
-                logger.experiment.add_text("config", indented, trainer.global_step)
+                # At the first batch of this session, so that another session from the same checkpoint replaces it.
+                logger.experiment.add_text("config", indented, trainer.global_step + 1)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         resumed_inside = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0

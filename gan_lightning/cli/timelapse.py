@@ -8,12 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from gan_lightning.errors import UserError
 from gan_lightning.terminal import error_line
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.visualization import video
+from gan_lightning.visualization.pictures import read_picture
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,8 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _show(path: Path) -> None:
     print(path)
     if sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
-        with Image.open(path) as picture:
-            picture.show()
+        read_picture(path, path.parent.parent).show()
 
 
 def _parser() -> argparse.ArgumentParser:

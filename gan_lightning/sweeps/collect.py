@@ -124,9 +124,11 @@ def _require_types(run: Run) -> None:
     numbers = {"step": account.get("step"), "seed": config.get("seed"), "images_seen": account.get("images_seen")}
     reals = {name: account.get(name) for name in ("seconds", "objective")} | (account.get("final") or {})
     texts = {"status": account.get("status"), "reason": account.get("reason"), "objective": config.get("objective")}
-    for kind, values in ((int, numbers), (int | float, reals), (str, texts | {"reason of refused.json": reason})):
+    texts["reason of refused.json"] = reason
+    for kind, values in ((int, numbers), (int | float, reals), (str, texts)):
         for name, value in values.items():
-            if value is not None and (not isinstance(value, kind) or (kind is not str and abs(value) > LARGEST)):
+            too_large = isinstance(value, int | float) and abs(value) > LARGEST
+            if value is not None and (too_large or not isinstance(value, kind)):
                 raise UserError(f"{run.folder.path}: its {name} is {value!r:.100}")
 
 

@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,6 @@ WITHOUT_EFFECT = (
     *("data.root", "data.num_workers", "name", "objective", "resume", "hydra"),
 )
 """Beginnings of the keys that change no result."""
-LARGEST = 1e100
-"""The largest number of a run that can be compared: squares of it are still numbers."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +39,8 @@ class Run:
     """The overrides of its command line, by key."""
     choices: dict[str, str | None] = field(repr=False)
     """The chosen option of each configuration group."""
+    curves: dict[str, Series] = field(repr=False)
+    """Every metric that the run logged to TensorBoard or to CSV files."""
 
     @property
     def ended(self) -> bool:
@@ -77,11 +76,6 @@ class Run:
         value = (self.summary.get("final") or {}).get(name)
         return value if value is not None and math.isfinite(value) else None
 
-    @cached_property
-    def curves(self) -> dict[str, Series]:
-        """Every metric that the run logged to TensorBoard or to CSV files."""
-        return {} if self.status == UNREADABLE else read_curves(self.folder.path)
-
     def samples(self) -> Path | None:
         """The path of its last sample grid."""
         return max(self.folder.samples.glob("step_*.png"), default=None)
@@ -111,23 +105,29 @@ def _read_or_report(place: Path, root: Path) -> Run:
                 own_file(path, place)
         run = _read(place, root)
         _require_types(run)
-        assert run.curves is not None  # read now, so that damaged logs are told here
         return run
     except Exception as error:  # damaged files raise many types of errors
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        return Run(_name(place, root), RunFolder(place), {}, {}, {"status": UNREADABLE, "reason": reason}, {}, {})
+        return Run(_name(place, root), RunFolder(place), {}, {}, {"status": UNREADABLE, "reason": reason}, {}, {}, {})
 
 
 def _require_types(run: Run) -> None:
     """Raises a UserError if a value that the table or the page shows is of another type than a run writes."""
-    account, reason, config = run.summary, run.refusal.get("reason"), run.config
-    numbers = {"step": account.get("step"), "seed": config.get("seed"), "images_seen": account.get("images_seen")}
-    reals = {name: account.get(name) for name in ("seconds", "objective")} | (account.get("final") or {})
-    texts = {"status": account.get("status"), "reason": account.get("reason"), "objective": config.get("objective")}
-    texts["reason of refused.json"] = reason
-    for kind, values in ((int, numbers), (int | float, reals), (str, texts)):
-        for name, value in values.items():
-            too_large = isinstance(value, int | float) and abs(value) > LARGEST
+    account, refusal, config = run.summary, run.refusal, run.config
+    if not isinstance(run.choices, dict):
+        raise UserError(f"{run.folder.path}: its choices of groups are {run.choices!r:.100}")
+    counts = {"step": account.get("step"), "seed": config.get("seed"), "images_seen": account.get("images_seen")}
+    times, values = {"seconds": account.get("seconds")}, {"objective": account.get("objective")}
+    texts = {"status": run.status, "objective": config.get("objective"), "reason": account.get("reason")}
+    texts["reason in refused.json"] = refusal.get("reason")
+    for kind, found, largest in (
+        (int, counts, 1e13),
+        (int | float, times, 1e13),
+        (int | float, values | (account.get("final") or {}), 1e100),  # squares of which are still numbers
+        (str, texts, 0),
+    ):
+        for name, value in found.items():
+            too_large = isinstance(value, int | float) and abs(value) > largest
             if value is not None and (too_large or not isinstance(value, kind)):
                 raise UserError(f"{run.folder.path}: its {name} is {value!r:.100}")
 
@@ -145,7 +145,8 @@ def _read(place: Path, root: Path) -> Run:
     overrides = {key: value for key, _, value in (line.lstrip("+~").partition("=") for line in lines)}
     choices = read_yaml(hydra, dict)["hydra"]["runtime"]["choices"] if hydra.exists() else {}
     config = configs[0] if configs else {}
-    return Run(_name(place, root), folder, config, folder.read_summary(), folder.read_refusal(), overrides, choices)
+    accounts = folder.read_summary(), folder.read_refusal()
+    return Run(_name(place, root), folder, config, *accounts, overrides, choices, read_curves(place))
 
 
 def varied(runs: Sequence[Run]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -52,10 +53,17 @@ def _csv_series(folder: Path) -> dict[str, Series]:
                 if row.get("step") is None:  # the last line of a run that was killed
                     continue
                 try:
-                    step = int(float(row.pop("step")))
+                    step = _bounded(row.pop("step"), 1e13)
                     for name, value in row.items():
                         if value:
-                            found.setdefault(name, []).append((step, float(value)))
+                            found.setdefault(name, []).append((int(step), _bounded(value, math.inf)))
                 except (TypeError, ValueError, OverflowError) as error:
                     raise UserError(f"{path}, line {number}: expected numbers under its names; {error}") from error
     return found
+
+
+def _bounded(text: str, largest: float) -> float:
+    number = float(text)
+    if abs(number) > largest:
+        raise ValueError(f"{text:.40} is too large")
+    return number

@@ -19,8 +19,10 @@ FEW = 10
 """The largest number of points of a curve at which each point has a marker."""
 MOST = 12
 """The largest number of values of a key that is an axis of a heat map."""
-LONGEST = 60
+LONGEST = 40
 """The largest number of characters of a text in a plot."""
+LARGEST = 1e100
+"""The largest number that is drawn: matplotlib computes with multiples of it."""
 Draw = Callable[[Axes], object]
 
 
@@ -45,9 +47,10 @@ def landscape(groups: Sequence[Group], objective: str | None) -> bytes | None:
 
 def _number(text: str) -> float | None:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         return None
+    return number if abs(number) <= LARGEST else None
 
 
 def _scatter(key: str, values: Sequence[float], means: Sequence[float | None], objective: str | None) -> Draw:
@@ -103,6 +106,7 @@ def curves(groups: Sequence[Group], objective: str | None) -> bytes | None:
                 label: str | None = _text(", ".join(group.labels())) or "all"
                 for run in group.runs:
                     points = np.array(sorted(run.curves.get(name, []))).reshape(-1, 2)
+                    points = points[np.abs(points[:, 1]) <= LARGEST]
                     color = f"C{index}" if index < 10 else "lightgrey"
                     axes.plot(
                         points[:, 0],
@@ -132,6 +136,7 @@ def _picture(draws: Sequence[Draw]) -> bytes:
     """A PNG of plots side by side, in which every text stands as it is, without TeX and mathematical formulas."""
     with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # it is shown as a box
+        warnings.filterwarnings("ignore", "constrained_layout not applied")  # long texts leave no place for the axes
         figure = Figure(figsize=(5.2 * len(draws), 3.8), dpi=110, layout="constrained")
         for axes, draw in zip(np.atleast_1d(figure.subplots(1, len(draws))), draws, strict=True):
             draw(axes)

@@ -7,15 +7,16 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.training.checkpoint import AtomicCheckpointIO
+from gan_lightning.training.run_folder import RunFolder
 from tests.conftest import TINY
 
 LOGGED = (
     *(option for option in TINY if "samples" not in option),
     *("callbacks.video=null", "callbacks.samples.every_n_steps=4", "callbacks.samples.num=4"),
-    *("trainer.log_every_n_steps=2", "metrics=random", "callbacks.evaluation.num=64"),
-    "callbacks.evaluation.every_n_steps=8",
+    *("trainer.log_every_n_steps=2", "metrics=random", "callbacks.evaluation.num=16"),
+    "callbacks.evaluation.every_n_steps=4",
 )
-SAVING = (*LOGGED, "trainer.max_steps=24", "callbacks.checkpoints.every_n_steps=8")
+SAVING = (*LOGGED, "trainer.max_steps=12", "callbacks.checkpoints.every_n_steps=4")
 MEASURED = ("time/", "epoch")
 """Beginnings of the tags whose values are of the clock, or of the epoch that ended."""
 
@@ -45,9 +46,9 @@ def kill(step: int, number: int | None = None) -> str:
 def test_each_point_is_logged_once(trained):
     run = trained(*SAVING)
     found = points(run.folder)
-    assert found["loss/generator"] == list(range(2, 25, 2))
-    assert found["metric/fid"] == [8, 16, 24]
-    assert found["samples"] == list(range(0, 25, 4))
+    assert found["loss/generator"] == list(range(2, 13, 2))
+    assert found["metric/fid"] == [4, 8, 12]
+    assert found["samples"] == list(range(0, 13, 4))
     assert found["config/text_summary"] == [1]
     events = EventAccumulator(str(run.folder / "tensorboard")).Reload()
     assert "_hparams_/session_start_info" in events.summary_metadata
@@ -71,18 +72,18 @@ def test_a_checkpoint_finds_its_points_on_the_disk(train, monkeypatch):
 
     monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", save_after_a_look)
     train("run", *SAVING)
-    assert {step: there["loss/generator"][-1] for step, there in found.items()} == {8: 8, 16: 16, 24: 24}
-    assert {step: there["samples"][-1] for step, there in found.items()} == {8: 8, 16: 16, 24: 24}
-    assert {step: there["metric/fid"][-1] for step, there in found.items()} == {8: 8, 16: 16, 24: 24}
+    assert {step: there["loss/generator"][-1] for step, there in found.items()} == {4: 4, 8: 8, 12: 12}
+    assert {step: there["samples"][-1] for step, there in found.items()} == {4: 4, 8: 8, 12: 12}
+    assert {step: there["metric/fid"][-1] for step, there in found.items()} == {4: 4, 8: 8, 12: 12}
 
 
 def test_a_run_cut_off_before_its_first_checkpoint_begins_anew(train, trained):
-    cut = train("run", *SAVING, kill(6))
+    cut = train("run", *SAVING, kill(3))
     assert "cut off" in cut.output
-    assert points(cut.folder)["loss/generator"] == [2, 4, 6]
-    stale = cut.folder / "samples" / "step_00000002.png"  # of other options
-    (cut.folder / "samples" / "step_00000004.png").rename(stale)
-    again = train("run", *SAVING, kill(6))
+    assert points(cut.folder)["loss/generator"] == [2]
+    stale = cut.folder / "samples" / "step_00000002.png"  # as of another interval
+    (cut.folder / "samples" / "step_00000000.png").rename(stale)
+    again = train("run", *SAVING, kill(3))
     assert again.code == 0, again.output
     assert scalars(again.folder) == scalars(trained(*SAVING).folder)
     assert points(again.folder) == points(trained(*SAVING).folder)
@@ -90,13 +91,18 @@ def test_a_run_cut_off_before_its_first_checkpoint_begins_anew(train, trained):
     assert not stale.exists()
 
 
-def test_logs_of_a_run_that_has_ended_stay(trained, train, tmp_path):
-    """Its checkpoints were removed to save space, and the folder is used again."""
-    run = trained(*SAVING).copy(tmp_path / "run")
-    (run.folder / "checkpoints" / "last.ckpt").unlink()
-    (events,) = (run.folder / "tensorboard").glob("events.*")
-    assert train("run", *SAVING).code == 0
-    assert events.exists()
+@pytest.mark.parametrize(("status", "stay"), [("running", False), ("failed", False), ("finished", True), (None, True)])
+def test_logs_of_a_run_that_has_ended_stay(tmp_path, status, stay):
+    """Its checkpoints were removed to save space, and the folder is used again; or it never held a run."""
+    folder = RunFolder(tmp_path)
+    events = tmp_path / "tensorboard" / "events.out.tfevents.1"
+    events.parent.mkdir()
+    events.touch()
+    if status is not None:
+        folder.config.touch()
+        folder.write_summary({"status": status, "step": 3, "final": {}})
+    folder.remove_leftovers()
+    assert events.exists() == stay
 
 
 def test_a_resumed_run_keeps_its_metrics_until_the_next_evaluation(train):
@@ -111,13 +117,12 @@ def test_a_resumed_run_keeps_its_metrics_until_the_next_evaluation(train):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", [5, 16, 19])
+@pytest.mark.parametrize("step", [3, 8, 10])
 def test_a_killed_run_has_the_points_of_an_undisturbed_one(train, train_apart, trained, step):
     """Before the first checkpoint it begins anew; after one it goes on."""
     killed = train_apart("run", *SAVING, kill(step, signal.SIGKILL))
     assert killed.code == -signal.SIGKILL
-    way_on = SAVING if step < 8 else (f"resume={killed.folder}",)
-    again = train("run", *way_on, kill(step, signal.SIGKILL)) if step < 8 else train("run", *way_on)
+    again = train("run", *(SAVING if step < 4 else [f"resume={killed.folder}"]))
     assert again.code == 0, again.output
     whole = points(trained(*SAVING).folder)
     whole.pop("config/text_summary")  # one for each session

@@ -41,9 +41,9 @@ def test_its_samples_are_refused_from_python(broken):
 
 
 def test_in_training_the_message_names_the_batch(train):
-    spoil = "+callbacks.spoil={_target_: helpers.SpoilsGenerator, step: 3}"
-    outcome = train("run", *TINY, "callbacks.ema=null", "trainer.max_steps=6", "metrics=random", spoil,
-                    "callbacks.evaluation.num=4", "callbacks.evaluation.every_n_steps=1")  # fmt: skip
+    spoil = ("callbacks.ema._target_=helpers.SpoilsGenerator", "~callbacks.ema.decay", "+callbacks.ema.step=3")
+    measured = ("metrics=random", "callbacks.evaluation.num=4", "callbacks.evaluation.every_n_steps=1")
+    outcome = train("run", *TINY, "trainer.max_steps=6", *measured, *spoil)
     assert outcome.code == 1
     assert "the generator's samples are not finite after batch 3: 4 of 4" in outcome.output
     assert outcome.summary["status"] == "failed"

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 import os
+import re
 import struct
 import zlib
 from html.parser import HTMLParser
@@ -20,6 +21,7 @@ from gan_lightning.evaluation import report
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[2J\x9b31m\u202e$\\frac{$ {{7*7}}"
 PICTURE = "samples/step_00000010.png"
+HARMLESS = set(re.findall(r"\w+", "html head meta title style body h1 h2 p table tr th td img figure figcaption"))
 EVENTS = "tensorboard/events.out.tfevents.1.host.1.0"
 
 
@@ -103,26 +105,7 @@ def test_hostile_texts_are_shown_as_they_are(tmp_path, capsys):
     run_folder(tmp_path / "good", 2e-4)
     main([str(tmp_path)])
     page = Page(tmp_path / "results.html")
-    assert page.tags <= set(
-        [
-            "html",
-            "head",
-            "meta",
-            "title",
-            "style",
-            "body",
-            "h1",
-            "h2",
-            "p",
-            "table",
-            "tr",
-            "th",
-            "td",
-            "img",
-            "figure",
-            "figcaption",
-        ]
-    )
+    assert page.tags <= HARMLESS
     assert not [name for name, _ in page.attributes if name.startswith("on")]
     assert all(value.startswith("data:image/png;base64,") for name, value in page.attributes if name in ("src", "href"))
     policies = [value for name, value in page.attributes if name == "content"]
@@ -240,7 +223,7 @@ def test_the_page_has_the_pixels_of_a_picture_and_nothing_else(tmp_path):
         {"metrics": {"fid": {"value": "low"}}},
         {"metrics": {"fid": {"value": 10**400, "std": None, "baseline": None, "baseline_std": None, "better": "min"}}},
         {"protocol": 5},
-        {"baseline": {}},
+        {"baseline": {"images": "many"}},
         {"checkpoint": {"step": "ten"}},
         {"weights": None},
     ],

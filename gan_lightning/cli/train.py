@@ -102,7 +102,8 @@ def run(cfg: DictConfig) -> RunResult:
     config = _checked(cfg if place is None else resumed_config(place, typed), typed)
     folder, job = HydraConfig.get().runtime.output_dir, _sweep_job(config)
     if job is not None and place is None and launcher_kind(HydraConfig.get().launcher) in PARALLEL_LAUNCHERS:
-        return fit_apart(config, folder, job, OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True))
+        job_logging: Any = OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True)
+        return fit_apart(config, folder, job, job_logging)
     return Experiment(config, folder, job).fit(place)
 
 

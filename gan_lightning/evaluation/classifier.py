@@ -49,19 +49,21 @@ class Classifier(Extractor):
         images = fit_to(images, input_shape)
         code = "".join(inspect.getsource(module) for module in (classifier_network, classifier_training))
         key = digest_of(images, labels, f"{data.condition_dim} {self.IMAGES_SEEN} {code}".encode())
-        path = cache_folder() / f"classifier_{key}.safetensors"
-        with file_lock(path):
-            if not path.exists():
-                title = f"training a classifier of {data.title}"
-                network = classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN)
-                save_tensors(network.state_dict(), path)
-        network = read(path)
+
+        def train() -> tuple[dict[str, Tensor], dict[str, str]]:
+            title = f"training a classifier of {data.title}"
+            return classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN).state_dict(), {}
+
+        network = _network(cached(f"classifier_{key}", train)[0])
         return WithoutClasses(network).eval() if labels.ndim == 2 else network
 
 
 def read(path: Path) -> ConvClassifier:
     """Returns a classifier from its file, in eval mode; the weights' shapes give the channels and classes."""
-    weights, _ = load_tensors(path)
+    return _network(load_tensors(path)[0])
+
+
+def _network(weights: dict[str, Tensor]) -> ConvClassifier:
     network = ConvClassifier(weights["features.0.weight"].shape[1], len(weights["head.bias"]))
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from gan_lightning.checksum import require_intact
 from gan_lightning.config.instantiate import instantiate
@@ -202,4 +203,26 @@ def _require_same_shapes(own: Mapping[str, Tensor], weights: Mapping[str, Tensor
         shown = "\n".join(f"  {line}" for line in sorted(differences)[:8])
         raise UserError(
             f"{origin} does not fit the networks of its configuration, {len(differences)} tensors differ:\n{shown}"
+        )
+
+
+def require_optimizer_states(states: Sequence[Any], optimizers: Sequence[Optimizer]) -> None:
+    """Checks that a checkpoint has a state for every optimizer; Lightning ignores one that is missing.
+
+    Args:
+        states: The state dicts of the checkpoint.
+        optimizers: The optimizers of the model.
+
+    Raises:
+        UserError: A state is missing, superfluous, or of other parameters.
+    """
+    expected = [sum(len(group["params"]) for group in optimizer.param_groups) for optimizer in optimizers]
+    try:
+        found = [sum(len(group["params"]) for group in state["param_groups"]) for state in states]
+    except (KeyError, TypeError) as error:
+        raise UserError("the checkpoint's optimizer_states are no states of optimizers. Resume from another") from error
+    if found != expected:
+        raise UserError(
+            f"the checkpoint has the states of {len(found)} optimizers, for {found} parameters; expected {expected}. "
+            "Resume from another checkpoint"
         )

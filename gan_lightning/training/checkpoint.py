@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import nn
 
+from gan_lightning.callbacks.checkpoints import require_finite
 from gan_lightning.checksum import append_checksum
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
@@ -19,6 +20,12 @@ from gan_lightning.models.rebuild import Checkpoint, build_to_fit, load_weights,
 from gan_lightning.specs import spec_of
 from gan_lightning.tensor_file import load_tensors, save_tensors
 from gan_lightning.training.run_folder import RunFolder
+
+RESUMABLE = (
+    *("batches_per_epoch", "callbacks", "epoch", "global_step", "loops", "lr_schedulers", "metrics"),
+    *("optimizer_states", "pytorch-lightning_version"),
+)
+"""The entries of a checkpoint that training goes on from, besides those of the model."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -50,6 +57,20 @@ def locate(place: str | Path) -> Path:
             f"there is no checkpoint at {path}. Expected a run folder with checkpoints/last.ckpt, or a .ckpt file"
         )
     return path
+
+
+def require_resumable(saved: Checkpoint, path: Path) -> None:
+    """Checks that a checkpoint has all entries that training goes on from.
+
+    Raises:
+        UserError: Some are missing.
+    """
+    missing = [name for name in RESUMABLE if name not in saved]
+    if missing or saved["batches_per_epoch"] < 1:
+        lacking = ", ".join(missing) or "positive batches_per_epoch"
+        raise UserError(
+            f"{path} cannot be resumed from: it has no {lacking}. Use another from the same checkpoints/ folder"
+        )
 
 
 def load_model(path: Path) -> GAN:
@@ -96,7 +117,11 @@ def export(model: GAN, folder: RunFolder, step: int) -> None:
 
     The metadata of each file: `network` (a spec, JSON), `weights` ("ema" or "raw"), `step`, and `gan_lightning` (the
     version).
+
+    Raises:
+        FloatingPointError: A weight is not finite.
     """
+    require_finite(model, [], step)
     has_ema = model.generator_ema is not None
     networks = {
         "generator": (model.generator_ema if has_ema else model.generator, "ema" if has_ema else "raw"),

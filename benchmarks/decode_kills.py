@@ -89,7 +89,8 @@ def main() -> None:
     print(f"| pictures | {options.pictures:,} |")
     print(f"| killed after | {', '.join(f'{moment:,}' for moment in moments)} |")
     print(
-        f"| decoded more than once | {twice:,} ({100 * twice / options.pictures:.2f}%), never {len(times) < options.pictures} |"
+        f"| decoded more than once | {twice:,} ({100 * twice / options.pictures:.2f}%) |\n"
+        f"| decoded never | {options.pictures - len(times):,} |"
     )
     print(f"| seconds of the sessions | {', '.join(f'{each:.1f}' for each in seconds)}; undisturbed {whole:.1f} |")
     print(f"| bytes of pixels and journal | {'equal' if pixels == expected else 'DIFFERENT'} |")

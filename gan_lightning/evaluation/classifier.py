@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from gan_lightning.data.images import ImageData, fit_to
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import classifier_network, classifier_training
+from gan_lightning.evaluation.cache import cached
 from gan_lightning.evaluation.classifier_network import ByChannel, ConvClassifier, WithoutClasses
 from gan_lightning.evaluation.features import Extractor
-from gan_lightning.files import cache_folder, file_lock
-from gan_lightning.tensor_file import digest_of, load_tensors, save_tensors
+from gan_lightning.tensor_file import digest_of, load_tensors
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -52,7 +52,8 @@ class Classifier(Extractor):
 
         def train() -> tuple[dict[str, Tensor], dict[str, str]]:
             title = f"training a classifier of {data.title}"
-            return classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN).state_dict(), {}
+            network = classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN)
+            return network.state_dict(), {}
 
         network = _network(cached(f"classifier_{key}", train)[0])
         return WithoutClasses(network).eval() if labels.ndim == 2 else network

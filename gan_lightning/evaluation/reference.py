@@ -43,7 +43,9 @@ class Reference:
         self.split: Split = split
         images = data.split(split)[0]
         self.images_digest = digest_of(images)
-        self.features = cached_features(extractor, images, self.images_digest, f"features of {len(images):,} real images")
+        self.features = cached_features(
+            extractor, images, self.images_digest, f"features of {len(images):,} real images"
+        )
 
     @property
     def protocol(self) -> dict[str, Any]:

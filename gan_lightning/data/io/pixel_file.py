@@ -75,7 +75,7 @@ class PixelFile:
         ends = self._ends(entries)
 
         def is_intact(number: int) -> bool:
-            return zlib.crc32(pixels[ends[number] : ends[number + 1]]) == entries[number].checksum
+            return zlib.crc32(pixels[ends[number] : ends[number + 1]].data) == entries[number].checksum
 
         with ThreadPoolExecutor() as pool:
             results = pool.map(is_intact, range(len(entries)))
@@ -104,7 +104,7 @@ class PixelFile:
                 journal.write(self._head)
             pixels.seek(self._ends(done)[-1])
             for block, skipped in decoded:
-                content = {"checksum": zlib.crc32(block), "skipped": skipped}
+                content: dict[str, Any] = {"checksum": zlib.crc32(block), "skipped": skipped}
                 line = _line(_body(content), entries[-1].line if entries else self._head)
                 for file, written in ((pixels, block), (journal, line)):
                     file.write(written)

@@ -39,9 +39,7 @@ def read_picture(path: Path, shape: Sequence[int]) -> Pixels:
     except OSError as error:
         if error.errno in (None, errno.EINVAL):  # of Pillow, or of a place in the file that its header invents
             raise
-        raise UserError(
-            f"{shown(str(path))} cannot be read ({error.strerror}): make it readable, or remove it from the folder"
-        ) from error
+        raise UserError(f"{shown(str(path))} cannot be read ({error.strerror}): expected a readable file") from error
 
 
 def _pixels(picture: Image.Image, shape: Sequence[int]) -> Pixels:

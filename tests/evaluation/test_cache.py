@@ -55,7 +55,7 @@ def test_a_damaged_file_is_made_again(cache, capsys, damage):
 def test_features_and_baseline(cache, capsys):
     def measured():
         reference = Reference(Random(), Digits([1, 8, 8]), "test")
-        return reference.features.vectors, reference.baseline(100, 2)
+        return reference.features.vectors.clone(), reference.baseline(100, 2)
 
     features, baseline = measured()
     paths = sorted(cache.glob("*.safetensors"))

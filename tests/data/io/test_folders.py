@@ -54,9 +54,8 @@ def test_an_unreadable_folder_is_named(folder, monkeypatch, name):
 )
 def test_a_link_that_would_multiply_pictures_is_named(folder, link, target):
     (folder / link).symlink_to(target)
-    assert "is a link to" in refusal(folder)
-    assert "remove the link" in refusal(folder)
-    assert str(folder / link) in refusal(folder)
+    one, other = refusal(folder).partition(", or the other way round")[0].split(" is a link to ")
+    assert str(folder / link) in (one, other)  # it itself, and no way through it
 
 
 @pytest.mark.parametrize("name", ["fox", "e.png"])

@@ -86,6 +86,12 @@ def test_absurd_headers(folder, content):
     assert line.startswith("  a.png: ")
 
 
+def test_other_formats_are_not_opened_whatever_they_are_called(folder):
+    Image.new("RGB", (8, 8)).save(folder / "a.png", "pcx")
+    (line,) = problems(ImageFolder, folder)
+    assert "cannot identify image file" in line
+
+
 @pytest.mark.parametrize("suffix", ["png", "jpg", "gif", "tif", "webp", "bmp", "pgm"])
 def test_truncated_files(folder, suffix):
     Image.effect_noise((16, 16), 50).save(folder / f"whole.{suffix}")

@@ -15,7 +15,7 @@ SPLITS = ("train", "test")
 
 def has_splits(root: str) -> bool:
     """Whether both train/ and test/ exist in `root`; then other folders are ignored."""
-    return all(Path(root, split).is_dir() for split in SPLITS)
+    return all(os.path.isdir(os.path.join(root, split)) for split in SPLITS)
 
 
 def class_names(root: str) -> list[str]:
@@ -24,7 +24,7 @@ def class_names(root: str) -> list[str]:
     Raises:
         UserError: There is no such folder.
     """
-    if not Path(root).is_dir():
+    if not os.path.isdir(root):
         raise UserError(f"{Path(root).absolute()}: there is no such folder. Set data.root to a folder of pictures")
     tops = [Path(root, split) for split in SPLITS] if has_splits(root) else [Path(root)]
     folders = [entry for top in tops for entry in _entries(str(top)) if _is_folder(entry)]

@@ -22,7 +22,7 @@ from hydra.core.utils import run_job
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli import suggestions
@@ -31,7 +31,9 @@ from gan_lightning.config.options import conf_folder
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.errors import UserError
 from gan_lightning.files import AUTO
-from gan_lightning.sweeps.callback import report_results
+from gan_lightning.sweeps.callback import PARALLEL_LAUNCHERS, launcher_kind, report_results
+from gan_lightning.sweeps.job import fit_apart
+from gan_lightning.terminal import error_line
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # --help and completion do not need torch, which takes seconds to import
@@ -108,7 +110,11 @@ def run(cfg: DictConfig) -> RunResult:
     elif cfg.resume is not None:
         cfg = resumed_config(cfg.resume, typed)
     config = _checked(cfg, typed)
-    return Experiment(config, folder, _sweep_job(config)).fit(place)
+    job = _sweep_job(config)
+    if job is not None and place is None and launcher_kind(HydraConfig.get().launcher) in PARALLEL_LAUNCHERS:
+        job_logging: Any = OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True)
+        return fit_apart(config, folder, job, job_logging)
+    return Experiment(config, folder, job).fit(place)
 
 
 def _job(cfg: DictConfig) -> float | None:
@@ -120,7 +126,7 @@ def _job(cfg: DictConfig) -> float | None:
     swept = HydraConfig.get().mode == RunMode.MULTIRUN
     result = _result_or_refusal(cfg) if swept else _result_or_error(cfg)
     if isinstance(result, UserError | FloatingPointError):
-        sys.exit(f"error: {result}")
+        sys.exit(error_line(result))
     if isinstance(result, Exception):
         raise result
     if result is not None and result.stopped_by:

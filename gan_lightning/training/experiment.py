@@ -129,7 +129,7 @@ class Experiment:
         record, stop = Record(self.config, self._compared()), GracefulStop()
         summary = Summary(self.config, self.folder, record)
         with worker_command(self.config, self.folder, start) as command:
-            trainer = self._trainer([record, stop, summary], start, GANStrategy(command, store))
+            trainer = self._trainer([summary, record, stop], start, GANStrategy(command, store))
             prepare_evaluation(trainer, data, self.config)  # now, for the same reason
             planned = planned_batches(trainer, data)
             if start and start.step >= planned:
@@ -201,6 +201,7 @@ class Experiment:
         return self._first_start()
 
     def _first_start(self) -> ResumePoint | None:
+        self.folder.remove_leftovers()
         return branch.begin(self.config, self.folder) if self.config["branch_from"] else None
 
     def _require_own_folder(self, resume_from: str | Path | None) -> None:

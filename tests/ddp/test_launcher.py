@@ -38,11 +38,13 @@ def strategy_of(*command: str) -> GANStrategy:
         ("os.kill(os.getpid(), 9)", "rank 1 was ended by signal 9"),
     ],
 )
-def test_a_process_that_ends_before_the_process_group_exists(end, message):
+def test_a_process_that_ends_before_the_process_group_exists(end, message, monkeypatch):
+    monkeypatch.setenv("NODE_RANK", "0")
     strategy = strategy_of(sys.executable, "-c", f"import os, sys; {end}")
     with pytest.raises(RuntimeError, match=message):
         strategy.launcher.launch(strategy.setup_environment)
     assert "LOCAL_RANK" not in os.environ  # so that the next Trainer starts its processes
+    assert os.environ["NODE_RANK"] == "0"  # the user's own
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _attempts(seconds: int) -> Iterator[tuple[Attempt, str]]:
         for key in _leaves(composed):
             for value, text in VALUES.items():
                 override = parser.parse_override(f"{key}={text}")
-                yield (name, key, value), outcome(lambda o=override, c=composed: _check(c, o), seconds)
+                yield (name, key, value), outcome(partial(_check, composed, override), seconds)
 
 
 def _leaves(node: Any, key: str = "") -> Iterator[str]:

@@ -32,6 +32,7 @@ from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.errors import UserError
 from gan_lightning.sweeps.callback import PARALLEL_LAUNCHERS, launcher_kind, report_results
 from gan_lightning.sweeps.job import fit_apart
+from gan_lightning.terminal import error_line
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # --help and completion do not need torch, which takes seconds to import
@@ -101,7 +102,8 @@ def run(cfg: DictConfig) -> RunResult:
     config = _checked(cfg if place is None else resumed_config(place, typed), typed)
     folder, job = HydraConfig.get().runtime.output_dir, _sweep_job(config)
     if job is not None and place is None and launcher_kind(HydraConfig.get().launcher) in PARALLEL_LAUNCHERS:
-        return fit_apart(config, folder, job, OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True))
+        job_logging: Any = OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True)
+        return fit_apart(config, folder, job, job_logging)
     return Experiment(config, folder, job).fit(place)
 
 
@@ -114,7 +116,7 @@ def _job(cfg: DictConfig) -> float | None:
     swept = HydraConfig.get().mode == RunMode.MULTIRUN
     result = _result_or_refusal(cfg) if swept else _result_or_error(cfg)
     if isinstance(result, UserError | FloatingPointError):
-        sys.exit(f"error: {result}")
+        sys.exit(error_line(result))
     if isinstance(result, Exception):
         raise result
     if result is not None and result.stopped_by:

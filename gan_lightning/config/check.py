@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
@@ -30,7 +30,8 @@ def check(config: DictConfig) -> Config:
 def _repeated_keys(node: DictConfig | ListConfig, path: str = "") -> Iterator[str]:
     """Yields each key whose value is an interpolation of a section, or of a value with the same name."""
     raw: Any = OmegaConf.to_container(node, resolve=False)
-    for name in node if isinstance(node, DictConfig) else range(len(node)):
+    names: Iterable[Any] = node if isinstance(node, DictConfig) else range(len(node))
+    for name in names:
         key = f"{path}.{name}" if path else str(name)
         value = node[name]
         if OmegaConf.is_interpolation(node, name):

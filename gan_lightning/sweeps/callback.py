@@ -27,6 +27,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from gan_lightning.files import write_json
 from gan_lightning.sweeps.job import end_with_parent
+from gan_lightning.terminal import error_line, printable
 from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PLAN = "sweep.json"
@@ -95,7 +96,7 @@ def _write_results(folder: Path) -> bool:
     try:
         well = begun and write_results(folder)
     except Exception as error:  # an exception here would hide the one that ended the sweep
-        print(f"error: no results: {error}", file=sys.stderr)
+        print(error_line(f"no results: {error}"), file=sys.stderr)
         well = False
     if begun and not well:
         place = shlex.quote(f"hydra.sweep.dir={os.path.relpath(folder)}")
@@ -138,7 +139,7 @@ class _Watch(threading.Thread):
                 pace = (time.time() - plan["since"]) / max(trained, 1)
                 left = timedelta(seconds=round(pace * max(plan["jobs"] - done, 0)))
                 again = " (as before)" if place in self._ended_before else f" ({left} left)"
-                print(f"[{done}/{plan['jobs']}] {place.name}: {outcome_of(run)}{again}", flush=True)
+                print(printable(f"[{done}/{plan['jobs']}] {place.name}: {outcome_of(run)}{again}"), flush=True)
 
 
 _running: list[_Watch] = []

@@ -106,6 +106,8 @@ class Experiment:
             elif resume_from is None and first and self.folder.last.exists():
                 self._refuse_to_overwrite()
             start = None if resume_from is None else resume.matching_checkpoint(resume_from, self.config)
+            if start is None and first:
+                self.folder.remove_leftovers()
             return self.train(start)
 
     def train(self, start: ResumePoint | None = None) -> RunResult:
@@ -118,7 +120,7 @@ class Experiment:
         record, stop = Record(self.config, self._compared()), GracefulStop()
         summary = Summary(self.config, self.folder, record)
         with worker_command(self.config, self.folder, start) as command:
-            trainer = self._trainer([record, stop, summary], start, command)
+            trainer = self._trainer([summary, record, stop], start, command)
             prepare_evaluation(trainer, data, self.config)  # now, for the same reason
             planned = planned_batches(trainer, data)
             if start and start.step >= planned:

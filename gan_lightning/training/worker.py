@@ -16,6 +16,7 @@ from pathlib import Path
 
 from gan_lightning.config.instantiate import Config
 from gan_lightning.errors import UserError
+from gan_lightning.terminal import error_line
 from gan_lightning.training.process import set_up_process
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import RunFolder
@@ -46,7 +47,7 @@ def main(file: str) -> None:
     try:
         Experiment(task["config"], task["folder"]).train(start)
     except (UserError, FloatingPointError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(error_line(error))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
+import functools
 import io
+import itertools
 import os
 import signal
 import tempfile
@@ -67,16 +69,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", type=int, default=0, metavar="N", help="train N of the accepted for two batches")
     parser.add_argument("--seconds", type=int, default=20, help="the time limit of an attempt")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="check only every N-th pair of key and value")
     arguments = parser.parse_args()
     register_resolvers()
-    outcomes = _told("composed and checked", _attempts(arguments.seconds))
+    outcomes = _told("composed and checked", _attempts(arguments.seconds, arguments.every))
     accepted = [attempt for attempt, result in outcomes.items() if result == "accepted"]
     if arguments.train:
         spread = accepted[:: max(1, len(accepted) // arguments.train)][: arguments.train]
         _told("trained", ((attempt, _trained(attempt, arguments.seconds)) for attempt in spread))
 
 
-def _attempts(seconds: int) -> Iterator[tuple[Attempt, str]]:
+def _attempts(seconds: int, every: int) -> Iterator[tuple[Attempt, str]]:
     """Yields each attempt and its outcome. The configuration is composed once; Hydra sets a value in the same way."""
     parser = OverridesParser.create()
     for name, overrides in EXPERIMENTS.items():

@@ -86,10 +86,9 @@ def _attempts(seconds: int, every: int) -> Iterator[tuple[Attempt, str]]:
         with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
             composed = hydra.compose("config", [*overrides, "name=run", "run_dir=run"])
         check(composed)  # imports what checks need, without a time limit
-        for key in _leaves(composed):
-            for value, text in VALUES.items():
-                override = parser.parse_override(f"{key}={text}")
-                yield (name, key, value), outcome(partial(_check, composed, override), seconds)
+        for key, value in list(itertools.product(_leaves(composed), VALUES))[::every]:
+            override = parser.parse_override(f"{key}={VALUES[value]}")
+            yield (name, key, value), outcome(functools.partial(_check, composed, override), seconds)
 
 
 def _leaves(node: Any, key: str = "") -> Iterator[str]:

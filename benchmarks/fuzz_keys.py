@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import contextlib
 import copy
+import functools
 import io
+import itertools
 import os
 import signal
 import tempfile
 import traceback
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -67,26 +68,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--train", type=int, default=0, metavar="N", help="train N of the accepted for two batches")
     parser.add_argument("--seconds", type=int, default=20, help="the time limit of an attempt")
+    parser.add_argument("--every", type=int, default=1, metavar="N", help="check only every N-th pair of key and value")
     arguments = parser.parse_args()
     register_resolvers()
-    outcomes = _told("composed and checked", _attempts(arguments.seconds))
+    outcomes = _told("composed and checked", _attempts(arguments.seconds, arguments.every))
     accepted = [attempt for attempt, result in outcomes.items() if result == "accepted"]
     if arguments.train:
         spread = accepted[:: max(1, len(accepted) // arguments.train)][: arguments.train]
         _told("trained", ((attempt, _trained(attempt, arguments.seconds)) for attempt in spread))
 
 
-def _attempts(seconds: int) -> Iterator[tuple[Attempt, str]]:
+def _attempts(seconds: int, every: int) -> Iterator[tuple[Attempt, str]]:
     """Yields each attempt and its outcome. The configuration is composed once; Hydra sets a value in the same way."""
     parser = OverridesParser.create()
     for name, overrides in EXPERIMENTS.items():
         with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
             composed = hydra.compose("config", [*overrides, "name=run", "run_dir=run"])
         check(composed)  # imports what checks need, without a time limit
-        for key in _leaves(composed):
-            for value, text in VALUES.items():
-                override = parser.parse_override(f"{key}={text}")
-                yield (name, key, value), outcome(partial(_check, composed, override), seconds)
+        for key, value in list(itertools.product(_leaves(composed), VALUES))[::every]:
+            override = parser.parse_override(f"{key}={VALUES[value]}")
+            yield (name, key, value), outcome(functools.partial(_check, composed, override), seconds)
 
 
 def _leaves(node: Any, key: str = "") -> Iterator[str]:

@@ -34,6 +34,7 @@ def fit_apart(config: Config, folder: str | Path, job: SweepJob, job_logging: di
         UserError: The process was killed; `summary.json` says so, too.
         Exception: What the run raised.
     """
+    multiprocessing.set_start_method(None, force=True)  # the new process takes it over, and joblib's is its own
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=_fit, args=(sender, config, str(folder), job, job_logging))
@@ -71,6 +72,7 @@ def end_with_parent() -> None:
 
 def _fit(sender: Connection, config: Config, folder: str, job: SweepJob, job_logging: dict[str, Any]) -> None:
     threading.Thread(target=_stop_with_parent, daemon=True, name="stop_with_parent").start()
+    multiprocessing.set_start_method(None, force=True)  # loader workers start as in any other run
     from gan_lightning.training.experiment import Experiment
     from gan_lightning.training.process import set_up_process
 

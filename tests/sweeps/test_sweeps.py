@@ -155,7 +155,8 @@ def test_a_killed_job_leaves_the_others(train_apart, tmp_path, launcher):
     kill = "+callbacks.kill={_target_: helpers.KillAt, step: 2, seed: 1, once: '${run_dir}/killed'}"
     jobs = ("-m", *SHORT, "seed=0,1,2,3", kill, place(sweep), *LAUNCHERS[launcher])
     outcome = train_apart("unused", *jobs)
-    assert outcome.code == 1, outcome.output
+    assert outcome.code == 1
+    assert "[4/4]" in outcome.output, outcome.output
     found = {row["run"]: (row["status"], row["reason"]) for row in rows(sweep)}
     reason = "its process was ended by signal 9, maybe for lack of memory"
     assert found == {f"seed={seed}": ("failed", reason) if seed == 1 else ("finished", "") for seed in range(4)}

@@ -91,9 +91,9 @@ def test_a_schedule_is_where_it_would_be_with_the_changed_rate(branch, trained):
     assert training_differences(branch(scheduled), scheduled) == []
     new = branch(scheduled, HALF, "trainer.max_steps=5", name="half")
     assert lrs(new) == [0.5e-4, 0.5e-4]
-    changed = branch(scheduled, "+model.scheduler.gamma=0.1", "trainer.max_steps=5", name="gamma")
+    changed = branch(scheduled, "+model.scheduler.gamma=0.1", "trainer.max_steps=7", name="gamma")
     assert changed.code == 0, changed.output
-    assert lrs(changed) == pytest.approx([2e-5, 2e-5])
+    assert lrs(changed) == pytest.approx([2e-6, 2e-6])  # twice multiplied, before and after the branch
 
 
 @pytest.mark.parametrize("change", ["network.generator.latent_dim=9", "data.batch_size=64", "seed=1"])

@@ -14,6 +14,10 @@ from typing import Any, BinaryIO
 
 from filelock import FileLock
 
+from gan_lightning.errors import UserError
+
+AUTO = "auto"
+"""The value of `resume` that stands for the run in the run folder, if there is one, and else for a new run."""
 PARTS = ".*.part"
 """The names of files that `atomic` has not finished."""
 
@@ -133,3 +137,16 @@ def run_folder_of(place: str | Path) -> Path:
     """Returns the run folder that `place` is, or that the checkpoint `place` lies in."""
     path = Path(place)
     return path.parent.parent if path.suffix == ".ckpt" else path
+
+
+def own_file(path: Path, folder: Path) -> Path:
+    """Returns `path` if it is a regular file in `folder`; a run folder from others may link to any file of the machine.
+
+    Raises:
+        UserError: It is a folder, a named pipe or the like, or a link leads out of `folder`.
+    """
+    if not path.is_file():  # a named pipe would never end
+        raise UserError(f"{path} is no regular file")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{path} is a link to a file outside of {folder}")
+    return path

@@ -77,6 +77,17 @@ class RunFolder:
     def read_summary(self) -> dict[str, Any]:
         return json.loads(self.summary.read_text()) if self.summary.exists() else {}
 
+    def remove_leftovers(self) -> None:
+        """Removes the logs and sample grids of a session that was killed before its first checkpoint.
+
+        The run begins anew, and its own points would double theirs. What is in a folder without a run, or with one that
+        has ended, belongs to the user.
+        """
+        if self.config.is_file() and self.read_summary().get("status") not in ENDED:
+            for pattern in ("tensorboard/events.out.tfevents.*", "csv/metrics.csv", "samples/step_*.png"):
+                for path in self.path.glob(pattern):
+                    path.unlink()
+
     def refuse(self, reason: str) -> None:
         """Writes to `refused.json` why a job could not start. The files of another run here stay unchanged."""
         write_json({"status": "refused", "reason": reason}, self.refusal)

@@ -232,11 +232,16 @@ class GANStep(LatentModel):
     # Lightning's hooks
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        optimizers = [
-            self.optimizer(network.parameters(), **self.optimizer_arguments[player])
-            for player, network in self.networks().items()
-        ]
-        return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
+        key = "model.optimizer"
+        try:
+            optimizers = [
+                self.optimizer(network.parameters(), **self.optimizer_arguments[player])
+                for player, network in self.networks().items()
+            ]
+            key = "model.scheduler"
+            return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
+        except (TypeError, ValueError, ArithmeticError) as error:  # of torch, about the user's values
+            raise UserError(f"{key}: {error}") from error
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         if self.gradient_clip_norm is None:
@@ -296,5 +301,6 @@ def _require_finite(player: Player, terms: Terms, batch_index: int) -> None:
         values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
         raise FloatingPointError(
             f"the {player}'s loss is not finite at batch {batch_index + 1}: {values}. Its optimizer has not "
-            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
+            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> "
+            "starts a new run there with them"
         )

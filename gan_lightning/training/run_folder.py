@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from gan_lightning.errors import UserError
-from gan_lightning.files import write_json
+from gan_lightning.files import PARTS, remove_stale_parts, write_json
 
 ENDED = ("finished", "pruned")
 """The statuses in `summary.json` of completed runs."""
@@ -66,6 +66,7 @@ class RunFolder:
                 "hydra.run.dir"
             ) from error
         try:
+            remove_stale_parts(self.path.rglob(PARTS))
             yield
         finally:
             lock.release()

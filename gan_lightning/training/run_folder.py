@@ -86,7 +86,7 @@ class RunFolder:
         if self.config.is_file() and self.read_summary().get("status") not in ENDED:
             for pattern in ("tensorboard/events.out.tfevents.*", "csv/metrics.csv", "samples/step_*.png"):
                 for path in self.path.glob(pattern):
-                    path.unlink()
+                    path.unlink(missing_ok=True)  # processes of a cluster do the same at the same time
 
     def refuse(self, reason: str) -> None:
         """Writes to `refused.json` why a job could not start. The files of another run here stay unchanged."""

@@ -71,10 +71,9 @@ def test_a_checkpoint_finds_its_points_on_the_disk(train, monkeypatch):
         save(self, checkpoint, path, storage_options)
 
     monkeypatch.setattr(AtomicCheckpointIO, "save_checkpoint", save_after_a_look)
-    train("run", *SAVING)
+    train("run", *SAVING, "callbacks.evaluation=null")  # whose own log would flush the last picture
     assert {step: there["loss/generator"][-1] for step, there in found.items()} == {4: 4, 8: 8, 12: 12}
     assert {step: there["samples"][-1] for step, there in found.items()} == {4: 0, 8: 5, 12: 12}
-    assert {step: there["metric/fid"][-1] for step, there in found.items()} == {4: 4, 8: 8, 12: 12}
 
 
 def test_a_run_cut_off_before_its_first_checkpoint_begins_anew(train, trained):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 
@@ -32,7 +33,7 @@ class Record(Callback):
         self.images = 0
         """The number of real samples that all processes have trained on, over all sessions."""
         self.metrics: dict[str, float] = {}
-        """The last value of each logged metric, once training has ended."""
+        """The last value of each logged metric, at the end; before, at the checkpoint that the run resumed from."""
         self._since = 0.0
         self._epoch_since: float | None = None
 
@@ -63,6 +64,8 @@ class Record(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
         self.metrics = self._current_metrics(trainer, pl_module)
+        # Lightning's counter has another value here if the run resumed from the checkpoint of its last batch.
+        self.metrics["epoch"] = float(math.ceil(trainer.global_step / trainer.num_training_batches))
         final = {name: value for name, value in self.metrics.items() if not name.startswith(NO_RESULTS)}
         first = self.config["objective"]
         if first in final:
@@ -73,6 +76,7 @@ class Record(Callback):
 
     def _current_metrics(self, trainer: Trainer, model: GAN) -> dict[str, float]:
         metrics = {
+            **self.metrics,
             **trainer.callback_metrics,
             **(model.metrics(model.last_output) if model.last_output["terms"] else {}),
         }
@@ -86,6 +90,9 @@ class Record(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
         checkpoint["config"] = self.config
         checkpoint["metrics"] = self._current_metrics(trainer, pl_module)
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        self.metrics = checkpoint["metrics"]
 
     def state_dict(self) -> dict[str, Any]:
         self._count_time()

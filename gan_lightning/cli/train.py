@@ -22,14 +22,14 @@ from hydra.core.utils import run_job
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli import suggestions
 from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
 from gan_lightning.config.resolvers import register_resolvers
-from gan_lightning.errors import UserError
+from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.sweeps.callback import report_results
 from gan_lightning.training.run_folder import RunFolder
 
@@ -74,6 +74,11 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
                 outcome = run_job(_result_or_error, cfg, "hydra.run.dir", None, context).return_value
         except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
             raise UserError(str(error.__cause__ or str(error).splitlines()[0])) from error
+        except (OSError, ValueError) as error:
+            fault = system_error(error)  # raised while Hydra makes the folder and the log in it
+            if fault is None:
+                raise
+            raise UserError(file_error(fault, "the run folder")) from error
         except SystemExit as leaving:  # what Lightning makes of Ctrl-C while it sets up, and it leaves Ctrl-C ignored
             signal.signal(signal.SIGINT, interrupt)
             raise KeyboardInterrupt from leaving
@@ -88,17 +93,30 @@ def run(cfg: DictConfig) -> RunResult:
     """Checks the configuration that Hydra has composed, and trains.
 
     Raises:
-        UserError: The configuration has problems, or the run folder cannot be used.
+        UserError: The configuration has problems, or a file or the run folder cannot be used.
         FloatingPointError: A loss, a weight or the objective is not finite.
+        ProcessError: Another process of the run has failed.
     """
     from gan_lightning.cli.resume import resumed_config
     from gan_lightning.training.experiment import Experiment
     from gan_lightning.training.process import set_up_process
 
     set_up_process()
-    typed, place = HydraConfig.get().overrides.task, cfg.resume
-    config = _checked(cfg if place is None else resumed_config(place, typed), typed)
-    return Experiment(config, HydraConfig.get().runtime.output_dir, _sweep_job(config)).fit(place)
+    typed, place, folder = HydraConfig.get().overrides.task, cfg.resume, HydraConfig.get().runtime.output_dir
+    try:
+        config = _checked(cfg if place is None else resumed_config(place, typed), typed)
+    except OSError as error:
+        raise UserError(file_error(error, folder)) from error
+    return Experiment(config, folder, _sweep_job(config), _origin(cfg)).fit(place)
+
+
+def _origin(cfg: DictConfig) -> dict[str, str]:
+    """Returns the files that Hydra's `output_subdir` would have, by name.
+
+    Hydra would write them before a run is refused, over those of the run that is in the folder.
+    """
+    nodes = {"config": cfg, "hydra": HydraConfig.instance().cfg, "overrides": HydraConfig.get().overrides.task}
+    return {f"{name}.yaml": OmegaConf.to_yaml(node) for name, node in nodes.items()}
 
 
 def _job(cfg: DictConfig) -> float | None:
@@ -109,7 +127,7 @@ def _job(cfg: DictConfig) -> float | None:
     """
     swept = HydraConfig.get().mode == RunMode.MULTIRUN
     result = _result_or_refusal(cfg) if swept else _result_or_error(cfg)
-    if isinstance(result, UserError | FloatingPointError):
+    if isinstance(result, UserError | FloatingPointError | ProcessError):
         sys.exit(f"error: {result}")
     if isinstance(result, Exception):
         raise result
@@ -128,16 +146,27 @@ def _result_or_error(cfg: DictConfig) -> RunResult | Exception:
 def _result_or_refusal(cfg: DictConfig) -> RunResult | None:
     """Returns the result of a sweep's job; None if it failed, which its folder records."""
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
-    before = folder.read_summary()
+    before = folder.known_summary()
     gc.collect()  # reference cycles of a failed job may keep GPU memory
     try:
         return run(cfg)
     except Exception as error:
-        if folder.read_summary() == before:  # the run failed before it wrote a summary
-            folder.refuse(f"{type(error).__name__}: {error}")
-        if not isinstance(error, UserError | FloatingPointError):
+        after = folder.known_summary()
+        if after == before or after.get("status") != "failed":
+            _refuse(folder, error, cfg)
+        if not isinstance(error, UserError | FloatingPointError | ProcessError):
             logging.getLogger(__name__).exception("the job failed")
         return None
+
+
+def _refuse(folder: RunFolder, error: Exception, cfg: DictConfig) -> None:
+    """Records a job that has written no summary of its failure, and what it would have been."""
+    containers = {"config": cfg, "choices": HydraConfig.get().runtime.choices}
+    origin = {name: OmegaConf.to_container(node, resolve=False) for name, node in containers.items()}
+    try:
+        folder.refuse(f"{type(error).__name__}: {error}", overrides=list(HydraConfig.get().overrides.task), **origin)
+    except OSError:
+        print(f"error: {error}", file=sys.stderr)
 
 
 def _composed(overrides: list[str], config_dir: str | Path | None) -> DictConfig:

@@ -18,7 +18,7 @@ import yaml
 from gan_lightning.config.instantiate import value_at
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.metrics import METRICS
-from gan_lightning.training.run_folder import ENDED, RunFolder
+from gan_lightning.training.run_folder import ENDED, ORIGIN, RunFolder
 
 Series = list[tuple[int, float]]
 """(batch, value) of one logged metric."""
@@ -103,15 +103,17 @@ def find(folder: str | Path) -> list[Run]:
 
 def _read(place: Path, root: Path) -> Run:
     folder = RunFolder(place)
-    composed = place / ".hydra" / "config.yaml"  # from a job that could not start
-    configs = [yaml.safe_load(path.read_text()) for path in (folder.config, composed) if path.exists()]
-    typed, hydra = (place / ".hydra" / f"{name}.yaml" for name in ("overrides", "hydra"))
-    lines = yaml.safe_load(typed.read_text()) if typed.exists() else []
-    overrides = {key: value for key, _, value in (line.lstrip("+~").partition("=") for line in lines)}
-    choices = yaml.safe_load(hydra.read_text())["hydra"]["runtime"]["choices"] if hydra.exists() else {}
+    refusal = folder.read_refusal()
     name = str(place.relative_to(root)) if place != root else place.name
-    config = configs[0] if configs else {}
-    return Run(name, folder, config, folder.read_summary(), folder.read_refusal(), overrides, choices)
+    if not folder.config.exists():  # a job that could not start
+        config, lines, choices = refusal.get("config", {}), refusal.get("overrides", []), refusal.get("choices", {})
+    else:
+        typed, hydra = (place / ORIGIN / f"{name}.yaml" for name in ("overrides", "hydra"))
+        config = folder.read_config()
+        lines = yaml.safe_load(typed.read_text()) if typed.exists() else []
+        choices = yaml.safe_load(hydra.read_text())["hydra"]["runtime"]["choices"] if hydra.exists() else {}
+    overrides = {key: value for key, _, value in (line.lstrip("+~").partition("=") for line in lines)}
+    return Run(name, folder, config, folder.read_summary(), refusal, overrides, choices)
 
 
 def varied(runs: Sequence[Run]) -> list[str]:

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from gan_lightning.config.instantiate import Config
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
@@ -38,8 +36,7 @@ def same_config(folder: RunFolder, config: Config) -> bool:
 
 def diff_config(folder: RunFolder, config: Config) -> Iterator[tuple[str, Any, Any]]:
     """Yields the differences from a run folder's configuration: key, value there, value here."""
-    there = yaml.safe_load(folder.config.read_text())
-    return (difference for difference in _differences("", there, config) if difference[0] != "objective")
+    return (difference for difference in _differences("", folder.read_config(), config) if difference[0] != "objective")
 
 
 def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from gan_lightning.config.instantiate import Config
-from gan_lightning.errors import UserError
+from gan_lightning.errors import ProcessError, UserError, file_error
 from gan_lightning.training.process import set_up_process
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import RunFolder
@@ -45,8 +45,10 @@ def main(file: str) -> None:
     start = task["start"] and ResumePoint(Path(task["start"][0]), task["start"][1])
     try:
         Experiment(task["config"], task["folder"]).train(start)
-    except (UserError, FloatingPointError) as error:
+    except (UserError, FloatingPointError, ProcessError) as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        sys.exit(f"error: {file_error(error, task['folder'])}")
 
 
 if __name__ == "__main__":

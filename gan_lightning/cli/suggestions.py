@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
 from gan_lightning.errors import file_error, system_error
+from gan_lightning.terminal import error_line
 
 
 @contextlib.contextmanager
@@ -39,12 +40,12 @@ def suggestions(arguments: Sequence[str]) -> Iterator[None]:
                 print(line, file=sys.stderr)
         sys.exit(1)
     except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
-        sys.exit(f"error: {error.__cause__ or str(error).splitlines()[0]}")
+        sys.exit(error_line(error.__cause__ or str(error).splitlines()[0]))
     except Exception as error:
         fault = system_error(error)  # raised while Hydra makes the run folder and the log in it
         if fault is None:
             raise
-        sys.exit(f"error: {file_error(fault, 'the run folder')}")
+        sys.exit(error_line(file_error(fault, "the run folder")))
 
 
 @contextlib.contextmanager

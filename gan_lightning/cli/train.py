@@ -30,7 +30,10 @@ from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
-from gan_lightning.sweeps.callback import report_results
+from gan_lightning.files import AUTO
+from gan_lightning.sweeps.callback import PARALLEL_LAUNCHERS, launcher_kind, report_results
+from gan_lightning.sweeps.job import fit_apart
+from gan_lightning.terminal import error_line
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # --help and completion do not need torch, which takes seconds to import
@@ -52,7 +55,8 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
     If a signal such as Ctrl-C stops the run, it is raised again in this process after the checkpoint is saved.
 
     Args:
-        overrides: The overrides of the command line, `key=value` each; `resume=<run folder>` resumes a run.
+        overrides: The overrides of the command line, `key=value` each; `resume=<run folder>` resumes a run,
+            and `resume=auto` one of this configuration, if there is one in `hydra.run.dir`.
         config_dir: The user's own folder of groups and keys, as `--config-dir` on the command line.
 
     Returns:
@@ -97,17 +101,35 @@ def run(cfg: DictConfig) -> RunResult:
         FloatingPointError: A loss, a weight or the objective is not finite.
         ProcessError: Another process of the run has failed.
     """
-    from gan_lightning.cli.resume import resumed_config
     from gan_lightning.training.experiment import Experiment
     from gan_lightning.training.process import set_up_process
 
     set_up_process()
-    typed, place, folder = HydraConfig.get().overrides.task, cfg.resume, HydraConfig.get().runtime.output_dir
+    typed, folder, place = HydraConfig.get().overrides.task, HydraConfig.get().runtime.output_dir, cfg.resume
     try:
-        config = _checked(cfg if place is None else resumed_config(place, typed), typed)
+        config = _final_config(cfg, typed, folder)
     except OSError as error:
         raise UserError(file_error(error, folder)) from error
-    return Experiment(config, folder, _sweep_job(config), _origin(cfg)).fit(place)
+    job, origin = _sweep_job(config), _origin(cfg)
+    if job is not None and place is None and launcher_kind(HydraConfig.get().launcher) in PARALLEL_LAUNCHERS:
+        job_logging: Any = OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True)
+        return fit_apart(config, folder, job, origin, job_logging)
+    return Experiment(config, folder, job, origin).fit(place)
+
+
+def _final_config(cfg: DictConfig, typed: Sequence[str], folder: str) -> dict[str, Any]:
+    """Returns the checked configuration: that of a new run, of a branch, or of a run that goes on."""
+    from gan_lightning.cli.resume import branched_config, resumed_config
+
+    if cfg.resume == AUTO:
+        cfg.resume = None  # the saved configuration is that of the new run which this may be
+    if cfg.branch_from is not None:
+        if cfg.resume is not None:
+            raise UserError("branch_from and resume: choose one; a branch is resumed by its own folder")
+        cfg = branched_config(cfg.branch_from, typed, folder)
+    elif cfg.resume is not None:
+        cfg = resumed_config(cfg.resume, typed)
+    return _checked(cfg, typed)
 
 
 def _origin(cfg: DictConfig) -> dict[str, str]:
@@ -128,7 +150,7 @@ def _job(cfg: DictConfig) -> float | None:
     swept = HydraConfig.get().mode == RunMode.MULTIRUN
     result = _result_or_refusal(cfg) if swept else _result_or_error(cfg)
     if isinstance(result, UserError | FloatingPointError | ProcessError):
-        sys.exit(f"error: {result}")
+        sys.exit(error_line(result))
     if isinstance(result, Exception):
         raise result
     if result is not None and result.stopped_by:
@@ -166,7 +188,7 @@ def _refuse(folder: RunFolder, error: Exception, cfg: DictConfig) -> None:
     try:
         folder.refuse(f"{type(error).__name__}: {error}", overrides=list(HydraConfig.get().overrides.task), **origin)
     except OSError:
-        print(f"error: {error}", file=sys.stderr)
+        print(error_line(error), file=sys.stderr)
 
 
 def _composed(overrides: list[str], config_dir: str | Path | None) -> DictConfig:

@@ -13,7 +13,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 from gan_lightning.errors import UserError
-from gan_lightning.files import atomic, read_json, write_json
+from gan_lightning.files import PARTS, atomic, read_json, remove_stale_parts, write_json
 from gan_lightning.yaml_file import read_yaml
 
 ENDED = ("finished", "pruned")
@@ -82,6 +82,7 @@ class RunFolder:
                 "folder. Choose a hydra.run.dir on another file system"
             ) from error
         try:
+            remove_stale_parts(self.path.rglob(PARTS))
             yield
         finally:
             lock.release()
@@ -142,6 +143,17 @@ class RunFolder:
     def holds_run(self) -> bool:
         """Whether there is a run that a new one would overwrite: one with a checkpoint, or without but completed."""
         return self.last.exists() or self.known_summary().get("status") in ENDED
+
+    def remove_leftovers(self) -> None:
+        """Removes the logs and sample grids of a session that was killed before its first checkpoint.
+
+        The run begins anew, and its own points would double theirs. What is in a folder without a run, or with one that
+        has ended, belongs to the user.
+        """
+        if self.config.is_file() and self.known_summary().get("status") not in ENDED:
+            for pattern in ("tensorboard/events.out.tfevents.*", "csv/metrics.csv", "samples/step_*.png"):
+                for path in self.path.glob(pattern):
+                    path.unlink()
 
     def refuse(self, reason: str, **origin: Any) -> None:
         """Writes to `refused.json` why a job could not start. The files of another run here stay unchanged.

@@ -180,13 +180,17 @@ def test_a_process_group_that_fails_names_its_error(tmp_path, monkeypatch):
 
     monkeypatch.setattr(SingleDeviceStrategy, "setup_environment", fail)
     monkeypatch.setattr(dist, "is_initialized", lambda: True)
-    monkeypatch.setattr(dist, "destroy_process_group", fail)
+    monkeypatch.setattr(dist, "destroy_process_group", fail_to_leave)
     with pytest.raises(dist.DistBackendError, match="unhandled system error"):
         Experiment(configured(tmp_path), tmp_path).fit()
     assert json.loads((tmp_path / "summary.json").read_text())["reason"].startswith("DistBackendError: NCCL error")
     monkeypatch.setattr(RunFolder, "write_summary", fail_to_write)
     with pytest.raises(dist.DistBackendError, match="unhandled system error"):
         Experiment(configured(tmp_path), tmp_path).fit()
+
+
+def fail_to_leave(*_):
+    raise RuntimeError("there is no group to destroy")
 
 
 def fail_to_write(*_):

@@ -38,8 +38,13 @@ def atomic(path: Path) -> Iterator[Path]:
             os.replace(partial, path)
             if os.name == "posix":
                 _flush(path.parent)  # so that the new name, too, survives a power cut
+        except OSError as error:
+            if error.filename in (None, str(partial)):  # writing and flushing do not say which file
+                error.strerror, error.filename = error.strerror or str(error).partition("\n")[0], str(path)
+            raise
         finally:
-            partial.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a second error would hide the first
+                partial.unlink(missing_ok=True)
 
 
 def remove_stale_parts(parts: Iterable[Path]) -> None:
@@ -123,6 +128,23 @@ def write_json(content: dict[str, Any], path: Path) -> None:
     """Writes a JSON file whole or not at all. Infinity and NaN, which JSON does not have, become null."""
     with atomic(path) as partial:
         partial.write_text(json.dumps(_finite(content), indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON file of `write_json`; an empty dict if there is none.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (ValueError, RecursionError) as error:  # of JSON or of UTF-8
+        raise UserError(f"{path} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path} is damaged: expected an object of JSON, got {type(content).__name__}")
+    return content
 
 
 def _finite(node: Any) -> Any:

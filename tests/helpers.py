@@ -52,6 +52,19 @@ class KillAt(Callback):
             os.kill(os.getpid(), self.number)
 
 
+class KillAtTheEnd(Callback):
+    """Kills one process when all batches are trained, before the final work of the callbacks after it."""
+
+    def __init__(self, rank: int = 0, once: str | None = None) -> None:
+        self.rank, self.once = rank, once and Path(once)
+
+    def on_train_end(self, trainer, *_) -> None:
+        if trainer.global_rank == self.rank and not (self.once and self.once.exists()):
+            if self.once:
+                self.once.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
 class CannotStart(Callback):
     """Fails before the first batch."""
 

@@ -98,6 +98,8 @@ class Checkpoints(Checkpoint):
         epoch after the last batch of an epoch.
         """
         step = checkpoint["global_step"]
+        if Path(str(trainer.ckpt_path)) == self.folder / "last.ckpt":
+            self._saved_at = step
         epochs, batches = divmod(step, checkpoint["batches_per_epoch"])
         begun = epochs + (batches > 0)
         loop = checkpoint["loops"]["fit_loop"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -65,6 +66,8 @@ class Record(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
         self.metrics = self._current_metrics(trainer, pl_module)
+        # Lightning's counter has another value here if the run resumed from the checkpoint of its last batch.
+        self.metrics["epoch"] = float(math.ceil(trainer.global_step / trainer.num_training_batches))
         from torch.utils.tensorboard.summary import hparams  # a slow import
 
         results = [name for name in self.metrics if not name.startswith(NO_RESULTS)]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
+from gan_lightning.errors import file_error, system_error
 from gan_lightning.terminal import error_line
 
 
@@ -23,17 +26,39 @@ def suggestions(arguments: Sequence[str]) -> Iterator[None]:
     from hydra.core.hydra_config import HydraConfig
 
     try:
-        yield
-    except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
-        sys.exit(error_line(error.__cause__ or str(error).splitlines()[0]))
-    except SystemExit as exiting:
-        if exiting.code == 1 and not HydraConfig.initialized():
+        with _raised_by_hydra():
+            yield
+    except CompactHydraException as error:
+        print(error, file=sys.stderr)
+        if isinstance(error.__cause__, OmegaConfBaseException):
+            print(error.__cause__, file=sys.stderr)
+        if not HydraConfig.initialized():
             parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
             parser.add_argument("--config-dir", "-cd")
             known, rest = parser.parse_known_args(arguments)
             for line in hints([argument for argument in rest if "=" in argument], known.config_dir):
                 print(line, file=sys.stderr)
-        raise
+        sys.exit(1)
+    except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
+        sys.exit(error_line(error.__cause__ or str(error).splitlines()[0]))
+    except Exception as error:
+        fault = system_error(error)  # raised while Hydra makes the run folder and the log in it
+        if fault is None:
+            raise
+        sys.exit(error_line(file_error(fault, "the run folder")))
+
+
+@contextlib.contextmanager
+def _raised_by_hydra() -> Iterator[None]:
+    """Lets Hydra raise its errors, which it would print with a stack trace."""
+    before = os.environ.get("HYDRA_FULL_ERROR")
+    os.environ["HYDRA_FULL_ERROR"] = "1"
+    try:
+        yield
+    finally:
+        del os.environ["HYDRA_FULL_ERROR"]
+        if before is not None:
+            os.environ["HYDRA_FULL_ERROR"] = before
 
 
 def hints(overrides: Sequence[str], config_dir: str | Path | None = None) -> list[str]:

@@ -29,7 +29,7 @@ from gan_lightning.cli import suggestions
 from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
 from gan_lightning.config.resolvers import register_resolvers
-from gan_lightning.errors import UserError
+from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.files import AUTO
 from gan_lightning.sweeps.callback import PARALLEL_LAUNCHERS, launcher_kind, report_results
 from gan_lightning.sweeps.job import fit_apart
@@ -78,6 +78,11 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
                 outcome = run_job(_result_or_error, cfg, "hydra.run.dir", None, context).return_value
         except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
             raise UserError(str(error.__cause__ or str(error).splitlines()[0])) from error
+        except (OSError, ValueError) as error:
+            fault = system_error(error)  # raised while Hydra makes the folder and the log in it
+            if fault is None:
+                raise
+            raise UserError(file_error(fault, "the run folder")) from error
         except SystemExit as leaving:  # what Lightning makes of Ctrl-C while it sets up, and it leaves Ctrl-C ignored
             signal.signal(signal.SIGINT, interrupt)
             raise KeyboardInterrupt from leaving
@@ -92,16 +97,31 @@ def run(cfg: DictConfig) -> RunResult:
     """Checks the configuration that Hydra has composed, and trains.
 
     Raises:
-        UserError: The configuration has problems, or the run folder cannot be used.
+        UserError: The configuration has problems, or a file or the run folder cannot be used.
         FloatingPointError: A loss, a weight or the objective is not finite.
+        ProcessError: Another process of the run has failed.
     """
-    from gan_lightning.cli.resume import branched_config, resumed_config
     from gan_lightning.training.experiment import Experiment
     from gan_lightning.training.process import set_up_process
 
     set_up_process()
     typed, folder, place = HydraConfig.get().overrides.task, HydraConfig.get().runtime.output_dir, cfg.resume
-    if place == AUTO:
+    try:
+        config = _final_config(cfg, typed, folder)
+    except OSError as error:
+        raise UserError(file_error(error, folder)) from error
+    job, origin = _sweep_job(config), _origin(cfg)
+    if job is not None and place is None and launcher_kind(HydraConfig.get().launcher) in PARALLEL_LAUNCHERS:
+        job_logging: Any = OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True)
+        return fit_apart(config, folder, job, origin, job_logging)
+    return Experiment(config, folder, job, origin).fit(place)
+
+
+def _final_config(cfg: DictConfig, typed: Sequence[str], folder: str) -> dict[str, Any]:
+    """Returns the checked configuration: that of a new run, of a branch, or of a run that goes on."""
+    from gan_lightning.cli.resume import branched_config, resumed_config
+
+    if cfg.resume == AUTO:
         cfg.resume = None  # the saved configuration is that of the new run which this may be
     if cfg.branch_from is not None:
         if cfg.resume is not None:
@@ -109,12 +129,16 @@ def run(cfg: DictConfig) -> RunResult:
         cfg = branched_config(cfg.branch_from, typed, folder)
     elif cfg.resume is not None:
         cfg = resumed_config(cfg.resume, typed)
-    config = _checked(cfg, typed)
-    job = _sweep_job(config)
-    if job is not None and place is None and launcher_kind(HydraConfig.get().launcher) in PARALLEL_LAUNCHERS:
-        job_logging: Any = OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True)
-        return fit_apart(config, folder, job, job_logging)
-    return Experiment(config, folder, job).fit(place)
+    return _checked(cfg, typed)
+
+
+def _origin(cfg: DictConfig) -> dict[str, str]:
+    """Returns the files that Hydra's `output_subdir` would have, by name.
+
+    Hydra would write them before a run is refused, over those of the run that is in the folder.
+    """
+    nodes = {"config": cfg, "hydra": HydraConfig.instance().cfg, "overrides": HydraConfig.get().overrides.task}
+    return {f"{name}.yaml": OmegaConf.to_yaml(node) for name, node in nodes.items()}
 
 
 def _job(cfg: DictConfig) -> float | None:
@@ -125,7 +149,7 @@ def _job(cfg: DictConfig) -> float | None:
     """
     swept = HydraConfig.get().mode == RunMode.MULTIRUN
     result = _result_or_refusal(cfg) if swept else _result_or_error(cfg)
-    if isinstance(result, UserError | FloatingPointError):
+    if isinstance(result, UserError | FloatingPointError | ProcessError):
         sys.exit(error_line(result))
     if isinstance(result, Exception):
         raise result
@@ -144,16 +168,27 @@ def _result_or_error(cfg: DictConfig) -> RunResult | Exception:
 def _result_or_refusal(cfg: DictConfig) -> RunResult | None:
     """Returns the result of a sweep's job; None if it failed, which its folder records."""
     folder = RunFolder(HydraConfig.get().runtime.output_dir)
-    before = folder.read_summary()
+    before = folder.known_summary()
     gc.collect()  # reference cycles of a failed job may keep GPU memory
     try:
         return run(cfg)
     except Exception as error:
-        if folder.read_summary() == before:  # the run failed before it wrote a summary
-            folder.refuse(f"{type(error).__name__}: {error}")
-        if not isinstance(error, UserError | FloatingPointError):
+        after = folder.known_summary()
+        if after == before or after.get("status") != "failed":
+            _refuse(folder, error, cfg)
+        if not isinstance(error, UserError | FloatingPointError | ProcessError):
             logging.getLogger(__name__).exception("the job failed")
         return None
+
+
+def _refuse(folder: RunFolder, error: Exception, cfg: DictConfig) -> None:
+    """Records a job that has written no summary of its failure, and what it would have been."""
+    containers = {"config": cfg, "choices": HydraConfig.get().runtime.choices}
+    origin = {name: OmegaConf.to_container(node, resolve=False) for name, node in containers.items()}
+    try:
+        folder.refuse(f"{type(error).__name__}: {error}", overrides=list(HydraConfig.get().overrides.task), **origin)
+    except OSError:
+        print(error_line(error), file=sys.stderr)
 
 
 def _composed(overrides: list[str], config_dir: str | Path | None) -> DictConfig:

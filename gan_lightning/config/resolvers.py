@@ -24,7 +24,6 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("count_tags", _count_tags, replace=True)
     OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
-    OmegaConf.register_new_resolver("if_new", _if_new, replace=True)
     OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
     OmegaConf.register_new_resolver("direction", _direction, replace=True)
 
@@ -51,11 +50,6 @@ def _count_classes(root: str) -> int:
     from gan_lightning.data.io.folders import class_names
 
     return len(class_names(root))
-
-
-def _if_new(resume: str | None, value: Any) -> Any:
-    """Returns `value` in a new run, None in a resumed one."""
-    return value if resume is None else None
 
 
 def _run_dir(resume: str | None, name: str, branch_from: str | None = None) -> str:

@@ -18,6 +18,7 @@ import torch.distributed as dist
 from lightning.fabric.plugins import ClusterEnvironment
 
 from gan_lightning._compat.torch import abort_collectives
+from gan_lightning.errors import ProcessError
 
 SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 """Ends a process in a blocked collective, which SIGTERM does not; Windows has no other signal than SIGTERM."""
@@ -83,7 +84,7 @@ class Launcher:
         Torch waits half an hour for a process that has ended, and nothing can interrupt it.
 
         Raises:
-            RuntimeError: A process has ended before it was ready. The others are ended, too.
+            ProcessError: A process has ended before it was ready. The others are ended, too.
         """
         if MEETING in os.environ:  # in one of the other processes
             Path(os.environ.pop(MEETING), os.environ["LOCAL_RANK"]).touch()
@@ -98,7 +99,7 @@ class Launcher:
                 elif code is not None:
                     self.kill(SIGKILL)
                     self.wait_for_processes()
-                    raise RuntimeError(_failure(rank, code))
+                    raise ProcessError(_failure(rank, code))
             time.sleep(0.05)
 
     def kill(self, signum: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Sequence
 from functools import cached_property
@@ -82,7 +83,10 @@ class GANStrategy(DDPStrategy):
 def leave_process_group(trainer: Trainer) -> None:
     """Ends the process group and the processes, so that the next run in this process can start its own."""
     if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()
+        try:
+            dist.destroy_process_group()
+        except RuntimeError as error:  # of a group that has failed: raised here, it would hide why
+            logging.getLogger(__name__).warning("the process group was left with an error: %s", error)
     launcher: Any = trainer.strategy.launcher
     if getattr(launcher, "procs", None):  # this process has started the others
         launcher.wait_for_processes()

@@ -25,6 +25,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from gan_lightning.errors import UserError
 from gan_lightning.files import write_json
 from gan_lightning.sweeps.job import end_with_parent
 from gan_lightning.terminal import error_line, printable
@@ -146,8 +147,16 @@ _running: list[_Watch] = []
 """The watch of the sweep that this process has started."""
 
 
+def _record_of(run: RunFolder) -> dict[str, Any]:
+    """What a job has written of its refusal or its run; an empty dict if it is nothing that can be read."""
+    try:
+        return run.read_refusal() or run.read_summary()
+    except (UserError, OSError):
+        return {}
+
+
 def _status(run: RunFolder) -> str | None:
-    return (run.read_refusal() or run.read_summary()).get("status")
+    return _record_of(run).get("status")
 
 
 def outcome_of(run: RunFolder) -> str:
@@ -155,7 +164,7 @@ def outcome_of(run: RunFolder) -> str:
     from gan_lightning.sweeps.collect import rounded
     from gan_lightning.sweeps.table import one_line
 
-    record = run.read_refusal() or run.read_summary()
+    record = _record_of(run)
     parts = [record["status"]]
     if record.get("objective") is not None:
         parts.append(f"objective {rounded(record['objective'])}")

@@ -14,7 +14,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.evaluation.metrics import METRICS
 from gan_lightning.files import own_file
 from gan_lightning.sweeps.curves import Series, natural_key, read_curves
-from gan_lightning.training.run_folder import ENDED, RunFolder
+from gan_lightning.training.run_folder import ENDED, ORIGIN, RunFolder
 from gan_lightning.yaml_file import read_yaml
 
 UNREADABLE = "unreadable"
@@ -138,14 +138,16 @@ def _name(place: Path, root: Path) -> str:
 
 def _read(place: Path, root: Path) -> Run:
     folder = RunFolder(place)
-    composed = place / ".hydra" / "config.yaml"  # from a job that could not start
-    configs = [read_yaml(path, dict) for path in (folder.config, composed) if path.exists()]
-    typed, hydra = (place / ".hydra" / f"{name}.yaml" for name in ("overrides", "hydra"))
-    lines = read_yaml(typed, list) if typed.exists() else []
+    refusal = folder.read_refusal()
+    if not folder.config.exists():  # a job that could not start
+        config, lines, choices = refusal.get("config", {}), refusal.get("overrides", []), refusal.get("choices", {})
+    else:
+        typed, hydra = (place / ORIGIN / f"{name}.yaml" for name in ("overrides", "hydra"))
+        config = folder.read_config()
+        lines = read_yaml(typed, list) if typed.exists() else []
+        choices = read_yaml(hydra, dict)["hydra"]["runtime"]["choices"] if hydra.exists() else {}
     overrides = {key: value for key, _, value in (line.lstrip("+~").partition("=") for line in lines)}
-    choices = read_yaml(hydra, dict)["hydra"]["runtime"]["choices"] if hydra.exists() else {}
-    config = configs[0] if configs else {}
-    accounts = folder.read_summary(), folder.read_refusal()
+    accounts = folder.read_summary(), refusal
     return Run(_name(place, root), folder, config, *accounts, overrides, choices, read_curves(place))
 
 

@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import ProcessError, UserError
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the command line's --help does not need torch
@@ -21,13 +21,16 @@ if TYPE_CHECKING:  # the command line's --help does not need torch
     from gan_lightning.training.experiment import RunResult, SweepJob
 
 
-def fit_apart(config: Config, folder: str | Path, job: SweepJob, job_logging: dict[str, Any]) -> RunResult:
+def fit_apart(
+    config: Config, folder: str | Path, job: SweepJob, origin: dict[str, str], job_logging: dict[str, Any]
+) -> RunResult:
     """Trains a job of a sweep in a new process, and waits for its end.
 
     Args:
         config: The checked configuration.
         folder: The run folder.
         job: The facts about the sweep.
+        origin: Texts that say where the configuration came from, by file name.
         job_logging: The configuration of the process's log, as of `logging.config.dictConfig`.
 
     Raises:
@@ -37,7 +40,7 @@ def fit_apart(config: Config, folder: str | Path, job: SweepJob, job_logging: di
     multiprocessing.set_start_method(None, force=True)  # the new process takes it over, and joblib's is its own
     context = multiprocessing.get_context("spawn")
     receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_fit, args=(sender, config, str(folder), job, job_logging))
+    process = context.Process(target=_fit, args=(sender, config, str(folder), job, origin, job_logging))
     process.start()
     sender.close()
     try:
@@ -50,7 +53,7 @@ def fit_apart(config: Config, folder: str | Path, job: SweepJob, job_logging: di
     if outcome is None:
         outcome = UserError(_reason(process.exitcode or 0))
         run = RunFolder(folder)
-        summary = run.read_summary()
+        summary = run.known_summary()
         if summary.get("status") == "running":
             run.write_summary(summary | {"status": "failed", "reason": str(outcome)})
     if isinstance(outcome, Exception):
@@ -70,7 +73,14 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True, name="end_with_parent").start()
 
 
-def _fit(sender: Connection, config: Config, folder: str, job: SweepJob, job_logging: dict[str, Any]) -> None:
+def _fit(
+    sender: Connection,
+    config: Config,
+    folder: str,
+    job: SweepJob,
+    origin: dict[str, str],
+    job_logging: dict[str, Any],
+) -> None:
     threading.Thread(target=_stop_with_parent, daemon=True, name="stop_with_parent").start()
     multiprocessing.set_start_method(None, force=True)  # loader workers start as in any other run
     from gan_lightning.training.experiment import Experiment
@@ -79,8 +89,8 @@ def _fit(sender: Connection, config: Config, folder: str, job: SweepJob, job_log
     logging.config.dictConfig(job_logging)
     set_up_process()
     try:
-        outcome: RunResult | Exception = Experiment(config, folder, job).fit()
-    except (UserError, FloatingPointError) as error:
+        outcome: RunResult | Exception = Experiment(config, folder, job, origin).fit()
+    except (UserError, FloatingPointError, ProcessError) as error:
         outcome = type(error)(str(error))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

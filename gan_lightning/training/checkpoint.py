@@ -36,7 +36,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
 
     def save_checkpoint(self, checkpoint: Checkpoint, path: Any, storage_options: Any = None) -> None:
         with atomic(Path(path)) as partial:
-            torch.save(checkpoint, partial)
+            try:
+                with partial.open("wb") as file:  # of a path, torch would not say why it cannot be written
+                    torch.save(checkpoint, file)
+            except RuntimeError as error:  # torch has tried to complete the file after a write that failed
+                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
             append_checksum(partial)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> Checkpoint:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +16,14 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from torch.distributed import Store
 
+from gan_lightning._compat.lightning import end_without_batches
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
 from gan_lightning.distributed.cluster import cluster_environment, decide_together
 from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
-from gan_lightning.errors import UserError
+from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.files import AUTO, run_folder_of
 from gan_lightning.models import GAN
 from gan_lightning.training import branch, checkpoint, resume
@@ -83,12 +86,20 @@ class Experiment:
         folder: The run folder. It is made if it does not exist.
         job: The job of a sweep; None outside of a sweep. A job waits for a folder in use, and resumes the run that
             an earlier session of the same sweep has left there.
+        origin: Texts that say where the configuration came from, by file name: a new run writes them to `.hydra/`.
     """
 
-    def __init__(self, config: Config, folder: str | Path, job: SweepJob | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        folder: str | Path,
+        job: SweepJob | None = None,
+        origin: Mapping[str, str] | None = None,
+    ) -> None:
         self.folder = RunFolder(folder)
         self.config: Config = DEFAULTS | {"run_dir": str(self.folder.path)} | config
         self.job = job
+        self.origin = dict(origin or {})
 
     def fit(self, resume_from: str | Path | None = None) -> RunResult:
         """Trains to the end of the run, or until a signal.
@@ -98,9 +109,18 @@ class Experiment:
                 with the run in the folder, which must be of this configuration, and starts a new one if there is none.
 
         Raises:
-            UserError: The folder is in use or belongs to another run, or the configuration cannot be trained.
+            UserError: The folder is in use or belongs to another run, the configuration cannot be trained, or a file
+                cannot be read or written.
             FloatingPointError: A loss, a weight or the objective is not finite.
         """
+        try:
+            return self._fit_in_folder(resume_from)
+        except OSError as error:
+            goes_on = self.job is None and os.path.exists(self.folder.last)
+            way_on = f"; then go on with resume={self.folder.path}" if goes_on else ""
+            raise UserError(file_error(error, self.folder.path) + way_on) from error
+
+    def _fit_in_folder(self, resume_from: str | Path | None) -> RunResult:
         require_none(plain_problems(self.config))
         self._require_own_folder(resume_from)
         with ExitStack() as stack:
@@ -127,13 +147,16 @@ class Experiment:
         data.setup("fit")
         model: GAN = build(self.config, "model")
         record, stop = Record(self.config, self._compared()), GracefulStop()
-        summary = Summary(self.config, self.folder, record)
+        begins = start is None or not self.folder.config.is_file()  # a branch begins with a checkpoint
+        summary = Summary(self.config, self.folder, record, self.origin if begins else None)
         with worker_command(self.config, self.folder, start) as command:
             trainer = self._trainer([summary, record, stop], start, GANStrategy(command, store))
             prepare_evaluation(trainer, data, self.config)  # now, for the same reason
             planned = planned_batches(trainer, data)
             if start and start.step >= planned:
-                return self._already_complete(start)
+                if self.folder.known_summary().get("status") in ENDED:
+                    return self._result_of_ended_run()
+                end_without_batches(trainer)  # it was killed before it had done its final work
             return self._fit(trainer, model, data, start)
 
     def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, strategy: GANStrategy) -> Trainer:
@@ -161,15 +184,14 @@ class Experiment:
             known = not stop.received or self.config["objective"] in record.metrics
             objective = self._objective(record.metrics) if known else None
             status = _status(trainer, stop)
-            if trainer.is_global_zero:
-                summary.write(status, objective=objective)
-                if self.job is None:  # a sweep prints one line per job
-                    print(summary.closing_message(interrupted=status == "interrupted"))
+            summary.write(status, objective=objective)
         except Exception as error:
-            summary.write("failed", reason=f"{type(error).__name__}: {error}")
+            summary.write_failure(error)
             raise
         finally:
             leave_process_group(trainer)
+        if trainer.is_global_zero and self.job is None:  # a sweep prints one line per job
+            print(summary.closing_message(interrupted=status == "interrupted"))
         metrics = dict(record.metrics)
         return RunResult(self.folder.path, status, trainer.global_step, metrics, objective, stop.received)
 
@@ -183,7 +205,7 @@ class Experiment:
         """
         if resume_from == AUTO or self.job is not None:
             changes = resume.changes(self.folder, self.config)
-            ended = self.folder.read_summary().get("status") in ENDED
+            ended = self.folder.known_summary().get("status") in ENDED
             if ended and changes == []:
                 return self._result_of_ended_run()
             if ended or self.folder.last.exists():
@@ -193,7 +215,7 @@ class Experiment:
             resume_from = self.folder.path
         if resume_from is not None:
             return resume.matching_checkpoint(resume_from, self.config)
-        if self.folder.last.exists():
+        if self.folder.holds_run():
             raise UserError(
                 f"{self.folder.path} holds a run already. Go on with resume={self.folder.path}, or choose another "
                 "hydra.run.dir"
@@ -225,26 +247,17 @@ class Experiment:
             raise UserError(f"{self.folder.path} holds a run already, of another configuration:{lines}\n{way_on}")
 
     def _result_of_ended_run(self) -> RunResult:
-        """Returns the result of a run of this configuration that an earlier session has completed."""
+        """Returns the result of a run that an earlier session has completed."""
         summary = self.folder.read_summary()
         if self.job is None:
-            print(f"{self.folder.path} is {summary['status']}, {summary['step']} batches")
-        self.folder.summary.touch()  # the new time shows a sweep that this job has ended
+            print(
+                f"{self.folder.path} is {summary['status']}, {summary['step']} batches. To train longer, add "
+                f"trainer.max_steps={2 * summary['step']}"
+            )
+        else:
+            self.folder.summary.touch()  # the new time shows the sweep that this job has ended
         objective = self._objective(summary["final"])
         return RunResult(self.folder.path, summary["status"], summary["step"], summary["final"], objective)
-
-    def _already_complete(self, start: ResumePoint) -> RunResult:
-        """Returns the result of a run with no batches left, and completes the summary of one that was killed."""
-        print(f"{self.folder.path} is finished, {start.step} batches. ", end="")
-        print(f"To train longer, add trainer.max_steps={2 * start.step}")
-        metrics = checkpoint.read(start.checkpoint)["metrics"]
-        objective = self._objective(metrics)
-        summary = self.folder.read_summary()
-        if summary.get("status") not in ENDED:
-            summary.pop("reason", None)
-            summary |= {"status": "finished", "step": start.step, "final": metrics, "objective": objective}
-            self.folder.write_summary(summary)
-        return RunResult(self.folder.path, summary["status"], start.step, metrics, objective)
 
     # Values for comparison with other runs
 
@@ -283,10 +296,12 @@ def _fit_or_stop_others(trainer: Trainer, model: GAN, data: LightningDataModule,
         trainer.fit(model, data, ckpt_path=start and start.checkpoint, weights_only=True)
     except BaseException as error:
         launcher: Any = trainer.strategy.launcher
-        if launcher is None:
-            raise
-        cause = launcher.failed_process(error)
-        launcher.kill(SIGKILL)  # a collective would wait for us forever
-        if cause is not None:
-            raise RuntimeError(cause) from error
+        if launcher is not None:
+            failed = launcher.failed_process(error)
+            launcher.kill(SIGKILL)  # a collective would wait for us forever
+            if failed is not None:
+                raise ProcessError(failed) from error
+        fault = system_error(error)
+        if fault is not None and fault is not error:  # Lightning says of a full disk: "you tried to log 0.7"
+            raise fault from None
         raise

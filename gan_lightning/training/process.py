@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 import warnings
 
 IGNORED_WARNINGS = (
@@ -18,7 +19,12 @@ IGNORED_WARNINGS = (
 
 
 def set_up_process() -> None:
-    """Silences Lightning's warnings that do not apply here, and undoes one of its settings."""
+    """Silences Lightning's warnings that do not apply here, and undoes one of its settings.
+
+    A full disk is told once, by the run, and not also by every log line that cannot be written.
+    """
+    logging.raiseExceptions = False
+    threading.excepthook = _report_thread
     # Lightning's value, 1, makes every optimizer step open NVIDIA's management library: 0.3 ms, 3% of a small step.
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
     logging.getLogger("lightning").handlers.clear()  # the root logger prints the same messages
@@ -26,3 +32,10 @@ def set_up_process() -> None:
     logging.getLogger("lightning.pytorch.callbacks.model_summary").setLevel(logging.INFO)
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message)
+
+
+def _report_thread(failure: threading.ExceptHookArgs) -> None:
+    """Reports an exception that ended a thread; TensorBoard's writer raises its own again, in the main thread."""
+    if type(failure.thread).__module__.startswith("tensorboard."):
+        return
+    threading.__excepthook__(failure)

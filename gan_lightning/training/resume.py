@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from gan_lightning.config.instantiate import Config
 from gan_lightning.errors import UserError
 from gan_lightning.training import checkpoint
@@ -55,7 +53,7 @@ def changes(folder: RunFolder, config: Config) -> list[Change] | None:
     """
     if not folder.config.is_file():
         return None
-    there = yaml.safe_load(folder.config.read_text())
+    there = folder.read_config()
     there = rebase_paths(there, there["run_dir"], str(folder.path))
     return [change for change in differences("", there, config) if change.key != "objective"]
 

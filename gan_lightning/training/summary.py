@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import Checkpoints, Record
 from gan_lightning.config.instantiate import Config
-from gan_lightning.files import atomic
-from gan_lightning.training.run_folder import RunFolder
+from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PACKAGES = ("gan_lightning", "torch", "torchvision", "lightning", "hydra-core", "numpy")
 
@@ -29,12 +29,14 @@ class Summary(Callback):
         config: The run's configuration.
         folder: The run folder.
         record: The callback that keeps the last metrics and the training time.
+        origin: Texts that say where the configuration came from, by file name; None in a run that goes on.
     """
 
-    def __init__(self, config: Config, folder: RunFolder, record: Record) -> None:
+    def __init__(self, config: Config, folder: RunFolder, record: Record, origin: Mapping[str, str] | None) -> None:
         self.config = config
         self.folder = folder
         self.record = record
+        self.origin = origin
         self._begun = False
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -44,9 +46,15 @@ class Summary(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the first files only now, so that a session that cannot start leaves the folder unchanged."""
         self._begun = True
-        with atomic(self.folder.config) as path:
-            path.write_text(yaml.safe_dump(self.config, sort_keys=False))
-        self.write("running")
+        self.write("running")  # first: an ended run that goes on has not ended
+        self.folder.write_config(self.config, self.origin)
+
+    def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
+        """Ends the logs. Lightning would do so, too, and an error of a logger would then hide `exception`."""
+        for logger in trainer.loggers:
+            with contextlib.suppress(OSError):
+                logger.finalize("failed")
+        trainer.loggers = []
 
     @rank_zero_only
     def write(self, status: str, **more: Any) -> None:
@@ -54,8 +62,18 @@ class Summary(Callback):
 
         Of a session that has not begun to train, it keeps what an earlier one wrote.
         """
-        account = self._metrics() if self._begun else self.folder.read_summary()
+        account = self._metrics() if self._begun else self.folder.known_summary()
         self.folder.write_summary(account | {"status": status} | more)
+
+    @rank_zero_only
+    def write_failure(self, error: Exception) -> None:
+        """Writes why the run failed, if it can: `error` counts, and not another one from here.
+
+        A run that had ended before, and that this session has not begun to go on with, has not failed.
+        """
+        with contextlib.suppress(OSError):
+            if self._begun or self.folder.known_summary().get("status") not in ENDED:
+                self.write("failed", reason=f"{type(error).__name__}: {error}")
 
     def _metrics(self) -> dict[str, Any]:
         step, seconds = self.trainer.global_step, self.record.seconds

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from gan_lightning.config.instantiate import Config
 from gan_lightning.distributed.launcher import SIGKILL
-from gan_lightning.errors import UserError
+from gan_lightning.errors import ProcessError, UserError, file_error
 from gan_lightning.terminal import error_line
 from gan_lightning.training.process import set_up_process
 from gan_lightning.training.resume import ResumePoint
@@ -56,8 +56,10 @@ def main(file: str) -> None:
     start = task["start"] and ResumePoint(Path(task["start"][0]), task["start"][1])
     try:
         Experiment(task["config"], task["folder"]).train(start)
-    except (UserError, FloatingPointError) as error:
+    except (UserError, FloatingPointError, ProcessError) as error:
         sys.exit(error_line(error))
+    except OSError as error:
+        sys.exit(error_line(file_error(error, task["folder"])))
 
 
 def _end_with(parent: int) -> None:

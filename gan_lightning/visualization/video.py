@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
@@ -63,14 +64,15 @@ def write(pictures: Sequence[Path], stem: Path, fps: int) -> list[Path]:
         UserError: A picture is damaged or no file of its run, or the video would need more than `LARGEST` bytes.
     """
     frames = _frames([*pictures, *[pictures[-1]] * fps])
-    gif, mp4 = stem.with_suffix(".gif"), stem.with_suffix(".mp4")
-    with atomic(gif) as path:
-        imageio.imwrite(path, frames, extension=".gif", duration=1000 / fps, loop=0)
-    with atomic(mp4) as path:
-        imageio.imwrite(
-            path, frames, extension=".mp4", fps=fps, codec="libx264", macro_block_size=2, output_params=["-f", "mp4"]
-        )
-    return [gif, mp4]
+    formats: dict[str, dict[str, Any]] = {
+        ".gif": {"duration": 1000 / fps, "loop": 0},
+        ".mp4": {"fps": fps, "codec": "libx264", "macro_block_size": 2},
+    }
+    for suffix, options in formats.items():
+        content = imageio.imwrite("<bytes>", frames, extension=suffix, **options)
+        with atomic(stem.with_suffix(suffix)) as path:
+            path.write_bytes(content)  # ffmpeg would not say why it cannot write
+    return [stem.with_suffix(suffix) for suffix in formats]
 
 
 def _frames(pictures: Sequence[Path]) -> np.ndarray:

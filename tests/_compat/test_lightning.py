@@ -5,10 +5,10 @@ import warnings
 import pytest
 import torch
 import torch.distributed as dist
-from lightning import LightningModule, Trainer
+from lightning import Callback, LightningModule, Trainer
 from torch.utils.data import DataLoader
 
-from gan_lightning._compat.lightning import skip_sigterm_broadcast
+from gan_lightning._compat.lightning import end_without_batches, skip_sigterm_broadcast
 
 
 class Module(LightningModule):
@@ -52,3 +52,24 @@ def test_the_flag_before_every_batch(broadcasts, skip, expected):
         warnings.simplefilter("ignore")
         trainer.fit(module, DataLoader(torch.zeros(3, 1)))
     assert len(broadcasts) == expected
+
+
+@pytest.mark.parametrize(("changed", "expected"), [(False, []), (True, ["on_train_start", "on_train_end"])])
+def test_a_run_without_batches_begins_and_ends(changed, expected):
+    called = []
+
+    class Hooks(Callback):
+        def on_train_start(self, *_):
+            called.append("on_train_start")
+
+        def on_train_end(self, *_):
+            called.append("on_train_end")
+
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = Trainer(accelerator="cpu", max_steps=0, callbacks=[Hooks()], enable_model_summary=False, **quiet)
+    if changed:
+        end_without_batches(trainer)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trainer.fit(Module(), DataLoader(torch.zeros(3, 1)))
+    assert called == expected

@@ -82,6 +82,6 @@ def test_jobs_of_a_sweep_that_fail_leave_the_next_to_all_its_processes(train_apa
     accounts = [json.loads((job / "summary.json").read_text()) for job in (failed, killed, finished)]
     assert [account["status"] for account in accounts] == ["failed", "failed", "finished"]
     assert "not finite" in accounts[0]["reason"]
-    assert accounts[1]["reason"] == "RuntimeError: rank 1 was ended by signal 9"
+    assert accounts[1]["reason"] == "ProcessError: rank 1 was ended by signal 9"
     first, second = (torch.load(finished / f"state.{rank}", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)

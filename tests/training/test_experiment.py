@@ -8,6 +8,8 @@ import threading
 from pathlib import Path
 
 import pytest
+import torch.distributed as dist
+from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from gan_lightning.errors import UserError
 from gan_lightning.training.experiment import Experiment, SweepJob
@@ -76,6 +78,12 @@ def test_a_run_is_not_overwritten(tmp_path):
     with pytest.raises(UserError, match="holds a run already"):
         Experiment(configured(tmp_path), tmp_path).fit()
     assert (tmp_path / "checkpoints" / "last.ckpt").read_bytes() == written
+
+
+def test_a_completed_run_without_checkpoints_is_not_overwritten(tmp_path):
+    Experiment(CONFIG, tmp_path).fit()
+    with pytest.raises(UserError, match="holds a run already"):
+        Experiment(CONFIG | {"seed": 1}, tmp_path).fit()
 
 
 def test_a_folder_that_the_configuration_does_not_mean(tmp_path):
@@ -150,15 +158,43 @@ def test_a_run_of_another_folder_is_not_resumed_into_this_one(tmp_path):
         Experiment(configured(tmp_path / "here"), tmp_path / "here").fit(resume_from=tmp_path / "there")
 
 
-def test_a_session_that_cannot_start_keeps_what_the_earlier_one_wrote(tmp_path):
-    first = Experiment(configured(tmp_path), tmp_path).fit()
+@pytest.mark.parametrize("status", ["finished", "interrupted"])
+def test_a_session_that_cannot_start_keeps_what_the_earlier_one_wrote(tmp_path, status):
+    Experiment(configured(tmp_path), tmp_path).fit()
+    folder = RunFolder(tmp_path)
+    before = folder.read_summary() | {"status": status}
+    folder.write_summary(before)
     config = configured(tmp_path, max_steps=6)
     config["callbacks"]["fails"] = {"_target_": "helpers.CannotStart"}
     with pytest.raises(RuntimeError, match="cannot start"):
         Experiment(config, tmp_path).fit(resume_from=tmp_path)
-    summary = json.loads((tmp_path / "summary.json").read_text())
-    assert (summary["status"], summary["reason"]) == ("failed", "RuntimeError: cannot start")
-    assert (summary["step"], summary["final"]) == (first.step, first.metrics)
+    failed = {} if status == "finished" else {"status": "failed", "reason": "RuntimeError: cannot start"}
+    assert folder.read_summary() == before | failed, "a run that had ended is still complete"
+
+
+def test_a_process_group_that_fails_names_its_error(tmp_path, monkeypatch):
+    """Nothing that happens afterwards hides it: the strategy has no process group to leave, and the disk is full."""
+
+    def fail(*_):
+        raise dist.DistBackendError("NCCL error: unhandled system error")
+
+    monkeypatch.setattr(SingleDeviceStrategy, "setup_environment", fail)
+    monkeypatch.setattr(dist, "is_initialized", lambda: True)
+    monkeypatch.setattr(dist, "destroy_process_group", fail_to_leave)
+    with pytest.raises(dist.DistBackendError, match="unhandled system error"):
+        Experiment(configured(tmp_path), tmp_path).fit()
+    assert json.loads((tmp_path / "summary.json").read_text())["reason"].startswith("DistBackendError: NCCL error")
+    monkeypatch.setattr(RunFolder, "write_summary", fail_to_write)
+    with pytest.raises(dist.DistBackendError, match="unhandled system error"):
+        Experiment(configured(tmp_path), tmp_path).fit()
+
+
+def fail_to_leave(*_):
+    raise RuntimeError("there is no group to destroy")
+
+
+def fail_to_write(*_):
+    raise OSError("disk full")
 
 
 def test_in_a_thread_there_are_no_signals_to_handle(tmp_path):

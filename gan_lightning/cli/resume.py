@@ -30,9 +30,7 @@ def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
     folder = RunFolder(run_folder_of(place))
     if not folder.config.is_file():
         raise UserError(f"resume={place}: {folder.config} does not exist. Expected the folder of a run")
-    config = OmegaConf.load(folder.config)
-    assert isinstance(config, DictConfig)
-    config = OmegaConf.create(_rebase_paths(OmegaConf.to_container(config), config.run_dir, str(folder.path)))
+    config = _saved_config(folder)
     OmegaConf.set_struct(config, True)
     changed = set()
     for override in OverridesParser.create().parse_overrides(list(overrides)):
@@ -55,6 +53,19 @@ def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
         config.trainer.max_epochs = -1
     if "trainer.max_epochs" in changed and "trainer.max_steps" not in changed:
         config.trainer.max_steps = -1
+    return config
+
+
+def _saved_config(folder: RunFolder) -> DictConfig:
+    """Returns the configuration of a run folder, which may come from elsewhere: nothing in it is interpolated."""
+    saved = read_yaml(folder.config, dict)
+    if not isinstance(saved.get("run_dir"), str):
+        raise UserError(f"{folder.config}: run_dir={saved.get('run_dir')!r}: expected the path of the run folder")
+    try:
+        config = OmegaConf.create(_rebase_paths(saved, saved["run_dir"], str(folder.path)))
+        interpolated = [key for key in leaves(config) if OmegaConf.is_interpolation(config, key)]
+    except OmegaConfBaseException as error:
+        raise UserError(f"{folder.config}: {str(error).splitlines()[0]}") from error
     return config
 
 

@@ -14,6 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
+from gan_lightning.errors import UserError
 
 
 @contextlib.contextmanager
@@ -23,6 +24,8 @@ def suggestions(arguments: Sequence[str]) -> Iterator[None]:
 
     try:
         yield
+    except UserError as error:
+        sys.exit(f"error: {error}")
     except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
         sys.exit(f"error: {error.__cause__ or str(error).splitlines()[0]}")
     except SystemExit as exiting:

@@ -27,7 +27,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli import suggestions
 from gan_lightning.config import renamed
+from gan_lightning.config.guard import guarded
 from gan_lightning.config.options import conf_folder
+from gan_lightning.config.places import require_places_inside
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.errors import UserError
 from gan_lightning.sweeps.callback import report_results
@@ -42,7 +44,7 @@ register_resolvers()  # on import, because the processes of a sweep's launcher i
 def main() -> None:
     """The command line; exits with code 1 and one message on a user's mistake."""
     start = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
-    with suggestions.suggestions(sys.argv[1:]), report_results():
+    with suggestions.suggestions(sys.argv[1:]), report_results(), guarded(sys.argv[1:]):
         start(_job)()
 
 
@@ -64,7 +66,7 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
         FloatingPointError: A loss or a weight is not finite.
     """
     overrides = [str(override) for override in overrides]
-    with hydra.initialize_config_dir(str(conf_folder()), job_name="train", version_base="1.3"):
+    with guarded(), hydra.initialize_config_dir(str(conf_folder()), job_name="train", version_base="1.3"):
         cfg = _composed(overrides, config_dir)
         # An empty callback instead of the sweep's, which a single run does not need.
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callback())  # type: ignore[arg-type]
@@ -98,6 +100,7 @@ def run(cfg: DictConfig) -> RunResult:
     set_up_process()
     typed, place = HydraConfig.get().overrides.task, cfg.resume
     config = _checked(cfg if place is None else resumed_config(place, typed), typed)
+    require_places_inside(config, HydraConfig.get().runtime.output_dir, HydraConfig.get())
     return Experiment(config, HydraConfig.get().runtime.output_dir, _sweep_job(config)).fit(place)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from gan_lightning.config.places import require_links_inside
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
 
@@ -64,7 +65,10 @@ def _run_dir(resume: str | None, name: str) -> str:
         folder = run_folder_of(resume)
         if not folder.is_dir():
             raise UserError(f"resume={resume}: there is no such folder. Expected the folder of a run")
+        require_links_inside(folder)  # Hydra opens its log next
         return str(folder)
+    if ".." in Path(name).parts:
+        raise UserError(f"name={name}: it is the name of a folder below logs/, without ..")
     # Processes that a cluster starts have the same job number, but may see different times.
     job = [os.environ[v] for v in ("SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RUN_ID") if v in os.environ]
     if job not in ([], ["none"]):

@@ -134,7 +134,7 @@ class Experiment:
         if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
             callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
         loggers = [logger for logger in named["logger"] if logger is not None]
-        more = trainer_arguments(config["trainer"], callbacks, loggers, command)
+        more = trainer_arguments(config["trainer"], self.folder.path, callbacks, loggers, command)
         try:
             return build(config, "trainer", **more)
         except MisconfigurationException as error:

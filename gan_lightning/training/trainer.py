@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from pathlib import Path
 
 from lightning import Callback, LightningDataModule, Trainer
 from lightning.fabric.utilities.data import sized_len
@@ -18,11 +19,14 @@ from gan_lightning.errors import UserError
 from gan_lightning.training.checkpoint import AtomicCheckpointIO
 
 
-def trainer_arguments(config: Config, callbacks: list[Callback], loggers: list[Logger], command: list[str]) -> Config:
+def trainer_arguments(
+    config: Config, folder: Path, callbacks: list[Callback], loggers: list[Logger], command: list[str]
+) -> Config:
     """Returns the arguments of the Trainer that cannot be written in a configuration.
 
     Args:
         config: The Trainer's section of the configuration.
+        folder: The run folder, where Lightning's own callbacks write by default; else it is the current folder.
         callbacks: All callbacks.
         loggers: All loggers.
         command: The command that starts another process of this run.
@@ -35,6 +39,7 @@ def trainer_arguments(config: Config, callbacks: list[Callback], loggers: list[L
         "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
         "logger": loggers,
         "plugins": [AtomicCheckpointIO()],
+        "default_root_dir": config.get("default_root_dir") or folder,
         **({} if config.get("profiler") else {"profiler": _NoProfiler()}),
         "strategy": "auto" if one_process else GANStrategy(command=command),
     }

@@ -140,6 +140,19 @@ class SampleLog(Callback):
         Path(f"{self.path}.{trainer.global_rank}").write_text(json.dumps(self.seen))
 
 
+class Spoils(Callback):
+    """Makes one value infinite after `step` batches: a weight of G, or a state of D's optimizer."""
+
+    def __init__(self, step: int, state: str | None = None) -> None:
+        self.step, self.state = step, state
+
+    def on_train_batch_end(self, trainer, pl_module, *_) -> None:
+        if trainer.global_step == self.step:
+            state = next(iter(trainer.optimizers[0].state.values()))
+            tensor = state[self.state] if self.state else next(pl_module.generator.parameters())
+            tensor.data.flatten()[-1] = float("inf")
+
+
 class StandingStill(Callback):
     """Prints the names of the parameters that training has not moved."""
 

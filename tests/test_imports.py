@@ -23,6 +23,7 @@ LEVELS = (
         *(
             "_compat",
             "cadence",
+            "checksum",
             "config.renamed",
             "config.allowlist",
             "config.arguments",

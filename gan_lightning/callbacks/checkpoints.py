@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
+from torch.optim import Optimizer
 
 from gan_lightning.cadence import due, is_last_batch
 from gan_lightning.evaluation.metrics import METRICS
@@ -19,7 +22,7 @@ class Checkpoints(Checkpoint):
 
     It saves at the end of a batch, after all other callbacks, so that a checkpoint is the state between two batches.
     Lightning's own ModelCheckpoint warns at every save under manual optimization and
-    can miss the last batch. Weights that are not finite are never saved.
+    can miss the last batch. Weights and optimizer states that are not finite are never saved.
 
     Args:
         folder: The run folder.
@@ -30,7 +33,7 @@ class Checkpoints(Checkpoint):
         mode: Whether smaller (min) or larger (max) is better; None: as known for metric/*, else min.
 
     Raises:
-        FloatingPointError: When saving, if a weight is not finite.
+        FloatingPointError: When saving, if a weight or a state of an optimizer is not finite.
     """
 
     def __init__(
@@ -108,12 +111,27 @@ class Checkpoints(Checkpoint):
         loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
 
     def _save(self, trainer: Trainer, path: Path) -> None:
-        for name, tensor in trainer.lightning_module.state_dict().items():
-            if not tensor.isfinite().all():
-                raise FloatingPointError(
-                    f"{name} is not finite after batch {trainer.global_step}: nothing was saved, and the "
-                    f"earlier {self.folder / 'last.ckpt'} is intact. A smaller model.optimizer.lr or a "
-                    "model.gradient_clip_norm may help"
-                )
+        require_finite(trainer.lightning_module, trainer.optimizers, trainer.global_step)
         trainer.save_checkpoint(path)
         self._saved_at = trainer.global_step
+
+
+def require_finite(model: LightningModule, optimizers: Sequence[Optimizer], step: int) -> None:
+    """Checks the weights of a model and the state of its optimizers after `step` batches, before they are saved.
+
+    Raises:
+        FloatingPointError: A value is not finite.
+    """
+    name_of: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
+    states = (
+        (f"{key} of {name_of.get(parameter, 'a parameter')}", value)
+        for optimizer in optimizers
+        for parameter, state in optimizer.state.items()
+        for key, value in state.items()
+    )
+    for name, value in (*model.state_dict().items(), *states):
+        if isinstance(value, Tensor) and not value.isfinite().all():
+            raise FloatingPointError(
+                f"{name} is not finite after batch {step}, and was not saved; earlier checkpoints are intact. "
+                "A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
+            )

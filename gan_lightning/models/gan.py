@@ -26,7 +26,7 @@ from gan_lightning.losses import (
 from gan_lightning.losses.terms import join, means, to_float32
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.phases import Phase
-from gan_lightning.models.rebuild import read, rebuild
+from gan_lightning.models.rebuild import FORMAT, read, rebuild
 from gan_lightning.models.step import Batch, GANStep
 from gan_lightning.specs import Described, spec_of
 
@@ -175,6 +175,7 @@ class GAN(Described, GANStep):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
+        checkpoint["format"] = FORMAT
         checkpoint["model"] = self.spec
         checkpoint["data"] = spec_of(self.trainer.datamodule)  # type: ignore[attr-defined]
 

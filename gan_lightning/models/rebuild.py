@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pickle
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from gan_lightning.checksum import require_intact
 from gan_lightning.config.instantiate import instantiate
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
@@ -16,34 +19,85 @@ from gan_lightning.models.sampling import LatentModel
 from gan_lightning.specs import unknown_parts
 
 Checkpoint = dict[str, Any]
+FORMAT = 2
+"""The number of the checkpoints' format. In format 1 they have neither this number nor a checksum; before it, they do
+not describe their models."""
+TYPES: dict[str, type | tuple[type, ...]] = {
+    "format": int,
+    "model": dict,
+    "state_dict": dict,
+    "vocabulary": dict,
+    "data": (dict, type(None)),
+    "config": dict,
+    "metrics": dict,
+    "global_step": int,
+    "epoch": int,
+    "batches_per_epoch": int,
+    "optimizer_states": list,
+    "lr_schedulers": list,
+    "loops": dict,
+    "callbacks": dict,
+}
+"""The entries of a checkpoint and their types."""
 
 
 def read(path: Path) -> Checkpoint:
-    """Reads a checkpoint of tensors and plain containers, onto the CPU.
+    """Reads a checkpoint of tensors and plain containers, onto the CPU. It runs no code.
 
     Raises:
-        UserError: The file is damaged, is not a checkpoint of gan_lightning, or has other objects in it.
+        UserError: The file is damaged, is not a checkpoint of gan_lightning or of another format, or has other
+            objects in it.
     """
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
-        if "Unsupported" in str(error):
-            raise UserError(
-                f"{path} is refused: it holds more than tensors and plain containers, and loading it could run code"
-            ) from error
+        require_intact(path)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}. Expected a checkpoint") from error
+    except ValueError as error:
         raise UserError(
-            f"{path} is damaged or not a checkpoint. Use another from the same checkpoints/ folder"
+            f"{path} is damaged or not a checkpoint: {error}. Use another from the same checkpoints/ folder"
         ) from error
-    if isinstance(checkpoint, dict) and "config" in checkpoint and "model" not in checkpoint:
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{path} is refused: it holds more than tensors and plain containers, and loading it could run code"
+        ) from error
+    except Exception as error:  # what a file of a stranger makes torch raise has many types
+        raise UserError(
+            f"{path} is not a checkpoint: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        ) from error
+    _require_content(checkpoint, path)
+    return checkpoint
+
+
+def _require_content(checkpoint: Any, path: Path) -> None:
+    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+        raise UserError(f"{path} is not a checkpoint of gan_lightning: it has no 'model' and 'state_dict'")
+    if "model" not in checkpoint and "config" in checkpoint:
         raise UserError(
             f"{path} was written by an earlier version, whose checkpoints do not say how to build their model. Read it "
             "with that version: summary.json beside it names the commit"
         )
-    if not isinstance(checkpoint, dict) or not {"model", "state_dict"} <= checkpoint.keys():
+    for name, types in TYPES.items():
+        if name in checkpoint and not isinstance(checkpoint[name], types):
+            kind = type(checkpoint[name]).__name__
+            raise UserError(f"{path} is not a checkpoint of gan_lightning: its '{name}' is of type {kind}")
+    if checkpoint.get("format", 1) > FORMAT:
+        raise UserError(
+            f"{path} has format {checkpoint['format']}, which a later version has written; this one reads formats up "
+            f"to {FORMAT}. Install a later gan_lightning"
+        )
+    if "model" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of gan_lightning: it has no 'model' and 'state_dict'")
-    if not isinstance(checkpoint["model"], dict):
-        raise UserError(f"{path} is damaged: its 'model' is no description. Use another from the same folder")
-    return checkpoint
+    for name, tensor in checkpoint["state_dict"].items():
+        if not _is_whole(tensor):
+            raise UserError(f"{path} is not a checkpoint of gan_lightning: {name} is no tensor with all its values")
+
+
+def _is_whole(tensor: Any) -> bool:
+    """Whether a tensor has a value in memory for each of its entries: it could claim any size otherwise."""
+    dense = isinstance(tensor, Tensor) and tensor.layout is torch.strided and not tensor.is_meta
+    return dense and tensor.nbytes <= tensor.untyped_storage().nbytes()
 
 
 def rebuild(checkpoint: Checkpoint, origin: object) -> Any:
@@ -61,28 +115,45 @@ def rebuild(checkpoint: Checkpoint, origin: object) -> Any:
         for name, part in checkpoint["model"].items()
         if name not in ("optimizer", "scheduler") or not unknown_parts(part)  # which only training needs
     }
-    model = build_from(spec, "model", LatentModel, origin)
     weights = checkpoint["state_dict"]
-    if any(name.startswith("generator_ema.") for name in weights):
-        model.track_ema()
+    model = build_to_fit(spec, weights, LatentModel, origin)
     load_weights(model, weights, origin)
     if "vocabulary" in checkpoint:
-        model.vocabulary = LabelVocabulary(**checkpoint["vocabulary"])
+        model.vocabulary = _vocabulary(checkpoint["vocabulary"], origin)
     return model
 
 
-def build_from(spec: Any, section: str, kind: type, origin: object) -> Any:
-    """Builds what a file says of itself.
+def build_to_fit(spec: Any, weights: Mapping[str, Tensor], kind: type, origin: object) -> Any:
+    """Builds the model or network that a file describes, with room for its weights.
 
     Args:
         spec: The description in the file.
-        section: The section of a configuration whose allowlist counts.
+        weights: The weights in the file. Networks larger than these are refused before they take memory.
         kind: The class that the result must have.
         origin: The path of the file, for messages.
 
     Raises:
-        UserError: A part does not say how it was made, is outside the allowlist, or has wrong arguments.
+        UserError: A part does not say how it was made, is outside the allowlist, has wrong arguments, or does not fit
+            the weights.
     """
+    has_ema = any(name.startswith("generator_ema.") for name in weights)
+
+    def build() -> Any:
+        made = _build(spec, kind, origin)
+        if has_ema:
+            made.track_ema()
+        return made
+
+    try:
+        with torch.device("meta"):
+            shapes = build().state_dict()
+    except Exception:  # of a wrong description, which the next lines tell, or of a network that needs memory
+        return build()
+    _require_same_shapes(shapes, weights, origin)
+    return build()
+
+
+def _build(spec: Any, kind: type, origin: object) -> Any:
     unknown = unknown_parts(spec)
     if unknown:
         raise UserError(
@@ -90,12 +161,19 @@ def build_from(spec: Any, section: str, kind: type, origin: object) -> Any:
             "gan_lightning.specs.Described, and train again"
         )
     try:
-        made = instantiate(spec, section)
-    except (PermissionError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"{origin}: its {section} cannot be built: {error}") from error
+        made = instantiate(spec, "model")
+    except Exception as error:  # of many types: the description decides what is called
+        raise UserError(f"{origin}: its model cannot be built: {error}") from error
     if not isinstance(made, kind):
         raise UserError(f"{origin} describes a {type(made).__name__}; expected a {kind.__name__}")
     return made
+
+
+def _vocabulary(state: Any, origin: object) -> LabelVocabulary:
+    try:
+        return LabelVocabulary(**state)
+    except Exception as error:
+        raise UserError(f"{origin}: its 'vocabulary' has no names, examples and counts of labels") from error
 
 
 def load_weights(module: nn.Module, weights: dict[str, Any], origin: object) -> None:
@@ -109,7 +187,11 @@ def load_weights(module: nn.Module, weights: dict[str, Any], origin: object) -> 
     Raises:
         UserError: Tensors are missing, superfluous or of another shape.
     """
-    own = module.state_dict()
+    _require_same_shapes(module.state_dict(), weights, origin)
+    module.load_state_dict(weights)
+
+
+def _require_same_shapes(own: Mapping[str, Tensor], weights: Mapping[str, Tensor], origin: object) -> None:
     differences = [f"{name}: only in the checkpoint" for name in weights.keys() - own.keys()]
     differences += [f"{name}: missing from the checkpoint" for name in own.keys() - weights.keys()]
     differences += [
@@ -122,4 +204,25 @@ def load_weights(module: nn.Module, weights: dict[str, Any], origin: object) -> 
         raise UserError(
             f"{origin} does not fit the networks of its configuration, {len(differences)} tensors differ:\n{shown}"
         )
-    module.load_state_dict(weights)
+
+
+def require_optimizer_states(states: Sequence[Any], optimizers: Sequence[Optimizer]) -> None:
+    """Checks that a checkpoint has a state for every optimizer; Lightning ignores one that is missing.
+
+    Args:
+        states: The state dicts of the checkpoint.
+        optimizers: The optimizers of the model.
+
+    Raises:
+        UserError: A state is missing, superfluous, or of other parameters.
+    """
+    expected = [sum(len(group["params"]) for group in optimizer.param_groups) for optimizer in optimizers]
+    try:
+        found = [sum(len(group["params"]) for group in state["param_groups"]) for state in states]
+    except (KeyError, TypeError) as error:
+        raise UserError("the checkpoint's optimizer_states are no states of optimizers. Resume from another") from error
+    if found != expected:
+        raise UserError(
+            f"the checkpoint has the states of {len(found)} optimizers, for {found} parameters; expected {expected}. "
+            "Resume from another checkpoint"
+        )

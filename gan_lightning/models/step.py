@@ -19,6 +19,7 @@ from gan_lightning.losses import Player, StepOutput, Terms
 from gan_lightning.losses.terms import total
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.phases import Phase, Phases, alternating
+from gan_lightning.models.rebuild import require_optimizer_states
 from gan_lightning.models.sampling import LatentModel
 
 
@@ -270,6 +271,7 @@ class GANStep(LatentModel):
             checkpoint["vocabulary"] = self.vocabulary.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        require_optimizer_states(checkpoint["optimizer_states"], self.configure_optimizers()[0])
         saved = checkpoint.get("vocabulary", {}).get("names")
         if self.vocabulary and saved != list(self.vocabulary.names):
             own = list(self.vocabulary.names)

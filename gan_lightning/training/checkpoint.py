@@ -9,24 +9,35 @@ from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
 from torch import nn
 
+from gan_lightning.callbacks.checkpoints import require_finite
+from gan_lightning.checksum import append_checksum
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
-from gan_lightning.models.rebuild import Checkpoint, build_from, load_weights, read, rebuild
+from gan_lightning.models.rebuild import Checkpoint, build_to_fit, load_weights, read, rebuild
 from gan_lightning.specs import spec_of
+from gan_lightning.tensor_file import load_tensors, save_tensors
 from gan_lightning.training.run_folder import RunFolder
+
+RESUMABLE = (
+    *("batches_per_epoch", "callbacks", "epoch", "global_step", "loops", "lr_schedulers", "metrics"),
+    *("optimizer_states", "pytorch-lightning_version"),
+)
+"""The entries of a checkpoint that training goes on from, besides those of the model."""
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Writes a temporary file, flushes it to the disk, then renames it: after a crash the old file is still there."""
+    """Writes a temporary file with a checksum, flushes it to the disk, then renames it.
+
+    After a crash the old file is still there, and a file that has changed since is told when it is read.
+    """
 
     def save_checkpoint(self, checkpoint: Checkpoint, path: Any, storage_options: Any = None) -> None:
         with atomic(Path(path)) as partial:
             torch.save(checkpoint, partial)
+            append_checksum(partial)
 
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> Checkpoint:
         return read(Path(path))
@@ -46,6 +57,20 @@ def locate(place: str | Path) -> Path:
             f"there is no checkpoint at {path}. Expected a run folder with checkpoints/last.ckpt, or a .ckpt file"
         )
     return path
+
+
+def require_resumable(saved: Checkpoint, path: Path) -> None:
+    """Checks that a checkpoint has all entries that training goes on from.
+
+    Raises:
+        UserError: Some are missing.
+    """
+    missing = [name for name in RESUMABLE if name not in saved]
+    if missing or saved["batches_per_epoch"] < 1:
+        lacking = ", ".join(missing) or "positive batches_per_epoch"
+        raise UserError(
+            f"{path} cannot be resumed from: it has no {lacking}. Use another from the same checkpoints/ folder"
+        )
 
 
 def load_model(path: Path) -> GAN:
@@ -75,19 +100,15 @@ def load(place: str | Path) -> Any:
 
 
 def _load_network(path: Path) -> nn.Module:
+    weights, metadata = load_tensors(path)
     try:
-        with safe_open(path, "pt") as file:
-            spec = json.loads((file.metadata() or {})["network"])
-    except OSError as error:
-        raise UserError(f"{path}: {error}. Expected a .safetensors file of a run's checkpoints/") from error
-    except SafetensorError as error:
-        raise UserError(f"{path} is damaged or no safetensors file: {error}") from error
+        spec = json.loads(metadata["network"])
     except (KeyError, ValueError) as error:
         raise UserError(
             f"{path} does not say what network it belongs to. Load the checkpoint beside it, checkpoints/last.ckpt"
         ) from error
-    network: nn.Module = build_from(spec, "model", nn.Module, path)
-    load_weights(network, load_file(path), path)
+    network: nn.Module = build_to_fit(spec, weights, nn.Module, path)
+    load_weights(network, weights, path)
     return network.eval()
 
 
@@ -96,7 +117,11 @@ def export(model: GAN, folder: RunFolder, step: int) -> None:
 
     The metadata of each file: `network` (a spec, JSON), `weights` ("ema" or "raw"), `step`, and `gan_lightning` (the
     version).
+
+    Raises:
+        FloatingPointError: A weight is not finite.
     """
+    require_finite(model, [], step)
     has_ema = model.generator_ema is not None
     networks = {
         "generator": (model.generator_ema if has_ema else model.generator, "ema" if has_ema else "raw"),
@@ -104,8 +129,6 @@ def export(model: GAN, folder: RunFolder, step: int) -> None:
     }
     for name, (network, weights) in networks.items():
         assert network is not None
-        tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in network.state_dict().items()}
         metadata = {"network": json.dumps(spec_of(network)), "weights": weights, "step": str(step)}
-        content = save(tensors, metadata | {"gan_lightning": version("gan_lightning")})
-        with atomic(folder.checkpoints / f"{name}.safetensors") as path:
-            path.write_bytes(content)  # save_file ignores the umask, and other users could not read the file
+        metadata["gan_lightning"] = version("gan_lightning")
+        save_tensors(network.state_dict(), folder.checkpoints / f"{name}.safetensors", metadata)

@@ -54,6 +54,7 @@ def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:
         raise UserError(
             f"{path} was written by a Trainer of your own: go on with it by trainer.fit(..., ckpt_path=...)"
         )
+    checkpoint.require_resumable(saved, path)
     differences = [
         f"{key}: {there!r} in the checkpoint, {own!r} in the run folder"
         for section in ("model", "data", "seed")

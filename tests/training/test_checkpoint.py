@@ -7,11 +7,10 @@ from importlib.metadata import version
 
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
 import gan_lightning
 from gan_lightning.errors import UserError
+from gan_lightning.tensor_file import load_tensors, save_tensors
 from gan_lightning.training.experiment import Experiment
 from tests.training.test_experiment import configured
 
@@ -64,15 +63,14 @@ def test_the_networks_are_loaded_by_what_their_files_say(folder):
 def test_what_a_safetensors_file_says(folder):
     for name, weights in (("generator", "ema"), ("discriminator", "raw")):
         path = folder / "checkpoints" / f"{name}.safetensors"
-        with safe_open(path, "pt") as file:
-            said = file.metadata()
+        _, said = load_tensors(path)
         assert json.loads(said.pop("network"))["_target_"].startswith("gan_lightning.networks.MLP")
         assert said == {"weights": weights, "step": "4", "gan_lightning": version("gan_lightning")}
         assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 def test_a_safetensors_file_that_says_nothing(tmp_path):
-    save_file({"weight": torch.zeros(1)}, tmp_path / "x.safetensors")
+    save_tensors({"weight": torch.zeros(1)}, tmp_path / "x.safetensors")
     with pytest.raises(UserError, match="does not say what network it belongs to"):
         gan_lightning.load(tmp_path / "x.safetensors")
 
@@ -86,20 +84,8 @@ def test_a_safetensors_file_that_says_nothing(tmp_path):
     ],
 )
 def test_a_safetensors_file_that_says_what_cannot_be_built(tmp_path, network, message):
-    save_file({"weight": torch.zeros(1)}, tmp_path / "x.safetensors", {"network": json.dumps(network)})
+    save_tensors({"weight": torch.zeros(1)}, tmp_path / "x.safetensors", {"network": json.dumps(network)})
     with pytest.raises(UserError, match=message):
-        gan_lightning.load(tmp_path / "x.safetensors")
-
-
-@pytest.mark.parametrize("content", [b"", b"no safetensors at all"])
-def test_a_damaged_safetensors_file(tmp_path, content):
-    (tmp_path / "x.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match="is damaged or no safetensors file"):
-        gan_lightning.load(tmp_path / "x.safetensors")
-
-
-def test_a_missing_safetensors_file(tmp_path):
-    with pytest.raises(UserError, match=r"x\.safetensors"):
         gan_lightning.load(tmp_path / "x.safetensors")
 
 
@@ -125,7 +111,7 @@ def test_the_networks_of_a_variant_are_loaded_by_what_their_files_say(train, mod
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        ("a", "its 'model' is no description"),
+        ("a", "its 'model' is of type str"),
         ({"_target_": "torch.nn.Linear", "in_features": 1, "out_features": 1}, "describes a Linear"),
         ({"_target_": "gan_lightning.models.GAN", "_partial_": True}, "describes a partial"),
         ({"_target_": "gan_lightning.models.GAN", "generator": 3, "discriminator": 3}, "cannot be built"),

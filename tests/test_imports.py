@@ -34,7 +34,7 @@ LEVELS = (
             "labels",
             "rng",
         ),
-        *("specs", "tensor_file", "visualization"),
+        *("specs", "tensor_file", "visualization", "yaml_file"),
     ),
     ("losses", "networks"),
     ("models", "data", "distributed"),

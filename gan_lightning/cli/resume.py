@@ -11,10 +11,12 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli.suggestions import leaves
 from gan_lightning.config.allowlist import suggestion
+from gan_lightning.config.places import texts
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
 from gan_lightning.training.resume import CHANGEABLE, FIXED
 from gan_lightning.training.run_folder import RunFolder
+from gan_lightning.yaml_file import read_yaml
 
 
 def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
@@ -61,12 +63,15 @@ def _saved_config(folder: RunFolder) -> DictConfig:
     saved = read_yaml(folder.config, dict)
     if not isinstance(saved.get("run_dir"), str):
         raise UserError(f"{folder.config}: run_dir={saved.get('run_dir')!r}: expected the path of the run folder")
+    for key, text in texts(saved):
+        if "${" in text:
+            raise UserError(
+                f"{folder.config}: {key}={text!r}: expected a value, as a run writes it, not an interpolation"
+            )
     try:
-        config = OmegaConf.create(_rebase_paths(saved, saved["run_dir"], str(folder.path)))
-        interpolated = [key for key in leaves(config) if OmegaConf.is_interpolation(config, key)]
+        return OmegaConf.create(_rebase_paths(saved, saved["run_dir"], str(folder.path)))
     except OmegaConfBaseException as error:
         raise UserError(f"{folder.config}: {str(error).splitlines()[0]}") from error
-    return config
 
 
 def _rebase_paths(node: Any, old: str, new: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import OmegaConf
 
 from gan_lightning.config.instantiate import Config, require_none
 from gan_lightning.errors import UserError
@@ -24,7 +24,7 @@ _READ = ("weights",)
 """The names of arguments that are paths of files to read."""
 
 
-def require_places_inside(config: Config, folder: str | Path, hydra: DictConfig) -> None:
+def require_places_inside(config: Config, folder: str | Path, hydra: Any) -> None:
     """Raises a UserError if a configuration, which may come from elsewhere, names places outside of the run folder.
 
     Args:
@@ -35,24 +35,24 @@ def require_places_inside(config: Config, folder: str | Path, hydra: DictConfig)
     swept = {key.lstrip("+~") for key in OmegaConf.select(hydra, "sweeper.params") or {}}  # by a file, maybe
     lines: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
     overrides = [o for o in OverridesParser.create().parse_overrides(lines) if o.key_or_group not in swept]
-    typed = {key for override in overrides for key, _ in _texts(override.value(), override.key_or_group)}
+    typed = {key for override in overrides for key, _ in texts(override.value(), override.key_or_group)}
     inside = os.path.realpath(folder)
     require_none(
         f"{key}={text!r}: expected a place in the run folder, {inside}; any other has to be typed, {key}=..."
         for section in _SECTIONS
-        for key, text in _texts(config.get(section), section)
+        for key, text in texts(config.get(section), section)
         if key not in typed and not _is_inside(text, key.rpartition(".")[2], inside)
     )
 
 
-def _texts(node: Any, key: str) -> Iterator[tuple[str, str]]:
+def texts(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
     """Yields every string with its key; the strings of a list have the key of the list."""
     if isinstance(node, dict):
         for name, child in node.items():
-            yield from _texts(child, f"{key}.{name}")
+            yield from texts(child, f"{key}.{name}".lstrip("."))
     elif isinstance(node, list):
         for child in node:
-            yield from _texts(child, key)
+            yield from texts(child, key)
     elif isinstance(node, str):
         yield key, str(node)
 
@@ -74,6 +74,6 @@ def require_links_inside(folder: Path) -> None:
         for path in (Path(place, name) for name in (*folders, *files)):
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
                 raise UserError(
-                    f"{path} is a link to {os.path.realpath(path)}, outside of the run folder, which a resumed run would "
-                    "write to. Put a copy in its place"
+                    f"{path} is a link to {os.path.realpath(path)}, outside of the run folder, and a resumed run may "
+                    "write there. Put a copy in its place"
                 )

@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
-
 from gan_lightning.config.instantiate import Config
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
 from gan_lightning.training import checkpoint
 from gan_lightning.training.run_folder import RunFolder
+from gan_lightning.yaml_file import read_yaml
 
 CHANGEABLE = ("trainer.", "callbacks.", "data.root", "data.num_workers", "objective")
 """The keys that may change when a run is resumed, and the beginnings of such keys."""
@@ -38,7 +37,7 @@ def same_config(folder: RunFolder, config: Config) -> bool:
 
 def diff_config(folder: RunFolder, config: Config) -> Iterator[tuple[str, Any, Any]]:
     """Yields the differences from a run folder's configuration: key, value there, value here."""
-    there = yaml.safe_load(folder.config.read_text())
+    there = read_yaml(folder.config, dict)
     return (difference for difference in _differences("", there, config) if difference[0] != "objective")
 
 

@@ -12,6 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_lightning.cli.suggestions import leaves
 from gan_lightning.config.allowlist import suggestion
 from gan_lightning.config.places import texts
+from gan_lightning.data.known_folders import is_known
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
 from gan_lightning.training.resume import CHANGEABLE, FIXED
@@ -50,6 +51,8 @@ def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
         except OmegaConfBaseException as error:
             raise UserError(f"{key}: no such key{suggestion(key, list(leaves(config)))}") from error
         changed.add(key)
+    if "download" in config.data and not {"data.root", "data.download"} & changed and not is_known(config.data.root):
+        config.data.download = False  # into a folder that the user has never named
     # A limit of the command line replaces the other one, as in a new run.
     if "trainer.max_steps" in changed and "trainer.max_epochs" not in changed:
         config.trainer.max_epochs = -1

@@ -40,6 +40,8 @@ def locate(target: str, section: str) -> Callable[..., Any]:
         PermissionError: It is outside the allowlist; then its module is not imported.
         LookupError: It is inside the allowlist, but there is no such class or function.
     """
+    if not isinstance(target, str):  # of a checkpoint
+        raise LookupError(f"{target!r}: expected the name of a class")
     renamed = new_target(target)
     if renamed is not None:
         raise LookupError(f"{target} is now {renamed}")

@@ -24,19 +24,18 @@ _READ = ("weights",)
 """The names of arguments that are paths of files to read."""
 
 
-def require_places_inside(config: Config, folder: str | Path, hydra: Any) -> None:
+def require_places_inside(config: Config, hydra: Any) -> None:
     """Raises a UserError if a configuration, which may come from elsewhere, names places outside of the run folder.
 
     Args:
         config: A resolved configuration.
-        folder: The run folder.
         hydra: Hydra's section, with the overrides of the command line, which may name any place.
     """
     swept = {key.lstrip("+~") for key in OmegaConf.select(hydra, "sweeper.params") or {}}  # by a file, maybe
     lines: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
     overrides = [o for o in OverridesParser.create().parse_overrides(lines) if o.key_or_group not in swept]
     typed = {key for override in overrides for key, _ in texts(override.value(), override.key_or_group)}
-    inside = os.path.realpath(folder)
+    inside = os.path.realpath(config["run_dir"])
     require_none(
         f"{key}={text!r}: expected a place in the run folder, {inside}; any other has to be typed, {key}=..."
         for section in _SECTIONS

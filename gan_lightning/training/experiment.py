@@ -17,6 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
+from gan_lightning.data import known_folders
 from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.distributed.strategy import leave_process_group
 from gan_lightning.errors import UserError
@@ -114,6 +115,8 @@ class Experiment:
         data: LightningDataModule = build(self.config, "data")
         data.prepare_data()  # before other processes start, so that only one reports missing data
         data.setup("fit")
+        if start is None:
+            known_folders.remember(self.config["data"].get("root"))
         model: GAN = build(self.config, "model")
         record, stop = Record(self.config, self._compared()), GracefulStop()
         summary = Summary(self.config, self.folder, record)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,13 +25,13 @@ class Checks:
 
     Attributes:
         read: Gets the path of a file before Hydra parses it.
-        part: Gets the origin of a file, file:///path/to/it or pkg://package, and its content: when it is read, and
-            again at its place in the configuration.
+        part: Gets the origin of a file, file:///path/to/it or pkg://package, its content, and the choices of its
+            defaults list, such as "group=option": when it is read, and again with the content at its place.
         whole: Gets each composed configuration, with the overrides of the command line.
     """
 
     read: Callable[[Path], Any]
-    part: Callable[[str, Container], None]
+    part: Callable[[str, Container, list[str]], None]
     whole: Callable[[DictConfig], None]
 
 
@@ -42,7 +43,7 @@ def checked_composition(checks: Checks) -> Iterator[None]:
     and a composed configuration does not say which file a value comes from.
     """
     before = hydra._internal.hydra.ConfigLoaderImpl
-    hydra._internal.hydra.ConfigLoaderImpl = lambda config_search_path: _Loader(config_search_path, checks)  # type: ignore
+    hydra._internal.hydra.ConfigLoaderImpl = functools.partial(_Loader, checks=checks)  # type: ignore
     try:
         yield
     finally:
@@ -62,7 +63,7 @@ class _Loader(ConfigLoaderImpl):
 
     def _load_single_config(self, *arguments: Any, **more: Any) -> ConfigResult:
         loaded = super()._load_single_config(*arguments, **more)
-        self.checks.part(loaded.path, loaded.config)
+        _check_part(self.checks, loaded)
         return loaded
 
 
@@ -81,5 +82,11 @@ class _Repository(ConfigRepository):
         loaded = super().load_config(config_path)
         if loaded is not None:
             loaded.path = loaded.path if place is None else f"file://{place}"
-            self.checks.part(loaded.path, loaded.config)
+            _check_part(self.checks, loaded)
         return loaded
+
+
+def _check_part(checks: Checks, loaded: ConfigResult) -> None:
+    names = ("group", "path", "value", "package")
+    choices = [[vars(default).get(name) for name in names] for default in loaded.defaults_list or ()]
+    checks.part(loaded.path, loaded.config, ["=".join(str(text) for text in found if text) for found in choices])

@@ -15,7 +15,9 @@ import torch
 from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning.cli.generate import device_of, whole_number_from
-from gan_lightning.config.instantiate import build
+from gan_lightning.config.arguments import argument_problems
+from gan_lightning.config.instantiate import build, require_none, target_nodes
+from gan_lightning.config.rules import value_problems
 from gan_lightning.data import ImageData
 from gan_lightning.data.datasets.torchvision_images import TorchvisionImages
 from gan_lightning.data.foreign import images_of
@@ -181,9 +183,11 @@ def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None, download: 
         spec = spec | {"root": root}
     elif "root" in spec and not is_known(spec["root"]):  # the report shows its pictures
         raise UserError(
-            f"{path} names the folder {spec['root']}, on whose data no run of yours has trained. If you want to compare "
-            f"with it, add --root {shlex.quote(str(spec['root']))}"
+            f"{path} names the folder {spec['root']}, on whose data no run of yours has trained. To compare with it, "
+            f"add --root {shlex.quote(str(spec['root']))}"
         )
+    require_none(p for key, node in target_nodes(spec, "data") for p in argument_problems(key, node))
+    require_none(value_problems(spec, "data"))
     data = build({"data": spec}, "data")
     if isinstance(data, TorchvisionImages):
         data.download = download

@@ -49,9 +49,10 @@ def locate(target: str, section: str) -> Callable[..., Any]:
     root = module_name.partition(".")[0]
     trusted = trusted_by_user()
     if root not in trusted and module_name not in ALLOWED.get(section, set()):
+        known = sys.stdlib_module_names | {"gan_lightning", "lightning", "torch"}
+        remedy = f". To use your own package, set the environment variable {TRUST_VARIABLE}={root or 'my_package'}"
         raise PermissionError(
-            f"{target} is not a class that a configuration may name here. To use your own package, set the "
-            f"environment variable {TRUST_VARIABLE}={root or 'my_package'}"
+            f"{target} is not a class that a configuration may name here{'' if root in known else remedy}"
         )
     try:
         found = getattr(importlib.import_module(module_name), name)

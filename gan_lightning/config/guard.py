@@ -19,15 +19,15 @@ from gan_lightning._compat.hydra import Checks, checked_composition
 from gan_lightning.config.allowlist import TRUST_VARIABLE, trusted_by_user
 from gan_lightning.config.options import conf_folder
 from gan_lightning.errors import UserError
-from gan_lightning.yaml_file import bounded_text
+from gan_lightning.yaml_file import read_yaml
 
 _HYDRA_KEYS = {
     *("mode", "launcher.n_jobs", "sweeper.n_trials", "sweeper.n_jobs", "sweeper.direction"),
     *("sweeper.max_failure_rate", "sweeper.max_batch_size", "sweeper.sampler.seed"),
 }
 """The keys of the section `hydra` that a file from elsewhere may set, besides the swept keys in sweeper.params."""
-_HYDRA_GROUPS = re.compile(r"(override )?/?hydra/(sweeper|launcher)(/\w+)?")
-"""The groups of Hydra's own whose option such a file may choose."""
+_HYDRA_CHOICE = re.compile(r"/?hydra/(sweeper|launcher)(/\w+)?=\w+")
+"""The choices of Hydra's own options that such a file may make."""
 _RESOLVERS = {
     *("unless_steps", "when", "count_tags", "count_classes", "if_new", "run_dir", "job_folder", "direction"),
     *("hydra", "now", "oc.select", "oc.dict.keys", "oc.dict.values"),
@@ -49,7 +49,7 @@ def guarded(arguments: Sequence[str] = ()) -> Iterator[None]:
     """
     _refuse_rerun(arguments)
     try:
-        with checked_composition(Checks(_require_bounded, _require_harmless, _require_unchanged_trust)):
+        with checked_composition(Checks(_require_readable, _require_harmless, _require_unchanged_trust)):
             yield
     except SystemExit as leaving:
         if isinstance(leaving.__cause__, UserError):
@@ -70,18 +70,18 @@ def _refuse(problem: str) -> NoReturn:
     raise SystemExit(f"error: {problem}") from UserError(problem)
 
 
-def _require_bounded(path: Path) -> None:
+def _require_readable(path: Path) -> None:
     try:
         if not _is_trusted(f"file://{path}"):
-            bounded_text(path)
+            read_yaml(path, object)
     except UserError as error:
         _refuse(str(error))
 
 
-def _require_harmless(origin: str, content: Container) -> None:
+def _require_harmless(origin: str, content: Container, choices: Sequence[str]) -> None:
     if _is_trusted(origin):
         return
-    for problem in _problems(OmegaConf.to_container(content, resolve=False)):
+    for problem in _problems(OmegaConf.to_container(content, resolve=False), choices):
         _refuse(
             f"{origin.removeprefix('file://')}: {problem}. If it is your own file, name {_entry(origin)} in the "
             f"environment variable {TRUST_VARIABLE}"
@@ -107,15 +107,14 @@ def _entry(origin: str) -> str:
     return re.split(r"[./]", place)[0] if scheme == "pkg" else "the path of its folder"
 
 
-def _problems(content: Any) -> Iterator[str]:
-    for text in _strings(content):
+def _problems(content: Any, choices: Sequence[str]) -> Iterator[str]:
+    for text in (*_strings(content), *choices):
         yield from _interpolation_problems(text)
+    for choice in choices:
+        if "hydra" in choice and not _HYDRA_CHOICE.fullmatch(choice):
+            yield f"defaults: {choice}: only the command line may set Hydra itself"
     if not isinstance(content, dict):
         return
-    for entry in content.get("defaults") or ():
-        for group in entry if isinstance(entry, dict) else [entry]:
-            if "hydra" in str(group) and not _HYDRA_GROUPS.fullmatch(str(group)):
-                yield f"defaults: {group}: only the command line may set Hydra itself"
     for name in ("resume", "run_dir"):
         if content.get(name) is not None:
             yield f"{name}: only the command line may choose a run folder"

@@ -1,4 +1,4 @@
-"""The folders of data that runs of this user have trained on; checkpoints and run folders from elsewhere name others."""
+"""The folders of data that runs of this user have trained on; files from elsewhere may name others."""
 
 from __future__ import annotations
 

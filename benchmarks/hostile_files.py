@@ -97,8 +97,12 @@ SECTIONS = {
     "nested class": "model: {augment: {_target_: torch.nn.Sequential, args: {_target_: evil.Evil}}}",
     "torch.hub.load": "model: {augment: {_target_: torch.hub.load, repo_or_dir: a/b, model: c}}",
     "torch.load": "model: {augment: {_target_: torch.load, f: OUTSIDE/private.txt}}",
-    "name imported by a module": "callbacks: {e: {_target_: gan_lightning.callbacks.importlib.import_module, name: evil}}",
-    "_args_ and _convert_": "callbacks: {e: {_target_: lightning.pytorch.callbacks.Timer, _args_: [1], _convert_: all}}",
+    "name imported by a module": (
+        "callbacks: {e: {_target_: gan_lightning.callbacks.importlib.import_module, name: evil}}"
+    ),
+    "_args_ and _convert_": (
+        "callbacks: {e: {_target_: lightning.pytorch.callbacks.Timer, _args_: [1], _convert_: all}}"
+    ),
     "_partial_ of a text": "callbacks: {e: {_target_: lightning.pytorch.callbacks.Timer, _partial_: 'yes'}}",
     "ModelCheckpoint": "callbacks: {e: {_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: OUTSIDE/x}}",
     "ModelCheckpoint relative": "callbacks: {e: {_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: x}}",

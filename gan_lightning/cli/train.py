@@ -100,7 +100,7 @@ def run(cfg: DictConfig) -> RunResult:
     set_up_process()
     typed, place = HydraConfig.get().overrides.task, cfg.resume
     config = _checked(cfg if place is None else resumed_config(place, typed), typed)
-    require_places_inside(config, HydraConfig.get())
+    require_places_inside(config, HydraConfig.get(), resumed=place is not None)
     return Experiment(config, HydraConfig.get().runtime.output_dir, _sweep_job(config)).fit(place)
 
 

@@ -72,14 +72,14 @@ def _refuse(problem: str) -> NoReturn:
 
 def _require_readable(path: Path) -> None:
     try:
-        if not _is_trusted(f"file://{path}"):
+        if not is_trusted(f"file://{path}"):
             read_yaml(path, object)
     except UserError as error:
         _refuse(str(error))
 
 
 def _require_harmless(origin: str, content: Container, choices: Sequence[str]) -> None:
-    if _is_trusted(origin):
+    if is_trusted(origin):
         return
     for problem in _problems(OmegaConf.to_container(content, resolve=False), choices):
         _refuse(
@@ -93,7 +93,7 @@ def _require_unchanged_trust(composed: DictConfig) -> None:
         _refuse(f"hydra.job.env_set.{TRUST_VARIABLE}: a configuration cannot trust itself; set it in the shell")
 
 
-def _is_trusted(origin: str) -> bool:
+def is_trusted(origin: str) -> bool:
     """Whether a file is part of Hydra, of a plugin or of this package, or the user trusts its folder or package."""
     scheme, _, place = origin.partition("://")
     if scheme == "pkg":

@@ -11,6 +11,7 @@ from typing import Any
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from gan_lightning.config.guard import is_trusted
 from gan_lightning.config.instantiate import Config, require_none
 from gan_lightning.errors import UserError
 
@@ -24,13 +25,17 @@ _READ = ("weights",)
 """The names of arguments that are paths of files to read."""
 
 
-def require_places_inside(config: Config, hydra: Any) -> None:
-    """Raises a UserError if a configuration, which may come from elsewhere, names places outside of the run folder.
+def require_places_inside(config: Config, hydra: Any, resumed: bool) -> None:
+    """Raises a UserError if a configuration names places outside of the run folder, unless all of it is the user's own.
 
     Args:
         config: A resolved configuration.
         hydra: Hydra's section, with the overrides of the command line, which may name any place.
+        resumed: Whether it is that of a run folder, which may come from elsewhere; else it is composed of the files of
+            Hydra's search path.
     """
+    if not resumed and all(is_trusted(f"{source.schema}://{source.path}") for source in hydra.runtime.config_sources):
+        return
     swept = {key.lstrip("+~") for key in OmegaConf.select(hydra, "sweeper.params") or {}}  # by a file, maybe
     lines: Any = OmegaConf.to_container(hydra.overrides.task, resolve=False)
     overrides = [o for o in OverridesParser.create().parse_overrides(lines) if o.key_or_group not in swept]

@@ -8,7 +8,7 @@ from gan_lightning._compat.hydra import Checks, checked_composition
 
 def test_every_file_is_seen_before_and_at_its_place(tmp_path):
     (tmp_path / "model").mkdir()
-    (tmp_path / "config.yaml").write_text("defaults: [model: small]\nseed: 1\n")
+    (tmp_path / "config.yaml").write_text("defaults: [_self_, model: small]\nseed: 1\n")
     (tmp_path / "model" / "small.yaml").write_text("width: 2\n")
     read, parts, wholes = [], [], []
     loader = hydra._internal.hydra.ConfigLoaderImpl

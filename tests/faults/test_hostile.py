@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 import gan_lightning
 from gan_lightning.config.guard import guarded
@@ -174,13 +175,21 @@ def test_places(tmp_path, section, values, inside):
     hydra = compose_hydra(lines, {"callbacks.e.folder": "/swept"} if typed and "/swept" in typed else {})
     config = {"run_dir": str(tmp_path), section: {"e": values | {"inside": f"{tmp_path}/x"}}}
     if inside:
-        require_places_inside(config, hydra)
+        require_places_inside(config, hydra, resumed=False)
     else:
         with pytest.raises(UserError, match="expected a place in the run folder"):
-            require_places_inside(config, hydra)
+            require_places_inside(config, hydra, resumed=False)
+
+
+def test_places_in_files_of_the_users_own(tmp_path, monkeypatch):
+    """They may name any place in a new run; a run folder may have come from elsewhere meanwhile."""
+    monkeypatch.setenv("GAN_LIGHTNING_TRUST", "/conf")
+    config = {"run_dir": str(tmp_path), "logger": {"e": {"save_dir": "/elsewhere"}}}
+    require_places_inside(config, compose_hydra([], {}), resumed=False)
+    with pytest.raises(UserError, match=r"logger\.e\.save_dir"):
+        require_places_inside(config, compose_hydra([], {}), resumed=True)
 
 
 def compose_hydra(lines, swept):
-    from omegaconf import OmegaConf
-
-    return OmegaConf.create({"overrides": {"task": lines}, "sweeper": {"params": swept}})
+    runtime = {"config_sources": [{"schema": "pkg", "path": "hydra.conf"}, {"schema": "file", "path": "/conf"}]}
+    return OmegaConf.create({"overrides": {"task": lines}, "sweeper": {"params": swept}, "runtime": runtime})

@@ -2,6 +2,7 @@
 
 import hydra._internal.hydra
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 from gan_lightning._compat.hydra import Checks, checked_composition
 
@@ -12,7 +13,11 @@ def test_every_file_is_seen_before_and_at_its_place(tmp_path):
     (tmp_path / "model" / "small.yaml").write_text("width: 2\n")
     read, parts, wholes = [], [], []
     loader = hydra._internal.hydra.ConfigLoaderImpl
-    checks = Checks(lambda path: read.append(path.name), lambda *part: parts.append(part), wholes.append)
+
+    def see(origin, content, choices):
+        parts.append((origin, OmegaConf.to_container(content), choices))  # as it is now: Hydra merges into it
+
+    checks = Checks(lambda path: read.append(path.name), see, wholes.append)
     with checked_composition(checks), initialize_config_dir(str(tmp_path), version_base="1.3"):
         compose("config", ["model.width=3"])
     assert hydra._internal.hydra.ConfigLoaderImpl is loader

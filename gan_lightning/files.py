@@ -6,27 +6,77 @@ import contextlib
 import json
 import math
 import os
+import secrets
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from filelock import FileLock
+
+from gan_lightning.errors import UserError
+
+AUTO = "auto"
+"""The value of `resume` that stands for the run in the run folder, if there is one, and else for a new run."""
+PARTS = ".*.part"
+"""The names of files that `atomic` has not finished."""
 
 
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """Yields a path to write to, in the same folder; then flushes the file to the disk and renames it to `path`."""
+    """Yields an empty file to write to, in the same folder; then flushes it to the disk and renames it to `path`.
+
+    The file is locked meanwhile, so that `remove_stale_parts` can tell it from those of killed processes. It must be
+    written to, not replaced by another file of its name.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with contextlib.closing(_new_part(path)) as part:
+        partial = Path(part.name)
+        try:
+            yield partial
+            _flush(partial)
+            os.replace(partial, path)
+            if os.name == "posix":
+                _flush(path.parent)  # so that the new name, too, survives a power cut
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def remove_stale_parts(parts: Iterable[Path]) -> None:
+    """Removes those of the files `PARTS` that killed processes have left.
+
+    The system releases the locks of a process that dies, whichever machine or container it was in. Where the file
+    system has no locks, or the file cannot be opened, nothing is removed.
+    """
+    for path in parts:
+        with contextlib.suppress(OSError), path.open("r+b") as part:
+            if _lock(part, wait=False):
+                path.unlink()
+
+
+def _new_part(path: Path) -> BinaryIO:
+    """A new, locked file beside `path`; closed where there are no locks, since Windows does not rename open files."""
+    while True:
+        part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part").open("xb")
+        if not _lock(part, wait=True):
+            part.close()
+        elif os.fstat(part.fileno()).st_nlink == 0:  # `remove_stale_parts` has locked it first
+            part.close()
+            continue
+        return part
+
+
+def _lock(file: BinaryIO, wait: bool) -> bool:
+    """Locks an open file; returns False if another process has locked it, or if there are no locks here."""
     try:
-        yield partial
-        _flush(partial)
-        os.replace(partial, path)
-        if os.name == "posix":
-            _flush(path.parent)  # so that the new name, too, survives a power cut
-    finally:
-        partial.unlink(missing_ok=True)
+        import fcntl
+    except ImportError:  # Windows
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _flush(path: Path) -> None:
@@ -57,10 +107,15 @@ def socket_timeout(seconds: float) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def file_lock(path: Path) -> Iterator[None]:
-    """Lets one process at a time make the file `path`; the others wait, and then find it."""
+def file_lock(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Lets one process at a time make the file `path`; the others wait, and then find it.
+
+    Raises:
+        filelock.Timeout: Another process has it for longer than `timeout` seconds; -1: wait for ever.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    with FileLock(path.with_name(f".{path.name}.lock"), timeout):
+        remove_stale_parts(path.parent.glob(PARTS))
         yield
 
 
@@ -82,3 +137,16 @@ def run_folder_of(place: str | Path) -> Path:
     """Returns the run folder that `place` is, or that the checkpoint `place` lies in."""
     path = Path(place)
     return path.parent.parent if path.suffix == ".ckpt" else path
+
+
+def own_file(path: Path, folder: Path) -> Path:
+    """Returns `path` if it is a regular file in `folder`; a run folder from others may link to any file of the machine.
+
+    Raises:
+        UserError: It is a folder, a named pipe or the like, or a link leads out of `folder`.
+    """
+    if not path.is_file():  # a named pipe would never end
+        raise UserError(f"{path} is no regular file")
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise UserError(f"{path} is a link to a file outside of {folder}")
+    return path

@@ -235,3 +235,15 @@ class PlainData(LightningDataModule):
 
     def val_dataloader(self) -> DataLoader:
         return DataLoader(Numbered(100, self.data.image_shape), batch_size=self.batch_size)
+
+
+class SpoilsGenerator(Callback):
+    """Makes a weight of the generator NaN after `step` batches."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_end(self, trainer, pl_module, *_) -> None:
+        if trainer.global_step == self.step:
+            with torch.no_grad():
+                next(pl_module.generator.parameters()).fill_(torch.nan)

@@ -34,7 +34,7 @@ LEVELS = (
             "labels",
             "rng",
         ),
-        *("specs", "tensor_file", "visualization", "yaml_file"),
+        *("specs", "tensor_file", "terminal", "visualization", "yaml_file"),
     ),
     ("losses", "networks"),
     ("models", "data", "distributed"),

@@ -133,5 +133,6 @@ def require_finite(model: LightningModule, optimizers: Sequence[Optimizer], step
         if isinstance(value, Tensor) and not value.isfinite().all():
             raise FloatingPointError(
                 f"{name} is not finite after batch {step}, and was not saved; earlier checkpoints are intact. "
-                "A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
+                "A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> starts "
+                "a new run there with them"
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -32,7 +33,7 @@ class Record(Callback):
         self.images = 0
         """The number of real samples that all processes have trained on, over all sessions."""
         self.metrics: dict[str, float] = {}
-        """The last value of each logged metric, once training has ended."""
+        """The last value of each logged metric: of the checkpoint that the session began with, then at its end."""
         self._since = 0.0
         self._epoch_since: float | None = None
 
@@ -44,7 +45,8 @@ class Record(Callback):
             if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
                 text = yaml.safe_dump(self.config, sort_keys=False)
                 indented = "".join(f"    {line}\n" for line in text.splitlines())  # a code block in Markdown
-                logger.experiment.add_text("config", indented, trainer.global_step)
+                # At the first batch of this session, so that another session from the same checkpoint replaces it.
+                logger.experiment.add_text("config", indented, trainer.global_step + 1)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         resumed_inside = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
@@ -63,20 +65,23 @@ class Record(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
         self.metrics = self._current_metrics(trainer, pl_module)
-        final = {name: value for name, value in self.metrics.items() if not name.startswith(NO_RESULTS)}
-        first = self.config["objective"]
-        if first in final:
-            final = {first: final[first], **final}
+        from torch.utils.tensorboard.summary import hparams  # a slow import
+
+        results = [name for name in self.metrics if not name.startswith(NO_RESULTS)]
+        results.sort(key=lambda name: name != self.config["objective"])  # the objective is the first column
         for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.log_hyperparams(self.compared, final, step=trainer.global_step)
+            if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
+                # Lightning's log_hyperparams would log the last values again, as second points of their last batch.
+                for part in hparams(dict(_hyperparameters(self.compared)), dict.fromkeys(results, 0.0)):
+                    logger.experiment.file_writer.add_summary(part, trainer.global_step)
 
     def _current_metrics(self, trainer: Trainer, model: GAN) -> dict[str, float]:
         metrics = {
+            **self.metrics,
             **trainer.callback_metrics,
             **(model.metrics(model.last_output) if model.last_output["terms"] else {}),
         }
-        return {name: float(value) for name, value in metrics.items() if name != "step" and "time/" not in name}
+        return {name: float(value) for name, value in metrics.items() if "time/" not in name}
 
     def _count_time(self) -> None:
         now = time.monotonic()
@@ -86,6 +91,11 @@ class Record(Callback):
     def on_save_checkpoint(self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
         checkpoint["config"] = self.config
         checkpoint["metrics"] = self._current_metrics(trainer, pl_module)
+        for logger in trainer.loggers:  # first, since no later session repeats what was logged before the checkpoint
+            logger.save()
+
+    def on_load_checkpoint(self, trainer: Trainer, pl_module: GAN, checkpoint: dict[str, Any]) -> None:  # type: ignore[override]
+        self.metrics = dict(checkpoint["metrics"])
 
     def state_dict(self) -> dict[str, Any]:
         self._count_time()
@@ -94,3 +104,12 @@ class Record(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.seconds = state_dict["seconds"]
         self.images = state_dict["images"]
+
+
+def _hyperparameters(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields the leaves of nested dicts as numbers or texts, by names such as model/optimizer/lr."""
+    if isinstance(node, dict):
+        for name, child in node.items():
+            yield from _hyperparameters(child, f"{path}/{name}" if path else str(name))
+    else:
+        yield path, node if isinstance(node, bool | int | float | str) else str(node)

@@ -14,7 +14,7 @@ from PIL.PngImagePlugin import PngInfo
 from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning import rng
-from gan_lightning.cadence import due
+from gan_lightning.cadence import due, is_last_batch
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
 from gan_lightning.visualization import grids
@@ -67,6 +67,8 @@ class SampleGrid(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         if trainer.global_step == 0:
             self._draw(trainer, pl_module)
+        elif (self.folder / _name(trainer.global_step)).exists():  # before the checkpoint that this session begins with
+            self._drawn_at = trainer.global_step
 
     @rank_zero_only
     def on_train_batch_start(self, trainer: Trainer, pl_module: GAN, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
@@ -75,16 +77,16 @@ class SampleGrid(Callback):
 
     @rank_zero_only
     def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
-        if due(trainer, self.every_n_steps, self.every_n_epochs):
+        if due(trainer, self.every_n_steps, self.every_n_epochs) or is_last_batch(trainer):
             self._draw(trainer, pl_module)
 
     @rank_zero_only
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
-        if self._drawn_at != trainer.global_step:
+        if self._drawn_at != trainer.global_step:  # another callback or a signal has stopped training
             self._draw(trainer, pl_module)
 
     def _draw(self, trainer: Trainer, model: GAN) -> None:
-        self.publish(trainer, "samples", f"step_{trainer.global_step:08d}.png", self.paint(trainer, model))
+        self.publish(trainer, "samples", _name(trainer.global_step), self.paint(trainer, model))
         self._drawn_at = trainer.global_step
 
     def publish(self, trainer: Trainer, tag: str, name: str, picture: Picture) -> None:
@@ -96,3 +98,7 @@ class SampleGrid(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image(tag, picture, trainer.global_step)
+
+
+def _name(step: int) -> str:
+    return f"step_{step:08d}.png"

@@ -49,10 +49,7 @@ class SurfacePlot(SampleGrid):
         samples = self._generated(model)
         values = (float(data.modes_covered(samples)), data.high_quality(samples))
         found = {f"metric/{name}": value for name, value in zip(self.METRICS, values, strict=True)}
-        # Lightning would drop values that are logged between two multiples of its log_every_n_steps.
-        for logger in trainer.loggers:
-            logger.log_metrics(found, step=trainer.global_step)
-        model.log_dict(found, logger=False)
+        model.log_now(found)
 
     def paint(self, trainer: Trainer, model: GAN) -> Picture:
         data: Gaussians2D = trainer.datamodule  # type: ignore[attr-defined]

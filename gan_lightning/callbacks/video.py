@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
+from gan_lightning.errors import UserError
 from gan_lightning.visualization import video
 
 
@@ -28,4 +30,7 @@ class Video(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if any(self.samples.glob("step_*.png")):
             pictures = video.pictures_of(self.samples)
-            video.write(video.thinned(pictures) if self.thin else pictures, self.samples / "video", self.fps)
+            try:
+                video.write(video.thinned(pictures) if self.thin else pictures, self.samples / "video", self.fps)
+            except UserError as error:  # the run itself has ended well
+                warnings.warn(f"there is no video: {error}", stacklevel=1)

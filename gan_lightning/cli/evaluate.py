@@ -33,6 +33,7 @@ from gan_lightning.files import atomic, write_json
 from gan_lightning.models import GAN
 from gan_lightning.models.rebuild import rebuild
 from gan_lightning.specs import unknown_parts
+from gan_lightning.terminal import error_line
 from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids
 
@@ -55,10 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             settings = {name: value for name, value in vars(options).items() if name not in ("checkpoint", "compare")}
             found = evaluate(options.checkpoint, **settings)
             print(_closing_message(found, report.path_of(options.out or found["checkpoint"]["path"])))
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    except (UserError, FloatingPointError) as error:
+        sys.exit(error_line(error))
     except OSError as error:
-        sys.exit(f"error: --out {options.out}: {error}")
+        sys.exit(error_line(f"--out {options.out}: {error}"))
 
 
 def evaluate(
@@ -98,6 +99,7 @@ def evaluate(
     Raises:
         UserError: There is no such checkpoint or device, the data has no images of that split, or only the checkpoint,
             which may come from elsewhere, names the folder of the data.
+        FloatingPointError: The generator's samples or the images' features are not finite.
     """
     started = time.monotonic()
     path = checkpoint.locate(place)

@@ -20,6 +20,7 @@ from gan_lightning.data.images import to_uint8, to_unit_range
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
+from gan_lightning.terminal import error_line
 from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids
 
@@ -34,10 +35,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         z, condition = _latents_and_conditions(model, options)
         columns = options.interpolate or math.ceil(math.sqrt(len(z)))
         _write(_generate(model, z, condition, options.raw), out, kind, columns)
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    except (UserError, FloatingPointError) as error:
+        sys.exit(error_line(error))
     except OSError as error:
-        sys.exit(f"error: --out {options.out}: {error}")
+        sys.exit(error_line(f"--out {options.out}: {error}"))
     print(f"{len(z)} images in {out}")
 
 

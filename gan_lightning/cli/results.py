@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gan_lightning.errors import UserError
 from gan_lightning.sweeps.results import write_results
+from gan_lightning.terminal import error_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         write_results(Path(options.folder), options.objective)
     except (UserError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(error_line(error))
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
 from gan_lightning.errors import UserError
+from gan_lightning.terminal import error_line
 
 
 @contextlib.contextmanager
@@ -25,9 +26,9 @@ def suggestions(arguments: Sequence[str]) -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sys.exit(f"error: {error}")
+        sys.exit(error_line(error))
     except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
-        sys.exit(f"error: {error.__cause__ or str(error).splitlines()[0]}")
+        sys.exit(error_line(error.__cause__ or str(error).splitlines()[0]))
     except SystemExit as exiting:
         if exiting.code == 1 and not HydraConfig.initialized():
             parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from PIL import Image
-
 from gan_lightning.errors import UserError
+from gan_lightning.terminal import error_line
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.visualization import video
+from gan_lightning.visualization.pictures import read_picture
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -27,15 +27,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
         chosen = video.thinned(pictures) if options.thin else pictures
         written = video.write(chosen, Path(options.out) if options.out else samples / "video", options.fps)
     except (UserError, OSError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(error_line(error))
     print(f"{len(chosen)} pictures in {written[0]} and {written[1]}")
 
 
 def _show(path: Path) -> None:
     print(path)
     if sys.platform != "linux" or os.environ.keys() & {"DISPLAY", "WAYLAND_DISPLAY"}:
-        with Image.open(path) as picture:
-            picture.show()
+        read_picture(path, path.parent.parent).show()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -22,7 +22,7 @@ from hydra.core.utils import run_job
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli import suggestions
@@ -32,7 +32,10 @@ from gan_lightning.config.options import conf_folder
 from gan_lightning.config.places import require_places_inside
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.errors import UserError
-from gan_lightning.sweeps.callback import report_results
+from gan_lightning.files import AUTO
+from gan_lightning.sweeps.callback import PARALLEL_LAUNCHERS, launcher_kind, report_results
+from gan_lightning.sweeps.job import fit_apart
+from gan_lightning.terminal import error_line
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # --help and completion do not need torch, which takes seconds to import
@@ -54,7 +57,8 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
     If a signal such as Ctrl-C stops the run, it is raised again in this process after the checkpoint is saved.
 
     Args:
-        overrides: The overrides of the command line, `key=value` each; `resume=<run folder>` resumes a run.
+        overrides: The overrides of the command line, `key=value` each; `resume=<run folder>` resumes a run,
+            and `resume=auto` one of this configuration, if there is one in `hydra.run.dir`.
         config_dir: The user's own folder of groups and keys, as `--config-dir` on the command line.
 
     Returns:
@@ -93,15 +97,28 @@ def run(cfg: DictConfig) -> RunResult:
         UserError: The configuration has problems, or the run folder cannot be used.
         FloatingPointError: A loss, a weight or the objective is not finite.
     """
-    from gan_lightning.cli.resume import resumed_config
+    from gan_lightning.cli.resume import branched_config, resumed_config
     from gan_lightning.training.experiment import Experiment
     from gan_lightning.training.process import set_up_process
 
     set_up_process()
-    typed, place = HydraConfig.get().overrides.task, cfg.resume
-    config = _checked(cfg if place is None else resumed_config(place, typed), typed)
-    require_places_inside(config, HydraConfig.get(), resumed=place is not None)
-    return Experiment(config, HydraConfig.get().runtime.output_dir, _sweep_job(config)).fit(place)
+    typed, folder, place = HydraConfig.get().overrides.task, HydraConfig.get().runtime.output_dir, cfg.resume
+    if place == AUTO:
+        cfg.resume = None  # the saved configuration is that of the new run which this may be
+    from_a_run = cfg.resume is not None or cfg.branch_from is not None
+    if cfg.branch_from is not None:
+        if cfg.resume is not None:
+            raise UserError("branch_from and resume: choose one; a branch is resumed by its own folder")
+        cfg = branched_config(cfg.branch_from, typed, folder)
+    elif cfg.resume is not None:
+        cfg = resumed_config(cfg.resume, typed)
+    config = _checked(cfg, typed)
+    require_places_inside(config, HydraConfig.get(), resumed=from_a_run)
+    job = _sweep_job(config)
+    if job is not None and place is None and launcher_kind(HydraConfig.get().launcher) in PARALLEL_LAUNCHERS:
+        job_logging: Any = OmegaConf.to_container(HydraConfig.get().job_logging, resolve=True)
+        return fit_apart(config, folder, job, job_logging)
+    return Experiment(config, folder, job).fit(place)
 
 
 def _job(cfg: DictConfig) -> float | None:
@@ -113,7 +130,7 @@ def _job(cfg: DictConfig) -> float | None:
     swept = HydraConfig.get().mode == RunMode.MULTIRUN
     result = _result_or_refusal(cfg) if swept else _result_or_error(cfg)
     if isinstance(result, UserError | FloatingPointError):
-        sys.exit(f"error: {result}")
+        sys.exit(error_line(result))
     if isinstance(result, Exception):
         raise result
     if result is not None and result.stopped_by:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, get_type_hints
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from beartype import BeartypeConf
 from beartype.door import is_bearable
@@ -12,6 +13,9 @@ from beartype.door import is_bearable
 from gan_lightning.config.allowlist import locate, suggestion
 from gan_lightning.specs import Described
 
+_TYPES = BeartypeConf(is_pep484_tower=True)
+"""Allows an int for a float."""
+_UNIONS = (Union, UnionType)
 INSTANTIATION_KEYS = {"_target_", "_partial_"}
 """The keys of a dict with a `_target_` that are no arguments."""
 
@@ -24,7 +28,7 @@ def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
         node: A dict with a `_target_`.
     """
     if not isinstance(node["_target_"], str):
-        yield f"{key}._target_={node['_target_']!r}: expected the name of a class"
+        yield f"{key}._target_={shown(node['_target_'])}: expected the name of a class"
         return
     try:
         called = locate(node["_target_"], key.partition(".")[0])
@@ -42,12 +46,18 @@ def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
             if not open_ended:
                 yield f"{key}.{name}: {node['_target_']} has no such argument{suggestion(name, list(parameters))}"
         elif not _has_targets(value) and not _fits(value, hints.get(name, Any)):
-            yield f"{key}.{name}={value!r}: expected {_type_name(hints[name])}"
+            yield f"{key}.{name}={shown(value)}: expected {_type_name(hints[name])}"
     for name, parameter in parameters.items():
         given_later = node.get("_partial_") and parameter.kind is not parameter.KEYWORD_ONLY
         optional = parameter.default is not parameter.empty or _passes_on(parameter) or given_later
         if not optional and name not in arguments:
             yield f"{key}.{name}: {node['_target_']} needs this argument"
+
+
+def shown(value: Any) -> str:
+    """Returns a value as a message shows it, shortened to less than a line."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:60]}... ({len(text)} characters)"
 
 
 def _parameters(called: Callable[..., Any]) -> tuple[dict[str, inspect.Parameter], dict[str, Any]]:
@@ -86,13 +96,17 @@ def _has_targets(value: Any) -> bool:
 
 
 def _fits(value: Any, hint: Any) -> bool:
-    if isinstance(value, bool) and hint in (int, float, int | None, float | None):
+    return any(_fits_one(value, one) for one in (get_args(hint) if get_origin(hint) in _UNIONS else (hint,)))
+
+
+def _fits_one(value: Any, hint: Any) -> bool:
+    if isinstance(value, bool) and hint in (int, float):
         return False
-    rules = BeartypeConf(is_pep484_tower=True)  # allows an int for a float
-    # YAML has no tuples: a list is allowed for one.
-    return is_bearable(value, hint, conf=rules) or (
-        isinstance(value, list) and is_bearable(tuple(value), hint, conf=rules)
-    )
+    origin = get_origin(hint)
+    # Of a long list, beartype would check one item that it draws. YAML has no tuples: a list is allowed for one.
+    if isinstance(value, list) and inspect.isclass(origin) and issubclass(list, origin):
+        return all(_fits(item, get_args(hint)[0]) for item in value)
+    return is_bearable(tuple(value) if isinstance(value, list) and origin is tuple else value, hint, conf=_TYPES)
 
 
 def _type_name(hint: Any) -> str:

@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from gan_lightning.config.places import require_links_inside
 from gan_lightning.errors import UserError
-from gan_lightning.files import run_folder_of
+from gan_lightning.files import AUTO, run_folder_of
 
 
 def register_resolvers() -> None:
@@ -59,25 +59,42 @@ def _if_new(resume: str | None, value: Any) -> Any:
     return value if resume is None else None
 
 
-def _run_dir(resume: str | None, name: str) -> str:
-    """Returns the run folder: that of the resumed run, or a new one below logs/."""
+def _run_dir(resume: str | None, name: str, branch_from: str | None = None) -> str:
+    """Returns the run folder: that of the resumed run, or a new one below logs/, or beside the run of a branch."""
+    if ".." in Path(name).parts:
+        raise UserError(f"name={name}: it is the name of a folder below logs/, without ..")
+    parent = f"logs/{name}" if branch_from is None else str(run_folder_of(branch_from).parent)
+    if resume == AUTO:
+        return f"{parent}/{_restarted_job()}"
     if resume is not None:
         folder = run_folder_of(resume)
         if not folder.is_dir():
             raise UserError(f"resume={resume}: there is no such folder. Expected the folder of a run")
         require_links_inside(folder)  # Hydra opens its log next
         return str(folder)
-    if ".." in Path(name).parts:
-        raise UserError(f"name={name}: it is the name of a folder below logs/, without ..")
     # Processes that a cluster starts have the same job number, but may see different times.
     job = [os.environ[v] for v in ("SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RUN_ID") if v in os.environ]
     if job not in ([], ["none"]):
-        return f"logs/{name}/{'_'.join(job)}"
-    new = f"logs/{name}/{time.strftime('%Y-%m-%d_%H-%M-%S')}"
+        return f"{parent}/{'_'.join(job)}"
+    new = f"{parent}/{time.strftime('%Y-%m-%d_%H-%M-%S')}"
     if "RANK" in os.environ:  # torchrun's other processes use the folder that the first one has made
         return new
     others = (f"{new}_{number}" for number in itertools.count(2))  # another run may have begun in the same second
     return new if not Path(new).exists() else next(other for other in others if not Path(other).exists())
+
+
+def _restarted_job() -> str:
+    """Returns the number of this job, which it keeps when the scheduler starts it again.
+
+    Slurm's steps and torchrun's restarts have numbers of their own, which change.
+    """
+    job = os.environ.get("SLURM_JOB_ID") or os.environ.get("TORCHELASTIC_RUN_ID", "none")
+    if job == "none":  # torchrun without --rdzv-id
+        raise UserError(
+            "resume=auto: expected a run folder that is the same at every start. Give it by hydra.run.dir=logs/NAME. "
+            "Only in a job of Slurm, or of torchrun with --rdzv-id=NAME, is it named after the job"
+        )
+    return job
 
 
 def _direction(objective: str) -> str:

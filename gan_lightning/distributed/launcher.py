@@ -24,6 +24,9 @@ SIGKILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 MEETING = "GAN_LIGHTNING_MEETING"
 """The environment variable that names the folder where the other processes of a node say that they are ready."""
 
+VARIABLES = ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+"""The environment variables by which the processes find each other; they are restored after a run."""
+
 
 class Launcher:
     """Starts the other processes of this node.
@@ -50,9 +53,11 @@ class Launcher:
         """The processes that this process has started."""
         self._monitor: _Monitor | None = None
         self._meeting: Path | None = None
+        self._variables_before: dict[str, str | None] = {}
 
     def launch(self, function: Callable[..., Any], *args: Any, trainer: Any = None, **kwargs: Any) -> Any:
         """Starts the other processes, then calls `function` in this one and returns its result."""
+        self._variables_before = {name: os.environ.get(name) for name in VARIABLES}
         with tempfile.TemporaryDirectory(prefix="gan_lightning_") as meeting:
             if not self.cluster_environment.creates_processes_externally:
                 self._meeting = Path(meeting)
@@ -112,7 +117,7 @@ class Launcher:
         return self._monitor.failure
 
     def wait_for_processes(self) -> None:
-        """Waits until the other processes end, and removes their environment variables for the next job of a sweep."""
+        """Waits until the other processes end, and restores the environment variables for the next run."""
         if self._monitor is not None:
             self._monitor.stop()
         for process in self.procs:
@@ -121,8 +126,10 @@ class Launcher:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-        for name in ("LOCAL_RANK", "NODE_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        for name, value in self._variables_before.items():
             os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
     def _start(self, meeting: Path) -> None:
         environment = self.cluster_environment

@@ -12,6 +12,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.strategies import DDPStrategy
 
 from gan_lightning._compat.lightning import skip_sigterm_broadcast
+from gan_lightning.distributed.cluster import PATIENCE
 from gan_lightning.distributed.launcher import Launcher
 from gan_lightning.distributed.loaders import share_loader
 
@@ -26,12 +27,14 @@ class GANStrategy(DDPStrategy):
     Args:
         command: The command that starts another process of this run, unless a cluster starts all of them. An empty
             command stands for the one that started this process.
+        store: The store in which the processes of a cluster meet; None: the one that torch would open.
         more: The arguments of DDPStrategy.
     """
 
-    def __init__(self, command: Sequence[str] = (), **more: Any) -> None:
+    def __init__(self, command: Sequence[str] = (), store: dist.Store | None = None, **more: Any) -> None:
         super().__init__(**more)
         self.command = command
+        self.store = store
 
     @cached_property
     def launcher(self) -> Launcher:  # type: ignore[override]
@@ -42,6 +45,15 @@ class GANStrategy(DDPStrategy):
     def setup_distributed(self) -> None:
         """Joins the process group, once all processes of this node are ready."""
         self.launcher.meet()
+        if self.store is not None:
+            dist.init_process_group(
+                self.process_group_backend or dist.get_default_backend_for_device(self.root_device),
+                store=self.store,
+                rank=self.node_rank * self.num_processes + self.local_rank,
+                world_size=self.num_nodes * self.num_processes,
+                timeout=PATIENCE,
+                device_id=None if self.root_device.type == "cpu" else self.root_device,
+            )
         super().setup_distributed()
 
     def configure_ddp(self) -> None:

@@ -88,7 +88,4 @@ class Evaluation(Callback):
             features = join(shard for shard in shards if shard is not None)
             found = {f"metric/{name}": v for name, v in self.reference.metrics(features, self.seed).items()}
         found = trainer.strategy.broadcast(found)
-        # Lightning would drop values that are logged between two multiples of its log_every_n_steps.
-        for logger in trainer.loggers:
-            logger.log_metrics(found, step=trainer.global_step)
-        model.log_dict(found, logger=False)
+        model.log_now(found)

@@ -5,15 +5,15 @@ from __future__ import annotations
 import inspect
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from gan_lightning.data.images import ImageData, fit_to
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import classifier_network, classifier_training
+from gan_lightning.evaluation.cache import cached
 from gan_lightning.evaluation.classifier_network import ByChannel, ConvClassifier, WithoutClasses
 from gan_lightning.evaluation.features import Extractor
-from gan_lightning.files import cache_folder, file_lock
-from gan_lightning.tensor_file import digest_of, load_tensors, save_tensors
+from gan_lightning.tensor_file import digest_of, load_tensors
 
 WEIGHTS = Path(__file__).parent / "weights"
 
@@ -49,19 +49,22 @@ class Classifier(Extractor):
         images = fit_to(images, input_shape)
         code = "".join(inspect.getsource(module) for module in (classifier_network, classifier_training))
         key = digest_of(images, labels, f"{data.condition_dim} {self.IMAGES_SEEN} {code}".encode())
-        path = cache_folder() / f"classifier_{key}.safetensors"
-        with file_lock(path):
-            if not path.exists():
-                title = f"training a classifier of {data.title}"
-                network = classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN)
-                save_tensors(network.state_dict(), path)
-        network = read(path)
+
+        def train() -> tuple[dict[str, Tensor], dict[str, str]]:
+            title = f"training a classifier of {data.title}"
+            network = classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN)
+            return network.state_dict(), {}
+
+        network = _network(cached(f"classifier_{key}", train)[0])
         return WithoutClasses(network).eval() if labels.ndim == 2 else network
 
 
 def read(path: Path) -> ConvClassifier:
     """Returns a classifier from its file, in eval mode; the weights' shapes give the channels and classes."""
-    weights, _ = load_tensors(path)
+    return _network(load_tensors(path)[0])
+
+
+def _network(weights: dict[str, Tensor]) -> ConvClassifier:
     network = ConvClassifier(weights["features.0.weight"].shape[1], len(weights["head.bias"]))
     network.load_state_dict(weights)
     return network.eval().requires_grad_(False)

@@ -19,11 +19,21 @@ PROTOCOL = 1
 
 @dataclass(frozen=True)
 class Features:
-    """The features of n images."""
+    """The features of n images.
+
+    Raises:
+        FloatingPointError: In the constructor, if they are not finite. No metric of them would mean anything, and
+            LAPACK can end the process when FID takes eigenvalues of NaN.
+    """
 
     vectors: Float[Tensor, "n dimensions"]
     logits: Float[Tensor, "n classes"] | None
     """None if the extractor does not classify."""
+
+    def __post_init__(self) -> None:
+        require_finite(self.vectors)
+        if self.logits is not None:
+            require_finite(self.logits)
 
     def __len__(self) -> int:
         return len(self.vectors)
@@ -95,6 +105,17 @@ class Extractor:
         """Moves the network to a device."""
         assert self.network is not None
         self.network.to(device)
+
+
+def require_finite(features: Float[Tensor, "n dimensions"]) -> None:
+    """Raises a FloatingPointError if features are not finite."""
+    broken = int((~features.isfinite()).any(1).sum())
+    if broken:
+        raise FloatingPointError(
+            f"the features of {broken} of {len(features)} images are not finite: they contain NaN or infinity. The "
+            "images are finite, so the weights of the feature extractor are damaged; choose another metrics= or "
+            "--extractor"
+        )
 
 
 def join(parts: Iterable[Features]) -> Features:

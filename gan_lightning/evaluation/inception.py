@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pickle
 from pathlib import Path
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.features import Extractor
-from gan_lightning.files import atomic, file_lock, socket_timeout
+from gan_lightning.files import file_lock, socket_timeout
 
 UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
 Layer = Literal["64", "192", "768", "2048"]
@@ -60,8 +61,8 @@ class Inception(Extractor):
         path = (
             Path(weights) if weights else Path(torch.hub.get_dir(), "checkpoints", os.path.basename(URL_INCEPTION_V3))
         )
-        if not path.is_file() and weights is None:
-            _download(URL_INCEPTION_V3, path)
+        if weights is None:
+            _fetch(URL_INCEPTION_V3, path)
         try:
             torch.load(path, map_location="meta", weights_only=True)
         except UNREADABLE as error:
@@ -72,17 +73,28 @@ class Inception(Extractor):
         return path
 
 
-def _download(url: str, path: Path) -> None:
+def _fetch(url: str, path: Path) -> None:
+    """Downloads a file, unless it is there and whole: its name ends in the first digits of its SHA-256."""
+    prefix = path.stem.rpartition("-")[2]
+
+    def is_whole() -> bool:
+        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest().startswith(prefix)
+
+    if is_whole():
+        return
     with file_lock(path):
-        if path.is_file():
+        if is_whole():  # another process has fetched it meanwhile
             return
+        if path.is_file():
+            print(f"{path} is damaged: its SHA-256 does not begin with {prefix}. It is downloaded again")
+        for left in path.parent.glob(f"{path.name}.*.partial"):
+            left.unlink()  # of a process that was killed
         try:
-            with atomic(path) as partial, socket_timeout(10):
-                torch.hub.download_url_to_file(url, str(partial))
-                torch.load(partial, map_location="meta", weights_only=True)  # checks that the download is complete
+            with socket_timeout(10):
+                torch.hub.download_url_to_file(url, str(path), prefix)
         except UNREADABLE as error:
             raise UserError(
-                f"metrics=inception: its weights are not in {path}, and the download failed ({error}). Fetch {url} "
+                f"metrics=inception: {path} is missing or damaged, and the download failed ({error}). Fetch {url} "
                 "where there is a network, then put it there or set callbacks.evaluation.extractor.weights=FILE "
                 "(gan-evaluate: --weights FILE). Or choose metrics=classifier, which needs no network"
             ) from error

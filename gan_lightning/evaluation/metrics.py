@@ -15,7 +15,7 @@ from torchmetrics.image.inception import InceptionScore
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from gan_lightning import rng
-from gan_lightning.evaluation.features import Features
+from gan_lightning.evaluation.features import Features, require_finite
 from gan_lightning.evaluation.manifold import manifold_metrics
 
 METRICS = {
@@ -67,7 +67,13 @@ def among_neighbors(features: Features) -> Float[Tensor, "n dimensions"]:
 
 
 def fid(real: Float[Tensor, "n dimensions"], generated: Float[Tensor, "m dimensions"]) -> float:
-    """The Fréchet distance of two normal distributions: Heusel et al. 2017 (arXiv:1706.08500), eq. 6."""
+    """The Fréchet distance of two normal distributions: Heusel et al. 2017 (arXiv:1706.08500), eq. 6.
+
+    Raises:
+        FloatingPointError: A feature is not finite: LAPACK could end the process.
+    """
+    for features in (real, generated):
+        require_finite(features)
     metric = _metric_on_features(FrechetInceptionDistance, real.shape[1])
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)

@@ -14,11 +14,11 @@ from gan_lightning import rng
 from gan_lightning.data.foreign import images_of
 from gan_lightning.data.images import Images, Split, fit_to
 from gan_lightning.errors import NoSuchSplit
+from gan_lightning.evaluation.cache import cached
 from gan_lightning.evaluation.features import Extractor, Features, join
 from gan_lightning.evaluation.manifold import radii
 from gan_lightning.evaluation.metrics import among_neighbors, metrics
-from gan_lightning.files import cache_folder, file_lock, write_json
-from gan_lightning.tensor_file import digest_of, load_tensors, save_tensors
+from gan_lightning.tensor_file import digest_of
 
 
 class Reference:
@@ -43,7 +43,9 @@ class Reference:
         self.split: Split = split
         images = data.split(split)[0]
         self.images_digest = digest_of(images)
-        self.features = cached(extractor, images, self.images_digest, f"features of {len(images):,} real images")
+        self.features = cached_features(
+            extractor, images, self.images_digest, f"features of {len(images):,} real images"
+        )
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -90,25 +92,26 @@ class Reference:
             return None
         digest = digest_of(images)
         facts = f"{self.extractor.digest} {self.images_digest} {digest} {num} {repeats}"
-        path = cache_folder() / f"baseline_{digest_of(facts.encode())}.json"
-        with file_lock(path):
-            if not path.exists():
-                found = []
-                draws = repeats if num < len(images) else 1
-                for repeat in tqdm(range(draws), desc=f"{other} against {self.split}", leave=False, disable=None):
-                    rows = rng.permutation(len(images), "floor", repeat)[:num]
-                    found.append(self.metrics(self.extractor(images[rows]), repeat))
-                write_json({"metrics": found, "images": min(num, len(images)), "hash": digest}, path)
-        return json.loads(path.read_text())
+        draws = repeats if num < len(images) else 1
+
+        def measure() -> tuple[dict[str, Tensor], dict[str, str]]:
+            found = []
+            for repeat in tqdm(range(draws), desc=f"{other} against {self.split}", leave=False, disable=None):
+                rows = rng.permutation(len(images), "floor", repeat)[:num]
+                found.append(self.metrics(self.extractor(images[rows]), repeat))
+            return {}, {"metrics": json.dumps(found)}
+
+        _, texts = cached(f"baseline_{digest_of(facts.encode())}", measure)
+        return {"metrics": json.loads(texts["metrics"]), "images": min(num, len(images)), "hash": digest}
 
 
-def cached(extractor: Extractor, images: Images, images_digest: str, title: str) -> Features:
+def cached_features(extractor: Extractor, images: Images, images_digest: str, title: str) -> Features:
     """Features of images, from the cache if it has them."""
-    path = cache_folder() / f"features_{digest_of(f'{extractor.digest} {images_digest}'.encode())}.safetensors"
-    with file_lock(path):
-        if not path.exists():
-            batches = tqdm(images.split(extractor.BATCH), desc=title, leave=False, disable=None, delay=1)
-            features = join(extractor(batch) for batch in batches)
-            save_tensors({name: tensor for name, tensor in vars(features).items() if tensor is not None}, path)
-    stored, _ = load_tensors(path)
+
+    def extract() -> tuple[dict[str, Tensor], dict[str, str]]:
+        batches = tqdm(images.split(extractor.BATCH), desc=title, leave=False, disable=None, delay=1)
+        features = vars(join(extractor(batch) for batch in batches))
+        return {name: tensor for name, tensor in features.items() if tensor is not None}, {}
+
+    stored, _ = cached(f"features_{digest_of(f'{extractor.digest} {images_digest}'.encode())}", extract)
     return Features(stored["vectors"], stored.get("logits"))

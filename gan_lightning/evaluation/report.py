@@ -12,6 +12,8 @@ from typing import Any
 
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.metrics import METRICS
+from gan_lightning.files import own_file
+from gan_lightning.terminal import printable
 
 NAME = "evaluation.json"
 ARROWS = {"min": "↓", "max": "↑"}
@@ -59,15 +61,31 @@ def read(place: str | Path) -> EvaluationReport:
         UserError: There is none, or the file is not an evaluation report.
     """
     path = path_of(place)
+    if not path.exists():
+        raise UserError(f"there is no evaluation report at {path}. Create it: gan-evaluate {place}")
     try:
-        report = json.loads(path.read_text())
-        if {"metrics", "protocol"} <= report.keys():
+        report = json.loads(own_file(path, path.parent).read_text())
+        if _is_report(report):
             return report
-    except FileNotFoundError as error:
-        raise UserError(f"there is no evaluation report at {path}. Create it: gan-evaluate {place}") from error
-    except (OSError, ValueError, AttributeError):
+    except (OSError, ValueError, RecursionError):
         pass
     raise UserError(f"{path} is not an evaluation report of gan-evaluate")
+
+
+def _is_report(report: Any) -> bool:
+    """Whether the parts that a comparison shows have the types that gan-evaluate writes."""
+    try:
+        metrics, baseline = report["metrics"], report["baseline"] or {"images": 0}
+        values = [metric[name] for metric in metrics.values() for name in ("value", "std", "baseline", "baseline_std")]
+        return (
+            all(metric["better"] in ARROWS for metric in metrics.values())
+            and all(value is None or math.isfinite(value) for value in values)
+            and isinstance(report["protocol"], dict)
+            and isinstance(report["weights"], str)
+            and all(isinstance(number, int) for number in (report["checkpoint"]["step"], baseline["images"]))
+        )
+    except (AttributeError, KeyError, OverflowError, TypeError):
+        return False
 
 
 def comparison(places: Sequence[str]) -> str:
@@ -81,11 +99,12 @@ def comparison(places: Sequence[str]) -> str:
     first = reports[0]["metrics"]
     columns = [["", *(f"{name} {ARROWS[metric['better']]}" for name, metric in first.items()), "step", "weights"]]
     for title, found in zip(_titles(places), reports, strict=True):
-        metrics = [_formatted(found["metrics"][name], "value", "std") for name in first]
+        metrics = [_formatted(found["metrics"].get(name), "value", "std") for name in first]
         columns.append([title, *metrics, f"{found['checkpoint']['step']:,}", found["weights"]])
     baseline = reports[0]["baseline"]
     title = f"real data, {baseline['images']:,} images" if baseline else "real data: none"
     columns.append([title, *(_formatted(metric, "baseline", "baseline_std") for metric in first.values()), "", ""])
+    columns = [list(map(printable, column)) for column in columns]
     widths = [max(map(len, column)) for column in columns]
     rows = zip(*columns, strict=True)
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
@@ -115,7 +134,7 @@ def _require_same_protocol(places: Sequence[str], reports: Sequence[EvaluationRe
         )
 
 
-def _formatted(metric: dict[str, Any], value: str, deviation: str) -> str:
-    if metric[value] is None:
+def _formatted(metric: dict[str, Any] | None, value: str, deviation: str) -> str:
+    if metric is None or metric[value] is None:
         return "-"
     return f"{metric[value]:.4g}" + (f" ± {metric[deviation]:.2g}" if metric[deviation] is not None else "")

@@ -66,6 +66,7 @@ class LatentModel(LightningModule):
 
         Raises:
             UserError: The model is not conditional, or has no such label.
+            FloatingPointError: A sample is not finite.
         """
         return torch.cat(list(self.sample_blocks(num, seed, raw, self.parse_label(label))))
 
@@ -116,7 +117,11 @@ class LatentModel(LightningModule):
     def generate(
         self, z: Float[Tensor, "num latent"], condition: Tensor | None = None, raw: bool = False
     ) -> Iterator[Float[Tensor, "block *sample"]]:
-        """Generates the samples of these latents in blocks, in eval mode; by the averaged generator unless `raw`."""
+        """Generates the samples of these latents in blocks, in eval mode; by the averaged generator unless `raw`.
+
+        Raises:
+            FloatingPointError: A sample is not finite. As a picture it would be black, and metrics would measure that.
+        """
         generator = self.generator if raw or self.generator_ema is None else self.generator_ema
         was_training = generator.training
         place: Any = {"device": self.device, "dtype": self.dtype}
@@ -127,6 +132,7 @@ class LatentModel(LightningModule):
                 conditions = None if condition is None else condition[block].to(**place)
                 with torch.no_grad():
                     samples = generator(z[block].to(**place), conditions)
+                _require_finite(samples, self.global_step)
                 yield samples
         finally:
             generator.train(was_training)
@@ -134,3 +140,13 @@ class LatentModel(LightningModule):
     def track_ema(self) -> None:
         """Adds `generator_ema`, a copy of the generator, which a callback updates."""
         self.generator_ema = copy.deepcopy(self.generator).requires_grad_(False)
+
+
+def _require_finite(samples: Tensor, batch: int) -> None:
+    broken = int((~samples.isfinite()).flatten(1).any(1).sum())
+    if broken:
+        training = f" after batch {batch}" if batch else ""
+        raise FloatingPointError(
+            f"the generator's samples are not finite{training}: {broken} of {len(samples)} contain NaN or infinity. "
+            "Its weights have diverged: use an earlier checkpoint, or train again with a smaller model.optimizer.lr"
+        )

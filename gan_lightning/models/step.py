@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning import rng
+from gan_lightning.cadence import is_last_batch
 from gan_lightning.distributed.collectives import all_reduce_mean_
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Player, StepOutput, Terms
@@ -131,8 +132,8 @@ class GANStep(LatentModel):
         self.last_output = StepOutput(
             terms=self.last_output["terms"] | output["terms"], logits=self.last_output["logits"] | output["logits"]
         )
-        if self.global_step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
-            self.log_dict(self.metrics(self.last_output), batch_size=len(samples))
+        if self.global_step % self.trainer.log_every_n_steps == 0 or is_last_batch(self.trainer):  # type: ignore[attr-defined]
+            self.log_now(self.metrics(self.last_output))
         for scheduler in self._schedulers:
             scheduler.step()
         return output
@@ -201,7 +202,7 @@ class GANStep(LatentModel):
         )
 
     def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
-        """Returns the losses of a batch, their terms, scores, learning rates, and the step and epoch.
+        """Returns the losses of a batch, their terms, scores, learning rates, and the epoch.
 
         Losses and scores are means over all processes. A score is the mean of sigmoid(logit).
         """
@@ -213,17 +214,34 @@ class GANStep(LatentModel):
             found[f"loss/{player}"] = total(terms)
             found |= {f"terms/{player}_{name}": term for name, term in terms.items()}
             found[f"lr/{player}"] = self._optimizer_of[player].param_groups[0]["lr"]
-        # Lightning logs at this "step"; its own count would start at 0.
-        return found | {"step": float(self.global_step), "epoch": float(self.current_epoch)}
+        return found | {"epoch": float(self.current_epoch)}
+
+    def log_now(self, found: Mapping[str, float | Tensor]) -> None:
+        """Writes values at the current batch to the loggers' files, and shows them to the callbacks.
+
+        Lightning's own logging would write them only after the callbacks have saved a checkpoint of this batch: a run
+        that is killed in between would lack them. It would also drop them where log_every_n_steps does not divide the
+        batch, and count from 0.
+        """
+        values = {name: float(value) for name, value in found.items()}
+        for logger in self.trainer.loggers:
+            logger.log_metrics(values, step=self.global_step)
+            logger.save()
+        self.log_dict(dict(found), logger=False)
 
     # Lightning's hooks
 
     def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        optimizers = [
-            self.optimizer(network.parameters(), **self.optimizer_arguments[player])
-            for player, network in self.networks().items()
-        ]
-        return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
+        key = "model.optimizer"
+        try:
+            optimizers = [
+                self.optimizer(network.parameters(), **self.optimizer_arguments[player])
+                for player, network in self.networks().items()
+            ]
+            key = "model.scheduler"
+            return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
+        except (TypeError, ValueError, ArithmeticError) as error:  # of torch, about the user's values
+            raise UserError(f"{key}: {error}") from error
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         if self.gradient_clip_norm is None:
@@ -283,5 +301,6 @@ def _require_finite(player: Player, terms: Terms, batch_index: int) -> None:
         values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
         raise FloatingPointError(
             f"the {player}'s loss is not finite at batch {batch_index + 1}: {values}. Its optimizer has not "
-            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help"
+            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> "
+            "starts a new run there with them"
         )

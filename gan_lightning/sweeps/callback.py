@@ -23,13 +23,18 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, OmegaConf, open_dict
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from gan_lightning.files import write_json
+from gan_lightning.sweeps.job import end_with_parent
+from gan_lightning.terminal import error_line, printable
 from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PLAN = "sweep.json"
 """The file in a sweep's folder with the largest number of jobs, the time of the start, and the objective."""
+
+PARALLEL_LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
+"""The launchers that run several jobs at a time on this machine: joblib's, and submitit's local one."""
 
 
 class Sweep(Callback):
@@ -59,6 +64,8 @@ class Sweep(Callback):
             watch.poll()
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
+        if config.hydra.mode.name == "MULTIRUN" and launcher_kind(config.hydra.launcher) == "JoblibLauncher":
+            end_with_parent()  # joblib's processes would go on without the sweep's
         plan = Path(config.hydra.sweep.dir, PLAN)
         if config.hydra.mode.name == "MULTIRUN" and plan.exists():
             at_once = jobs_at_once(config.hydra.launcher, json.loads(plan.read_text())["jobs"])
@@ -89,7 +96,7 @@ def _write_results(folder: Path) -> bool:
     try:
         well = begun and write_results(folder)
     except Exception as error:  # an exception here would hide the one that ended the sweep
-        print(f"error: no results: {error}", file=sys.stderr)
+        print(error_line(f"no results: {error}"), file=sys.stderr)
         well = False
     if begun and not well:
         place = shlex.quote(f"hydra.sweep.dir={os.path.relpath(folder)}")
@@ -132,7 +139,7 @@ class _Watch(threading.Thread):
                 pace = (time.time() - plan["since"]) / max(trained, 1)
                 left = timedelta(seconds=round(pace * max(plan["jobs"] - done, 0)))
                 again = " (as before)" if place in self._ended_before else f" ({left} left)"
-                print(f"[{done}/{plan['jobs']}] {place.name}: {outcome_of(run)}{again}", flush=True)
+                print(printable(f"[{done}/{plan['jobs']}] {place.name}: {outcome_of(run)}{again}"), flush=True)
 
 
 _running: list[_Watch] = []
@@ -166,12 +173,17 @@ def planned_jobs(config: DictConfig) -> int:
     return math.prod(len(list(override.sweep_string_iterator())) for override in sweeps)
 
 
+def launcher_kind(launcher: DictConfig) -> str:
+    """The name of a launcher's class."""
+    return launcher._target_.rpartition(".")[2]
+
+
 def jobs_at_once(launcher: DictConfig, jobs: int) -> int:
     """The number of a sweep's jobs that a launcher runs on this machine at a time."""
-    kind = launcher._target_.rpartition(".")[2]
+    kind = launcher_kind(launcher)
     if kind == "JoblibLauncher" and launcher.n_jobs > 0:
         return min(launcher.n_jobs, jobs)
-    return jobs if kind in ("JoblibLauncher", "LocalLauncher") else 1  # submitit's LocalLauncher starts all at once
+    return jobs if kind in PARALLEL_LAUNCHERS else 1  # submitit's LocalLauncher starts all at once
 
 
 def quoted(path: str | Path) -> str:
@@ -190,16 +202,17 @@ def _overrides_of(config: DictConfig) -> dict[str, Override]:
 def assign_resources(sweep: Path, at_once: int, devices: Any) -> None:
     """Limits this process to its part of the cores, and to GPUs of its own if there are enough for two processes.
 
-    A process locks one of `at_once` slots, a file in the sweep's folder, until it ends.
+    A process locks one of `at_once` slots, a file in the sweep's folder, until it ends. The limits are environment
+    variables, for the process of the job. A list of devices is the user's choice among all GPUs, and stays as it is.
     """
     import torch
 
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(max(1, cores // at_once))
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cores // at_once))
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     visible = given.split(",") if given else [str(number) for number in range(torch.cuda.device_count())]
     each = devices if isinstance(devices, int) and devices > 0 else 1
-    if _held_locks or len(visible) < 2 * each:
+    if isinstance(devices, list | ListConfig) or _held_locks or len(visible) < 2 * each:
         return
     for slot in range(at_once):
         lock = FileLock(sweep / f".slot_{slot}.lock")

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import logging
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from gan_lightning.config.instantiate import value_at
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.metrics import METRICS
+from gan_lightning.files import own_file
+from gan_lightning.sweeps.curves import Series, natural_key, read_curves
 from gan_lightning.training.run_folder import ENDED, RunFolder
+from gan_lightning.yaml_file import read_yaml
 
-Series = list[tuple[int, float]]
-"""(batch, value) of one logged metric."""
+UNREADABLE = "unreadable"
+"""The status of a run folder whose files are damaged."""
 WITHOUT_EFFECT = (
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "callbacks.progress", "logger"),
     *("data.root", "data.num_workers", "name", "objective", "resume", "hydra"),
@@ -42,6 +39,8 @@ class Run:
     """The overrides of its command line, by key."""
     choices: dict[str, str | None] = field(repr=False)
     """The chosen option of each configuration group."""
+    curves: dict[str, Series] = field(repr=False)
+    """Every metric that the run logged to TensorBoard or to CSV files."""
 
     @property
     def ended(self) -> bool:
@@ -50,7 +49,9 @@ class Run:
 
     @property
     def status(self) -> str:
-        """Its status in summary.json; "refused" if it could not start; "died" if that is running but no process is."""
+        """Its status in summary.json; "refused" if it could not start; "unreadable" if its files are damaged; "died" if
+        the status is running but no process is.
+        """
         if self.ended:
             return self.summary["status"]
         status = self.refusal.get("status") or self.summary.get("status", "died")
@@ -75,11 +76,6 @@ class Run:
         value = (self.summary.get("final") or {}).get(name)
         return value if value is not None and math.isfinite(value) else None
 
-    @cached_property
-    def curves(self) -> dict[str, Series]:
-        """Every metric that the run logged to TensorBoard or to CSV files."""
-        return _tensorboard_series(self.folder.path) or _csv_series(self.folder.path)
-
     def samples(self) -> Path | None:
         """The path of its last sample grid."""
         return max(self.folder.samples.glob("step_*.png"), default=None)
@@ -94,31 +90,71 @@ def find(folder: str | Path) -> list[Run]:
     root = Path(folder)
     places = sorted(
         {path.parent for name in ("summary", "refused") for path in root.rglob(f"{name}.json")},
-        key=lambda path: _natural_key(str(path)),
+        key=lambda path: natural_key(str(path)),
     )
     if not places:
         raise UserError(f"{root}: it contains no run folders (with a summary.json)")
-    return [_read(place, root) for place in places]
+    return [_read_or_report(place, root) for place in places]
+
+
+def _read_or_report(place: Path, root: Path) -> Run:
+    """Reads a run folder that may come from others; the reason why it cannot be read does not end the comparison."""
+    try:
+        for name in ("summary.json", "refused.json", "config.yaml", ".hydra/*.yaml"):
+            for path in place.glob(name):
+                own_file(path, place)
+        run = _read(place, root)
+        _require_types(run)
+        return run
+    except Exception as error:  # damaged files raise many types of errors
+        reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+        return Run(_name(place, root), RunFolder(place), {}, {}, {"status": UNREADABLE, "reason": reason}, {}, {}, {})
+
+
+def _require_types(run: Run) -> None:
+    """Raises a UserError if a value that the table or the page shows is of another type than a run writes."""
+    account, refusal, config = run.summary, run.refusal, run.config
+    if not isinstance(run.choices, dict):
+        raise UserError(f"{run.folder.path}: its choices of groups are {run.choices!r:.100}")
+    counts = {"step": account.get("step"), "seed": config.get("seed"), "images_seen": account.get("images_seen")}
+    times, values = {"seconds": account.get("seconds")}, {"objective": account.get("objective")}
+    texts = {"status": run.status, "objective": config.get("objective"), "reason": account.get("reason")}
+    texts["reason in refused.json"] = refusal.get("reason")
+    for kind, found, largest in (
+        (int, counts, 1e13),
+        (int | float, times, 1e13),
+        (int | float, values | (account.get("final") or {}), 1e100),  # squares of which are still numbers
+        (str, texts, 0),
+    ):
+        for name, value in found.items():
+            too_large = isinstance(value, int | float) and abs(value) > largest
+            if value is not None and (too_large or not isinstance(value, kind)):
+                raise UserError(f"{run.folder.path}: its {name} is {value!r:.100}")
+
+
+def _name(place: Path, root: Path) -> str:
+    return str(place.relative_to(root)) if place != root else place.name
 
 
 def _read(place: Path, root: Path) -> Run:
     folder = RunFolder(place)
     composed = place / ".hydra" / "config.yaml"  # from a job that could not start
-    configs = [yaml.safe_load(path.read_text()) for path in (folder.config, composed) if path.exists()]
+    configs = [read_yaml(path, dict) for path in (folder.config, composed) if path.exists()]
     typed, hydra = (place / ".hydra" / f"{name}.yaml" for name in ("overrides", "hydra"))
-    lines = yaml.safe_load(typed.read_text()) if typed.exists() else []
+    lines = read_yaml(typed, list) if typed.exists() else []
     overrides = {key: value for key, _, value in (line.lstrip("+~").partition("=") for line in lines)}
-    choices = yaml.safe_load(hydra.read_text())["hydra"]["runtime"]["choices"] if hydra.exists() else {}
-    name = str(place.relative_to(root)) if place != root else place.name
+    choices = read_yaml(hydra, dict)["hydra"]["runtime"]["choices"] if hydra.exists() else {}
     config = configs[0] if configs else {}
-    return Run(name, folder, config, folder.read_summary(), folder.read_refusal(), overrides, choices)
+    accounts = folder.read_summary(), folder.read_refusal()
+    return Run(_name(place, root), folder, config, *accounts, overrides, choices, read_curves(place))
 
 
 def varied(runs: Sequence[Run]) -> list[str]:
     """The keys of the command line in which the runs differ, in their order there.
 
-    The seed and the keys that change no result are left out.
+    The seed and the keys that change no result are left out, and so are runs that cannot be read.
     """
+    runs = [run for run in runs if run.status != UNREADABLE]
     keys = dict.fromkeys(key for run in runs for key in run.overrides if not key.startswith(WITHOUT_EFFECT))
     return [key for key in keys if key != "seed" and len({as_text(run.value(key)) for run in runs}) > 1]
 
@@ -147,7 +183,7 @@ def as_text(value: Any) -> str:
     """A value as it is written on the command line."""
     if isinstance(value, list):
         return f"[{','.join(map(as_text, value))}]"
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
 def rounded(value: float, digits: int = 4) -> str:
@@ -161,35 +197,3 @@ def display_text(text: str) -> str:
         return text if text.isdigit() else rounded(float(text))
     except ValueError:
         return text
-
-
-def _natural_key(text: str) -> list[Any]:
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]
-
-
-def _tensorboard_series(folder: Path) -> dict[str, Series]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it logs a message at the end of each file
-    found: dict[str, Series] = {}
-    for place in sorted({path.parent for path in folder.rglob("events.out.tfevents.*")}):
-        events = EventAccumulator(str(place), size_guidance={"scalars": 0}).Reload()
-        for tag in events.Tags()["scalars"]:
-            found.setdefault(tag, []).extend((event.step, event.value) for event in events.Scalars(tag))
-    return {name: _last_per_step(series) for name, series in found.items()}
-
-
-def _csv_series(folder: Path) -> dict[str, Series]:
-    found: dict[str, Series] = {}
-    for path in sorted(folder.rglob("metrics.csv"), key=lambda path: _natural_key(str(path))):
-        with path.open() as lines:
-            for row in csv.DictReader(lines):
-                for name, value in row.items():
-                    if value and name != "step":
-                        found.setdefault(name, []).append((int(float(row["step"])), float(value)))
-    return {name: _last_per_step(series) for name, series in found.items()}
-
-
-def _last_per_step(series: Series) -> Series:
-    """The last value of each batch: a run that was killed and resumed has logged some batches twice."""
-    return sorted(dict(series).items())

@@ -7,8 +7,11 @@ import os
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.errors import UserError
+from gan_lightning.files import own_file
 from gan_lightning.sweeps import page, table
 from gan_lightning.sweeps.collect import find, objective_of, varied
+from gan_lightning.terminal import printable
 
 
 def write_results(folder: Path, objective: str | None = None) -> bool:
@@ -25,15 +28,32 @@ def write_results(folder: Path, objective: str | None = None) -> bool:
         UserError: There are no run folders, or no run logged the objective.
     """
     runs = find(folder)
-    file = folder / "sweep.json"
-    plan: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {"jobs": 0, "objective": None}
+    plan = _plan(folder / "sweep.json")
     keys, objective = varied(runs), objective_of(runs, objective, plan["objective"])
     groups = table.grouped(runs, keys, objective)
     print("\n".join(table.lines_of(groups, objective)))
     table.write_csv(runs, keys, objective, folder / "results.csv")
     page.write(f"Results of {folder}", groups, objective, folder / "results.html")
-    print(f"{os.path.relpath(folder)}/results.html, results.csv; tensorboard --logdir {os.path.relpath(folder)}")
+    place = printable(os.path.relpath(folder))
+    print(f"{place}/results.html, results.csv; tensorboard --logdir {place}")
     missing = max(plan["jobs"] - len(runs), 0)
     if missing:
         print(f"{missing} of {plan['jobs']} jobs were not started")
     return not missing and all(run.ended and not run.refusal for run in runs)
+
+
+def _plan(file: Path) -> dict[str, Any]:
+    """The number of jobs and the objective that a sweep has planned; in another folder of runs none.
+
+    Raises:
+        UserError: The file is damaged.
+    """
+    if not file.exists():
+        return {"jobs": 0, "objective": None}
+    try:
+        plan = json.loads(own_file(file, file.parent).read_text())
+        if isinstance(plan["jobs"], int) and isinstance(plan["objective"], str | None):
+            return plan
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    raise UserError(f"{file} is damaged. Delete it: it has only the number of jobs and the objective of the sweep")

@@ -9,14 +9,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from scipy import stats
 
 from gan_lightning.files import atomic
-from gan_lightning.sweeps.collect import Run, as_text, display_text, is_better_high, rounded
+from gan_lightning.sweeps.collect import UNREADABLE, Run, as_text, display_text, is_better_high, rounded
+from gan_lightning.terminal import printable
 
 LEVEL = 0.95
 """The level of the confidence intervals."""
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""What a formula may begin with in a spreadsheet; the last four are the wide characters of East Asian text."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ def grouped(runs: Sequence[Run], keys: Sequence[str], objective: str | None) -> 
     """Groups runs by their values of `keys`, best first; groups without a result are last."""
     members: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
-        members.setdefault(tuple(as_text(run.value(key)) for key in keys), []).append(run)
+        values = ("?" if run.status == UNREADABLE else as_text(run.value(key)) for key in keys)
+        members.setdefault(tuple(values), []).append(run)
     groups = [
         Group(
             dict(zip(keys, values, strict=True)),
@@ -88,10 +93,10 @@ def lines_of(groups: Sequence[Group], objective: str | None) -> list[str]:
     keys = list(groups[0].values)
     head = [*short(keys), objective or "no objective", "runs"]
     body = [[*group.labels(), group.result(), count(group.runs)] for group in groups]
-    lines = _aligned([head, *body])
+    lines = _aligned([list(map(printable, row)) for row in (head, *body)])
     unfinished = [run for group in groups for run in group.runs if not run.ended or run.reason]
     return lines + [
-        f"{run.name}: {run.status}{', ' + one_line(run.reason) if run.reason else ''}" for run in unfinished
+        printable(f"{run.name}: {run.status}{', ' + one_line(run.reason) if run.reason else ''}") for run in unfinished
     ]
 
 
@@ -123,14 +128,25 @@ def write_csv(runs: Iterable[Run], keys: Sequence[str], objective: str | None, p
     metrics = list(dict.fromkeys(name for run in runs for name in run.summary.get("final") or {}))
     with atomic(path) as partial, partial.open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(
-            ["run", *keys, "seed", "status", "objective", "step", "images_seen", "seconds", "reason", *metrics]
-        )
+        head = ["run", *keys, "seed", "status", "objective", "step", "images_seen", "seconds", "reason", *metrics]
+        writer.writerow(map(_cell, head))
         for run in runs:
             account = [*(run.summary.get(name) for name in ("step", "images_seen", "seconds")), run.reason]
             values = [as_text(run.value(key)) for key in keys]
             found = [run.metric(name) for name in metrics]
-            writer.writerow([run.name, *values, run.seed, run.status, result_of(run, objective), *account, *found])
+            row = [run.name, *values, run.seed, run.status, result_of(run, objective), *account, *found]
+            writer.writerow(map(_cell, row))
+
+
+def _cell(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula: such texts begin with an apostrophe, as OWASP recommends."""
+    if not isinstance(value, str) or not value.startswith(FORMULA):
+        return value
+    try:
+        float(value)  # a negative number is no formula
+    except ValueError:
+        return f"'{value}"
+    return value
 
 
 def one_line(reason: str) -> str:

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import lightning
 from lightning import Callback, LightningDataModule, Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
-from lightning.pytorch.utilities import rank_zero_only
+from torch.distributed import Store
 
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
 from gan_lightning.data import known_folders
+from gan_lightning.distributed.cluster import cluster_environment, decide_together
 from gan_lightning.distributed.launcher import SIGKILL
-from gan_lightning.distributed.strategy import leave_process_group
+from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import UserError
-from gan_lightning.files import run_folder_of
+from gan_lightning.files import AUTO, run_folder_of
 from gan_lightning.models import GAN
-from gan_lightning.training import checkpoint, resume
+from gan_lightning.training import branch, checkpoint, resume
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.summary import Summary
-from gan_lightning.training.trainer import planned_batches, prepare_evaluation, resume_loggers, trainer_arguments
+from gan_lightning.training.trainer import (
+    has_one_process,
+    planned_batches,
+    prepare_evaluation,
+    resume_loggers,
+    trainer_arguments,
+)
 from gan_lightning.training.worker import worker_command
 
-DEFAULTS: Config = {"seed": 0, "objective": None, "callbacks": {}, "logger": {}}
+DEFAULTS: Config = {"seed": 0, "objective": None, "callbacks": {}, "logger": {}, "branch_from": None}
 """The values of sections that a configuration may leave out."""
 
 
@@ -88,7 +95,8 @@ class Experiment:
         """Trains to the end of the run, or until a signal.
 
         Args:
-            resume_from: The run folder, or a checkpoint in it, to resume from; None starts a new run.
+            resume_from: The run folder, or a checkpoint in it, to resume from; None starts a new run; "auto" goes on
+                with the run in the folder, which must be of this configuration, and starts a new one if there is none.
 
         Raises:
             UserError: The folder is in use or belongs to another run, or the configuration cannot be trained.
@@ -96,21 +104,24 @@ class Experiment:
         """
         require_none(plain_problems(self.config))
         self._require_own_folder(resume_from)
-        first = rank_zero_only.rank == 0  # type: ignore[attr-defined]
-        with self.folder.locked(wait=self.job is not None) if first else nullcontext():
-            self.folder.refusal.unlink(missing_ok=True)
-            # Processes that a cluster starts see from the folder that the first process resumes a run.
-            if resume_from is None and (self.job or not first) and resume.same_config(self.folder, self.config):
-                if self.folder.read_summary().get("status") in ENDED:
-                    return self._result_of_ended_job()
-                resume_from = self.folder.path if self.folder.last.exists() else None
-            elif resume_from is None and first and self.folder.last.exists():
-                self._refuse_to_overwrite()
-            start = None if resume_from is None else resume.matching_checkpoint(resume_from, self.config)
-            return self.train(start)
+        with ExitStack() as stack:
 
-    def train(self, start: ResumePoint | None = None) -> RunResult:
-        """Trains from `start` and does not check the folder's contents: `fit` has done so for all processes."""
+            def find_start() -> ResumePoint | RunResult | None:
+                stack.enter_context(self.folder.locked(wait=self.job is not None))
+                self.folder.refusal.unlink(missing_ok=True)
+                return self._find_start(resume_from)
+
+            cluster = None if has_one_process(self.config["trainer"]) else cluster_environment()
+            start, store = decide_together(find_start, cluster) if cluster else (find_start(), None)
+            return start if isinstance(start, RunResult) else self.train(start, store)
+
+    def train(self, start: ResumePoint | None = None, store: Store | None = None) -> RunResult:
+        """Trains from `start` and does not check the folder's contents: `fit` has done so for all processes.
+
+        Args:
+            start: The checkpoint to resume from; None starts at the first batch.
+            store: The store in which the processes of a cluster meet.
+        """
         lightning.seed_everything(self.config["seed"], verbose=False)
         data: LightningDataModule = build(self.config, "data")
         data.prepare_data()  # before other processes start, so that only one reports missing data
@@ -121,14 +132,14 @@ class Experiment:
         record, stop = Record(self.config, self._compared()), GracefulStop()
         summary = Summary(self.config, self.folder, record)
         with worker_command(self.config, self.folder, start) as command:
-            trainer = self._trainer([record, stop, summary], start, command)
+            trainer = self._trainer([summary, record, stop], start, GANStrategy(command, store))
             prepare_evaluation(trainer, data, self.config)  # now, for the same reason
             planned = planned_batches(trainer, data)
             if start and start.step >= planned:
                 return self._already_complete(start)
             return self._fit(trainer, model, data, start)
 
-    def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, command: list[str]) -> Trainer:
+    def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, strategy: GANStrategy) -> Trainer:
         config = self.config
         if start is not None:
             config = config | {"logger": resume_loggers(config["logger"], start.step)}
@@ -137,7 +148,7 @@ class Experiment:
         if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
             callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
         loggers = [logger for logger in named["logger"] if logger is not None]
-        more = trainer_arguments(config["trainer"], self.folder.path, callbacks, loggers, command)
+        more = trainer_arguments(config["trainer"], self.folder.path, callbacks, loggers, strategy)
         try:
             return build(config, "trainer", **more)
         except MisconfigurationException as error:
@@ -167,6 +178,35 @@ class Experiment:
 
     # Runs that are in the folder already
 
+    def _find_start(self, resume_from: str | Path | None) -> ResumePoint | RunResult | None:
+        """Returns where training starts: at a checkpoint, or at the first batch (None); or the result of an ended run.
+
+        Raises:
+            UserError: The folder belongs to another run, or the checkpoint cannot be used.
+        """
+        if resume_from == AUTO or self.job is not None:
+            changes = resume.changes(self.folder, self.config)
+            ended = self.folder.read_summary().get("status") in ENDED
+            if ended and changes == []:
+                return self._result_of_ended_run()
+            if ended or self.folder.last.exists():
+                self._require_same_run(changes or [])
+            if not self.folder.last.exists():  # it was killed before its first checkpoint, or has not begun
+                return self._first_start()
+            resume_from = self.folder.path
+        if resume_from is not None:
+            return resume.matching_checkpoint(resume_from, self.config)
+        if self.folder.last.exists():
+            raise UserError(
+                f"{self.folder.path} holds a run already. Go on with resume={self.folder.path}, or choose another "
+                "hydra.run.dir"
+            )
+        return self._first_start()
+
+    def _first_start(self) -> ResumePoint | None:
+        self.folder.remove_leftovers()
+        return branch.begin(self.config, self.folder) if self.config["branch_from"] else None
+
     def _require_own_folder(self, resume_from: str | Path | None) -> None:
         written = Path(self.config["run_dir"]).absolute()
         if written != self.folder.path:
@@ -174,28 +214,25 @@ class Experiment:
                 f"the run's folder is {written}, not {self.folder.path}: a run is resumed in its own folder, without "
                 "-m; the folder of a new run is chosen by hydra.run.dir"
             )
-        if resume_from is not None and run_folder_of(resume_from).absolute() != self.folder.path:
+        if resume_from == AUTO and self.job is not None:
+            raise UserError("resume=auto: a sweep goes on without it, by hydra.sweep.dir=<its folder>")
+        if resume_from not in (None, AUTO) and run_folder_of(resume_from).absolute() != self.folder.path:
             raise UserError(f"resume_from={resume_from}: expected {self.folder.path}, or a checkpoint in it")
 
-    def _refuse_to_overwrite(self) -> NoReturn:
-        if self.job is None:
-            raise UserError(
-                f"{self.folder.path} holds a run already. Go on with resume={self.folder.path}, or choose another "
-                "hydra.run.dir"
-            )
-        differing = "".join(
-            f"\n  {key}: {there!r} there, {here!r} here"
-            for key, there, here in resume.diff_config(self.folder, self.config)
-        )
-        raise UserError(
-            f"{self.folder.path} holds a run already, of another configuration:{differing}\n"
-            "Choose another hydra.sweep.dir"
-        )
+    def _require_same_run(self, changes: list[resume.Change]) -> None:
+        """Raises an error if the configuration was changed; outside of a sweep, some keys may be."""
+        changes = [change for change in changes if self.job is not None or not resume.may_change(change.key)]
+        if changes:
+            lines = "".join(f"\n  {key}: {there!r} there, {here!r} here" for key, there, here in changes)
+            way_on = "Choose another hydra.sweep.dir" if self.job is not None else resume.WHAT_MAY_CHANGE
+            raise UserError(f"{self.folder.path} holds a run already, of another configuration:{lines}\n{way_on}")
 
-    def _result_of_ended_job(self) -> RunResult:
-        """Returns the result of a job that an earlier session of its sweep has completed."""
+    def _result_of_ended_run(self) -> RunResult:
+        """Returns the result of a run of this configuration that an earlier session has completed."""
         summary = self.folder.read_summary()
-        self.folder.summary.touch()  # the new time shows the sweep that this job has ended
+        if self.job is None:
+            print(f"{self.folder.path} is {summary['status']}, {summary['step']} batches")
+        self.folder.summary.touch()  # the new time shows a sweep that this job has ended
         objective = self._objective(summary["final"])
         return RunResult(self.folder.path, summary["status"], summary["step"], summary["final"], objective)
 

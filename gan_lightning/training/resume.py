@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from gan_lightning.config.instantiate import Config
 from gan_lightning.errors import UserError
-from gan_lightning.files import run_folder_of
 from gan_lightning.training import checkpoint
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.yaml_file import read_yaml
@@ -21,6 +20,19 @@ FIXED = (
     *(f"callbacks.evaluation.{name}" for name in ("extractor", "num", "split", "seed")),
 )
 """The exceptions: keys that may not change, though their beginning is in CHANGEABLE."""
+WHAT_MAY_CHANGE = (
+    f"What may change: {', '.join(name + '*' if name.endswith('.') else name for name in CHANGEABLE)}; "
+    f"but not {', '.join(FIXED)}"
+)
+"""The same, for messages."""
+
+
+class Change(NamedTuple):
+    """A key that differs from the run in the folder: its value there, and its value here."""
+
+    key: str
+    there: Any
+    here: Any
 
 
 class ResumePoint(NamedTuple):
@@ -30,15 +42,31 @@ class ResumePoint(NamedTuple):
     step: int
 
 
-def same_config(folder: RunFolder, config: Config) -> bool:
-    """Whether the folder has a run of the same configuration; `objective` may differ."""
-    return folder.config.is_file() and not list(diff_config(folder, config))
+def may_change(key: str) -> bool:
+    """Whether the key may change when a run is resumed."""
+    return key.startswith(CHANGEABLE) and not key.startswith(FIXED)
 
 
-def diff_config(folder: RunFolder, config: Config) -> Iterator[tuple[str, Any, Any]]:
-    """Yields the differences from a run folder's configuration: key, value there, value here."""
+def changes(folder: RunFolder, config: Config) -> list[Change] | None:
+    """Returns the changes from the configuration of the run in `folder`, without `objective`; None if there is no run.
+
+    Another place of the folder is no change, because a run folder may have been moved.
+    """
+    if not folder.config.is_file():
+        return None
     there = read_yaml(folder.config, dict)
-    return (difference for difference in _differences("", there, config) if difference[0] != "objective")
+    there = rebase_paths(there, there["run_dir"], str(folder.path))
+    return [change for change in differences("", there, config) if change.key != "objective"]
+
+
+def rebase_paths(node: Any, old: str, new: str) -> Any:
+    """Replaces the folder `old` by `new` in all paths of a configuration."""
+    if isinstance(node, dict):
+        return {name: rebase_paths(child, old, new) for name, child in node.items()}
+    if isinstance(node, list):
+        return [rebase_paths(child, old, new) for child in node]
+    inside = isinstance(node, str) and (node + "/").startswith(old + "/")
+    return new + node[len(old) :] if inside else node
 
 
 def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:
@@ -48,29 +76,44 @@ def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:
         UserError: There is none, it is damaged, or it was written with another configuration.
     """
     path = checkpoint.locate(str(place))
-    saved = checkpoint.read(path)
+    saved = _read(path)
+    require_same(path, saved, config, may_change)
+    return ResumePoint(path, saved["global_step"])
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return checkpoint.read(path)
+    except UserError as error:
+        others = sorted(other for other in path.parent.glob("*.ckpt") if other != path)  # step_* come last
+        way_on = f"resume={others[-1]}" if others else "there is none, so begin anew in another hydra.run.dir"
+        raise UserError(f"{error}: {way_on}") from error
+
+
+def require_same(path: Path, saved: dict[str, Any], config: Config, allowed: Callable[[str], bool]) -> None:
+    """Raises a `UserError` if the checkpoint at `path` differs from `config` in more than the allowed keys."""
     if "config" not in saved:
         raise UserError(
             f"{path} was written by a Trainer of your own: go on with it by trainer.fit(..., ckpt_path=...)"
         )
     checkpoint.require_resumable(saved, path)
-    differences = [
-        f"{key}: {there!r} in the checkpoint, {own!r} in the run folder"
+    lines = [
+        f"{key}: {there!r} in the checkpoint, {here!r} in the run folder"
         for section in ("model", "data", "seed")
-        for key, there, own in _differences(section, saved["config"].get(section), config[section])
-        if not key.startswith(CHANGEABLE)
+        for key, there, here in differences(section, saved["config"].get(section), config[section])
+        if not allowed(key)
     ]
-    if differences:
+    if lines:
         raise UserError(
-            f"{path} was written by another configuration than {run_folder_of(place) / 'config.yaml'}:"
-            + "".join(f"\n  {line}" for line in differences[:8])
+            f"{path} was written by another configuration than {Path(config['run_dir'], 'config.yaml')}:"
+            + "".join(f"\n  {line}" for line in lines[:8])
         )
-    return ResumePoint(path, saved["global_step"])
 
 
-def _differences(key: str, there: Any, own: Any) -> Iterator[tuple[str, Any, Any]]:
-    if isinstance(there, dict) and isinstance(own, dict):
-        for name in sorted(there.keys() | own.keys(), key=str):
-            yield from _differences(f"{key}.{name}".lstrip("."), there.get(name), own.get(name))
-    elif there != own:
-        yield key, there, own
+def differences(key: str, there: Any, here: Any) -> Iterator[Change]:
+    """Yields the keys below `key` whose values differ between two configurations."""
+    if isinstance(there, dict) and isinstance(here, dict):
+        for name in sorted(there.keys() | here.keys(), key=str):
+            yield from differences(f"{key}.{name}".lstrip("."), there.get(name), here.get(name))
+    elif there != here:
+        yield Change(key, there, here)

@@ -11,7 +11,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from gan_lightning.errors import UserError
-from gan_lightning.files import write_json
+from gan_lightning.files import PARTS, remove_stale_parts, write_json
 
 ENDED = ("finished", "pruned")
 """The statuses in `summary.json` of completed runs."""
@@ -66,6 +66,7 @@ class RunFolder:
                 "hydra.run.dir"
             ) from error
         try:
+            remove_stale_parts(self.path.rglob(PARTS))
             yield
         finally:
             lock.release()
@@ -75,6 +76,17 @@ class RunFolder:
 
     def read_summary(self) -> dict[str, Any]:
         return json.loads(self.summary.read_text()) if self.summary.exists() else {}
+
+    def remove_leftovers(self) -> None:
+        """Removes the logs and sample grids of a session that was killed before its first checkpoint.
+
+        The run begins anew, and its own points would double theirs. What is in a folder without a run, or with one that
+        has ended, belongs to the user.
+        """
+        if self.config.is_file() and self.read_summary().get("status") not in ENDED:
+            for pattern in ("tensorboard/events.out.tfevents.*", "csv/metrics.csv", "samples/step_*.png"):
+                for path in self.path.glob(pattern):
+                    path.unlink(missing_ok=True)  # processes of a cluster do the same at the same time
 
     def refuse(self, reason: str) -> None:
         """Writes to `refused.json` why a job could not start. The files of another run here stay unchanged."""

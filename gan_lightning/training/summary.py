@@ -69,6 +69,7 @@ class Summary(Callback):
             "best": next((c.best for c in self.trainer.checkpoint_callbacks if isinstance(c, Checkpoints)), None),
             "objective": None,
             "seed": self.config["seed"],
+            "branch_from": self.config["branch_from"],
             "processes": self.trainer.world_size,
             "device": str(self.trainer.strategy.root_device.type),
             "git_commit": _git_commit(),
@@ -91,6 +92,7 @@ class Summary(Callback):
                 f"{timedelta(seconds=round(metrics['seconds']))}: "
                 f"{metrics['images_per_second'] or 0:,.0f} images/s, {losses}",
                 *self._quality(metrics),
+                *self._branch(),
                 f"  look      {folder}/samples/, or: tensorboard --logdir {folder}",
                 f"  generate  gan-generate {folder} --num 64 --out grid.png",
                 f"  evaluate  gan-evaluate {folder}",
@@ -104,6 +106,14 @@ class Summary(Callback):
         best = metrics["best"]
         note = f"; best.ckpt: {best['metric']} {best['value']:.4g} at batch {best['step']:,}" if best else ""
         return [f"  quality   {', '.join(found)}{note}"] if found else []
+
+    def _branch(self) -> list[str]:
+        """Returns a line that says where a branch started, and with what changes."""
+        origin = self.config["branch_from"]
+        if not origin:
+            return []
+        changes = ", ".join(origin["changes"]) or "no change"
+        return [f"  branch    of {os.path.relpath(origin['checkpoint'])} from batch {origin['step']:,}: {changes}"]
 
 
 def _git_commit() -> str | None:

@@ -19,8 +19,14 @@ from gan_lightning.errors import UserError
 from gan_lightning.training.checkpoint import AtomicCheckpointIO
 
 
+def has_one_process(config: Config) -> bool:
+    """Whether the Trainer's section of a configuration asks for a single process."""
+    devices = config.get("devices", 1)
+    return config.get("num_nodes", 1) == 1 and (devices == 1 or (isinstance(devices, list) and len(devices) == 1))
+
+
 def trainer_arguments(
-    config: Config, folder: Path, callbacks: list[Callback], loggers: list[Logger], command: list[str]
+    config: Config, folder: Path, callbacks: list[Callback], loggers: list[Logger], strategy: GANStrategy
 ) -> Config:
     """Returns the arguments of the Trainer that cannot be written in a configuration.
 
@@ -29,10 +35,8 @@ def trainer_arguments(
         folder: The run folder, where Lightning's own callbacks write by default; else it is the current folder.
         callbacks: All callbacks.
         loggers: All loggers.
-        command: The command that starts another process of this run.
+        strategy: The strategy for several processes.
     """
-    devices, nodes = config.get("devices", 1), config.get("num_nodes", 1)
-    one_process = nodes == 1 and (devices == 1 or (isinstance(devices, list) and len(devices) == 1))
     return {
         "callbacks": callbacks,
         "enable_progress_bar": any(isinstance(callback, ProgressBar) for callback in callbacks),
@@ -41,7 +45,7 @@ def trainer_arguments(
         "plugins": [AtomicCheckpointIO()],
         "default_root_dir": config.get("default_root_dir") or folder,
         **({} if config.get("profiler") else {"profiler": _NoProfiler()}),
-        "strategy": "auto" if one_process else GANStrategy(command=command),
+        "strategy": "auto" if has_one_process(config) else strategy,
     }
 
 

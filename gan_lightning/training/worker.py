@@ -9,13 +9,18 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 from gan_lightning.config.instantiate import Config
+from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.errors import UserError
+from gan_lightning.terminal import error_line
 from gan_lightning.training.process import set_up_process
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import RunFolder
@@ -24,7 +29,12 @@ from gan_lightning.training.run_folder import RunFolder
 @contextlib.contextmanager
 def worker_command(config: Config, folder: RunFolder, start: ResumePoint | None) -> Iterator[list[str]]:
     """Yields the command that starts another process of the run; its file is deleted when the context ends."""
-    task = {"config": config, "folder": str(folder.path), "start": start and [str(start.checkpoint), start.step]}
+    task = {
+        "config": config,
+        "folder": str(folder.path),
+        "start": start and [str(start.checkpoint), start.step],
+        "parent": os.getpid(),
+    }
     with tempfile.TemporaryDirectory(prefix="gan_lightning_") as place:
         file = Path(place, "run.json")
         file.write_text(json.dumps(task))
@@ -38,6 +48,7 @@ def main(file: str) -> None:
     from gan_lightning.training.experiment import Experiment
 
     task = json.loads(Path(file).read_text())
+    threading.Thread(target=_end_with, args=[task["parent"]], daemon=True).start()
     set_up_process()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
@@ -46,7 +57,14 @@ def main(file: str) -> None:
     try:
         Experiment(task["config"], task["folder"]).train(start)
     except (UserError, FloatingPointError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(error_line(error))
+
+
+def _end_with(parent: int) -> None:
+    """Ends this process when the first one was killed: it would wait for it in vain, in a collective even forever."""
+    while os.getppid() == parent:
+        time.sleep(1)
+    os.kill(os.getpid(), SIGKILL)
 
 
 if __name__ == "__main__":

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import imageio.v3 as imageio
 import numpy as np
-from PIL import Image
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
+from gan_lightning.visualization.pictures import read_picture
+
+LARGEST = 2**32
+"""The largest number of bytes of the frames of a video."""
 
 
 def pictures_of(samples: Path) -> list[Path]:
@@ -40,8 +43,10 @@ def picture_of_epoch(samples: Path, epoch: int) -> Path:
 
 
 def _epoch(path: Path) -> int:
-    with Image.open(path) as image:
-        return int(image.info.get("epoch", 0))
+    epoch = read_picture(path, path.parent.parent).info.get("epoch", "0")
+    if not (isinstance(epoch, str) and epoch.isdecimal() and len(epoch) < 20):
+        raise UserError(f"{path}: its header says epoch {epoch!r:.40}, expected a number")
+    return int(epoch)
 
 
 def thinned(pictures: Sequence[Path]) -> list[Path]:
@@ -52,7 +57,11 @@ def thinned(pictures: Sequence[Path]) -> list[Path]:
 
 
 def write(pictures: Sequence[Path], stem: Path, fps: int) -> list[Path]:
-    """Writes `stem`.gif and `stem`.mp4, and returns their paths; the last picture stays for a second."""
+    """Writes `stem`.gif and `stem`.mp4, and returns their paths; the last picture stays for a second.
+
+    Raises:
+        UserError: A picture is damaged or no file of its run, or the video would need more than `LARGEST` bytes.
+    """
     frames = _frames([*pictures, *[pictures[-1]] * fps])
     gif, mp4 = stem.with_suffix(".gif"), stem.with_suffix(".mp4")
     with atomic(gif) as path:
@@ -66,9 +75,15 @@ def write(pictures: Sequence[Path], stem: Path, fps: int) -> list[Path]:
 
 def _frames(pictures: Sequence[Path]) -> np.ndarray:
     """All pictures at the size of the largest; MP4 needs even sizes."""
-    frames = []
+    frames: list[np.ndarray] = []
+    height = width = 0
     for path in pictures:
-        with Image.open(path) as image:
-            frames.append(np.asarray(image.convert("RGB")))
-    height, width = (max(frame.shape[axis] + frame.shape[axis] % 2 for frame in frames) for axis in (0, 1))
+        frame = np.asarray(read_picture(path, path.parent.parent))
+        height, width = (max(size, axis + axis % 2) for size, axis in zip((height, width), frame.shape, strict=False))
+        frames.append(frame)
+        if len(pictures) * height * width * 3 > LARGEST:
+            raise UserError(
+                f"{path}: {len(pictures)} pictures of {width} x {height} pixels take more than {LARGEST:,} bytes as a "
+                "video. Make it of fewer pictures (--thin), or of smaller ones"
+            )
     return np.stack([np.pad(f, ((0, height - f.shape[0]), (0, width - f.shape[1]), (0, 0))) for f in frames])

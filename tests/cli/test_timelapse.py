@@ -1,12 +1,14 @@
 """Numbered pictures, and the videos made of them."""
 
 import math
+import os
 
 import imageio.v3 as imageio
 import pytest
 import torch
 from imageio_ffmpeg import count_frames_and_secs
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from gan_lightning.cli.timelapse import main
 from gan_lightning.visualization import video
@@ -93,3 +95,52 @@ def test_pictures_of_different_sizes_make_one_film(tmp_path):
         Image.new("RGB", size, "white").save(tmp_path / f"{number}.png")
     video.write([tmp_path / "0.png", tmp_path / "1.png"], tmp_path / "video", fps=2)
     assert imageio.imread(tmp_path / "video.gif").shape[1:] == (8, 12, 3)
+
+
+def link(path, secret):
+    path.symlink_to(secret)
+
+
+def torn(path, secret):
+    path.write_bytes(secret.read_bytes()[:50])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (link, "is a link to a file outside of"),
+        (torn, "is no PNG picture"),
+        (lambda path, _: os.mkfifo(path), "is no regular file"),
+        (lambda path, _: path.mkdir(), "is no regular file"),
+    ],
+)
+def test_pictures_that_are_not_of_the_run_are_refused(tmp_path, make, message):
+    secret = tmp_path / "secret.png"
+    Image.new("RGB", (64, 64)).save(secret)
+    samples = tmp_path / "run" / "samples"
+    samples.mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(samples / "step_00000000.png")
+    make(samples / "step_00000001.png", secret)
+    for options in ([], ["--epoch", "0"]):
+        with pytest.raises(SystemExit, match=f"^error: .*step_00000001.png {message}"):
+            main([str(tmp_path / "run"), *options])
+    assert not list(samples.glob("video.*"))
+
+
+def test_a_video_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(video, "LARGEST", 10_000)
+    samples = tmp_path / "samples"
+    samples.mkdir()
+    for number, side in enumerate((8, 80)):
+        Image.new("RGB", (side, side)).save(samples / f"step_{number:08d}.png")
+    with pytest.raises(SystemExit, match=r"step_00000001.png: 12 pictures of 80 x 80 pixels take more than 10,000"):
+        main([str(tmp_path)])
+
+
+def test_an_epoch_that_is_no_number_is_told(tmp_path):
+    header = PngInfo()
+    header.add_text("epoch", "last")
+    (tmp_path / "samples").mkdir()
+    Image.new("RGB", (8, 8)).save(tmp_path / "samples" / "step_00000000.png", pnginfo=header)
+    with pytest.raises(SystemExit, match="its header says epoch 'last', expected a number"):
+        main([str(tmp_path), "--epoch", "0"])

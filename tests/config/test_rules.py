@@ -1,13 +1,14 @@
-"""The table of what values may be."""
+"""The table of what values may be, and their combinations."""
 
 import re
 
 import pytest
 
+from gan_lightning.config.combinations import condition_problems
 from gan_lightning.config.options import conf_folder
-from gan_lightning.config.rules import RULES, condition_problems, value_problem
+from gan_lightning.config.values import RULES, value_problem
 
-OF_TORCH = {"eps"}
+OF_TORCH = {"eps", "weight_decay"}
 """Arguments of torch's optimizers that no file of conf/ gives."""
 
 
@@ -20,13 +21,13 @@ def test_the_table_is_sorted_and_has_no_dead_entry():
 @pytest.mark.parametrize(
     ("key", "value", "expected"),
     [
-        ("network.generator.hidden_dims", 256, "a list of whole numbers from 1"),
-        ("network.generator.hidden_dims", [256, 0], "a list of whole numbers from 1"),
-        ("network.discriminator.code_dim", 0, "a whole number from 1"),
-        ("network.generator.label_embedding_dim", -1, "a whole number from 0"),
-        ("network.discriminator.kernel_size", 4.5, "a whole number from 1"),
+        ("network.generator.hidden_dims", 256, "a list of whole numbers from 1 to 1048576"),
+        ("network.generator.hidden_dims", [256, 0], "a list of whole numbers from 1 to 1048576"),
+        ("network.discriminator.code_dim", 0, "a whole number from 1 to 1048576"),
+        ("network.generator.label_embedding_dim", -1, "a whole number from 0 to 1048576"),
+        ("network.discriminator.kernel_size", 4.5, "a whole number from 1 to 1048576"),
         ("data.test_fraction", 1.0, "a number from 0 to below 1"),
-        ("data.batches_per_epoch", 0, "a whole number from 1"),
+        ("data.batches_per_epoch", 0, "a whole number from 1 to 2147483647"),
         ("data.extent", 1.0, "a number above 0, below 1"),
     ],
 )
@@ -48,4 +49,5 @@ def test_a_wrong_value_is_named_with_its_key(key, value, expected):
 )
 def test_networks_are_built_for_the_labels_of_the_data(conditional, generator, discriminator, expected):
     networks = {"generator": {"condition_dim": generator}, "discriminator": {"condition_dim": discriminator}}
-    assert list(condition_problems({"conditional": conditional} | networks, {"condition_dim": 10})) == expected
+    config = {"model": {"conditional": conditional} | networks, "data": {"condition_dim": 10}}
+    assert list(condition_problems(config)) == expected

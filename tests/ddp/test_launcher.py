@@ -2,7 +2,9 @@
 
 import json
 import os
+import signal
 import sys
+import time
 
 import pytest
 import torch
@@ -13,6 +15,8 @@ from lightning.pytorch.trainer.connectors import accelerator_connector
 
 from gan_lightning.distributed.launcher import Launcher
 from gan_lightning.distributed.strategy import GANStrategy
+from gan_lightning.training import worker
+from gan_lightning.training.experiment import Experiment
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.training.worker import worker_command
 from tests.conftest import TINY
@@ -34,11 +38,13 @@ def strategy_of(*command: str) -> GANStrategy:
         ("os.kill(os.getpid(), 9)", "rank 1 was ended by signal 9"),
     ],
 )
-def test_a_process_that_ends_before_the_process_group_exists(end, message):
+def test_a_process_that_ends_before_the_process_group_exists(end, message, monkeypatch):
+    monkeypatch.setenv("NODE_RANK", "0")
     strategy = strategy_of(sys.executable, "-c", f"import os, sys; {end}")
     with pytest.raises(RuntimeError, match=message):
         strategy.launcher.launch(strategy.setup_environment)
     assert "LOCAL_RANK" not in os.environ  # so that the next Trainer starts its processes
+    assert os.environ["NODE_RANK"] == "0"  # the user's own
 
 
 @pytest.mark.slow
@@ -85,3 +91,18 @@ def test_a_worker_imports_what_the_first_process_does(tmp_path, monkeypatch):
         launcher = strategy_of(*command).launcher
         assert launcher.launch(lambda: launcher.procs[0].wait()) == 0
     launcher.wait_for_processes()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_worker_ends_when_the_first_process_was_killed(tmp_path, monkeypatch):
+    """Torch would wait for it for half an hour, and in a collective of NCCL longer."""
+    monkeypatch.setattr(Experiment, "train", lambda *_: time.sleep(60))
+    file = tmp_path / "run.json"
+    file.write_text(json.dumps({"config": {}, "folder": str(tmp_path), "start": None, "parent": -1}))
+    child = os.fork()
+    if child == 0:
+        try:
+            worker.main(str(file))
+        finally:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL

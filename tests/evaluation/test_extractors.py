@@ -13,7 +13,7 @@ from gan_lightning.evaluation import Classifier, Inception, Random
 from gan_lightning.evaluation import classifier_training as training
 from gan_lightning.evaluation.classifier import WEIGHTS, read
 from gan_lightning.evaluation.metrics import fid
-from gan_lightning.evaluation.reference import Reference, cached
+from gan_lightning.evaluation.reference import Reference, cached_features
 from tests.conftest import differing
 
 
@@ -119,10 +119,10 @@ def test_features_of_the_same_images_come_from_the_cache(monkeypatch):
     extractor = Random()
     extractor.prepare(Digits([1, 28, 28]))
     images = pictures(600, 1, 28, 28)
-    first = cached(extractor, images, "some-images", "features")
+    first = cached_features(extractor, images, "some-images", "features")
     torch.testing.assert_close(first.vectors, extractor(images).vectors)
     monkeypatch.setattr(Random, "__call__", lambda *_: pytest.fail("computed again"))
-    assert torch.equal(cached(extractor, images, "some-images", "features").vectors, first.vectors)
+    assert torch.equal(cached_features(extractor, images, "some-images", "features").vectors, first.vectors)
 
 
 def test_data_without_a_test_split_has_no_floor():

@@ -2,16 +2,27 @@
 
 import csv
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
+from omegaconf import ListConfig
 from scipy import stats
 
-from tests.conftest import TINY, WITHOUT_MLP, Outcome, training_differences
+from gan_lightning.sweeps import callback
+from gan_lightning.training.run_folder import RunFolder
+from tests.conftest import PROJECT, TINY, WITHOUT_MLP, Outcome, training_differences
 
 SHORT = (*TINY, "trainer.max_steps=4", "objective=loss/generator")
+LAUNCHERS = {
+    "joblib": ("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"),
+    "submitit": ("hydra/launcher=submitit_local",),
+}
 GRID = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999]", "seed=0,1")
 
 
@@ -127,15 +138,70 @@ def test_a_mistyped_objective_costs_no_training(command, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "launcher", [("hydra/launcher=joblib", "hydra.launcher.n_jobs=2"), ("hydra/launcher=submitit_local",)]
-)
+@pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_launchers(train_apart, tmp_path, launcher):
     sweep = tmp_path / "sweep"
-    outcome = train_apart("unused", "-m", *SHORT, "seed=0,1", place(sweep), *launcher)
+    outcome = train_apart("unused", "-m", *SHORT, "seed=0,1", place(sweep), *LAUNCHERS[launcher])
     assert outcome.code == 0, outcome.output
     assert [row["status"] for row in rows(sweep)] == ["finished"] * 2
     assert "[2/2]" in outcome.output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_a_killed_job_leaves_the_others(train_apart, tmp_path, launcher):
+    """As the system kills a process for lack of memory."""
+    sweep = tmp_path / "sweep"
+    kill = "+callbacks.kill={_target_: helpers.KillAt, step: 2, seed: 1, once: '${run_dir}/killed'}"
+    jobs = ("-m", *SHORT, "seed=0,1,2,3", kill, place(sweep), *LAUNCHERS[launcher])
+    outcome = train_apart("unused", *jobs)
+    assert outcome.code == 1
+    assert "[4/4]" in outcome.output, outcome.output
+    found = {row["run"]: (row["status"], row["reason"]) for row in rows(sweep)}
+    reason = "its process was ended by signal 9, maybe for lack of memory"
+    assert found == {f"seed={seed}": ("failed", reason) if seed == 1 else ("finished", "") for seed in range(4)}
+    assert "Traceback" not in outcome.output
+    assert "again, for what has not ended: the same command with hydra.sweep.dir=" in outcome.output
+    ended = {path: path.stat().st_mtime_ns for path in sweep.glob("*/checkpoints/last.ckpt") if "=1" not in str(path)}
+    assert len(ended) == 3
+    again = train_apart("unused", *jobs)
+    assert again.code == 0, again.output
+    assert {row["status"] for row in rows(sweep)} == {"finished"}
+    assert {path: path.stat().st_mtime_ns for path in ended} == ended
+
+
+@pytest.mark.slow
+def test_jobs_end_with_their_sweep(tmp_path):
+    jobs = (*TINY, "trainer.max_steps=1000000", "seed=0,1", place(tmp_path / "sweep"), *LAUNCHERS["joblib"])
+    sweep = subprocess.Popen([sys.executable, str(PROJECT / "train.py"), "-m", *jobs], cwd=tmp_path)
+    folders = [RunFolder(tmp_path / "sweep" / f"seed={seed}") for seed in (0, 1)]
+    try:
+        _wait_until(lambda: all(folder.read_summary().get("status") == "running" for folder in folders))
+    finally:
+        sweep.kill()
+        sweep.wait()
+    _wait_until(lambda: not any(folder.is_locked() for folder in folders))
+    assert all(folder.read_summary()["status"] == "interrupted" for folder in folders)
+    assert all(folder.last.exists() for folder in folders)
+
+
+def _wait_until(condition, timeout: float = 240) -> None:
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize(("devices", "visible"), [(1, "0"), (2, "0,1"), ([1], None), (ListConfig([2, 3]), None)])
+def test_jobs_at_a_time_have_gpus_of_their_own(monkeypatch, tmp_path, devices, visible):
+    """A list of devices is the user's choice, by their numbers among all."""
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    monkeypatch.setattr(callback, "_held_locks", [])
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    callback.assign_resources(tmp_path, 2, devices)
+    assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
 
 
 @pytest.mark.slow

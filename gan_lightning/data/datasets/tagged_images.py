@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from tqdm.auto import tqdm
 
 from gan_lightning import rng
 from gan_lightning.data.images import ImageData, Images, Labels, Split
-from gan_lightning.data.io.decoding import read_picture
+from gan_lightning.data.io.decoding import decoded
 from gan_lightning.data.io.folders import none_aside
-from gan_lightning.data.io.tags import count, listing, read_tags, tag_names
-from gan_lightning.errors import UserError
+from gan_lightning.data.io.tags import read_tags, tag_names
 
 
 class TaggedImages(ImageData):
@@ -24,7 +20,8 @@ class TaggedImages(ImageData):
     The table has the columns file,tags; a text such as "1girl, blue hair, very long hair" gives the tags "blue hair"
     and "long hair". Pictures without a row, or without a tag in their text, are unlabeled.
 
-    Pictures are cropped to the proportions of `image_shape`. Further arguments are those of `ImageData`.
+    Pictures are cropped to the proportions of `image_shape` and resized, once, into a memory-mapped file in the cache.
+    Further arguments are those of `ImageData`.
 
     Args:
         root: The folder.
@@ -61,7 +58,8 @@ class TaggedImages(ImageData):
         tags = self._of_split(tags, split)
         names = self.condition_names()
         labels = torch.tensor([[name in found for name in names] for found in tags.values()], dtype=torch.uint8)
-        return read_pictures(self.root, list(tags), self.image_shape[1:]), labels
+        images, _ = decoded(self.root, list(tags), (3, *self.image_shape[1:]))
+        return images, labels
 
     def _of_split(self, tags: dict[str, list[str]], split: Split) -> dict[str, list[str]]:
         """The rows of one split: a hash of the name decides, so that pictures can be added or removed."""
@@ -69,31 +67,3 @@ class TaggedImages(ImageData):
         if split == "test" and not aside:
             raise none_aside(self.root, self.test_fraction)
         return {file: found for file, found in tags.items() if (file in aside) == (split == "test")}
-
-
-def read_pictures(root: str, files: Sequence[str], size: Sequence[int]) -> Images:
-    """Decodes RGB pictures of size (height, width) in parallel threads, since Pillow releases the GIL.
-
-    Raises:
-        UserError: Some cannot be decoded; the message lists them.
-    """
-    images = torch.empty(len(files), 3, *size, dtype=torch.uint8)
-    pixels = images.numpy()
-
-    def read(index: int) -> str:
-        try:
-            pixels[index] = read_picture(Path(root, files[index]), (3, *size))
-        except Exception as error:  # decoders raise many types of errors for broken files
-            return f"{files[index]}: {error}"
-        return ""
-
-    with ThreadPoolExecutor() as pool:
-        results = pool.map(read, range(len(files)))
-        bar = tqdm(results, total=len(files), desc="reading pictures", leave=False, delay=1)
-        problems = [problem for problem in bar if problem]
-    if problems:
-        title = (
-            f"{Path(root).absolute()} has {count(problems, 'picture')} that cannot be decoded; replace or remove them"
-        )
-        raise UserError(listing(title, problems))
-    return images

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence, Sized
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePath
 
+from gan_lightning.data.io.folders import list_pictures
+from gan_lightning.data.io.messages import count, listing, quoted
 from gan_lightning.errors import UserError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -38,9 +40,7 @@ def read_tags(root: str, nouns: Sequence[str]) -> dict[str, list[str]]:
     """
     table = Path(root, "tags.csv")
     rows = list(_rows(table))
-    tags: dict[str, list[str]] = {name: [] for name in _pictures(root)}
-    if not tags:
-        raise UserError(f"{Path(root).absolute()} has no pictures: expected files that end in {', '.join(SUFFIXES)}")
+    tags: dict[str, list[str]] = {name: [] for name in list_pictures(root, SUFFIXES)}
     first: dict[str, int] = {}
     problems = []
     for number, row in rows:
@@ -66,26 +66,11 @@ def find_tags(text: str, nouns: Sequence[str]) -> list[str]:
     if not nouns:
         return []
     alternatives = "|".join(re.escape(noun.lower()) for noun in nouns)
-    return [" ".join(match) for match in re.findall(rf"([\w-]+)\s+({alternatives})(?![\w-])", text.lower())]
-
-
-def count(problems: Sized, kind: str) -> str:
-    return f"{len(problems)} {kind}{'s' * (len(problems) != 1)}"
-
-
-def listing(title: str, problems: Sequence[str], most: int = 8) -> str:
-    """A message with one problem per line; at most `most` problems."""
-    more = len(problems) - most
-    return "\n  ".join([f"{title}:", *problems[:most], *([f"and {more} more"] if more > 0 else [])])
+    return [" ".join(match) for match in re.findall(rf"(?<![\w-])([\w-]+)\s+({alternatives})(?![\w-])", text.lower())]
 
 
 def _normal(name: str) -> str:
     return PurePath(name.strip()).as_posix()
-
-
-def _pictures(root: str) -> list[str]:
-    paths = (path for path in Path(root).rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
-    return sorted(path.relative_to(root).as_posix() for path in paths)
 
 
 def _problem(row: Sequence[str], pictures: dict[str, list[str]], first: dict[str, int]) -> str:
@@ -95,25 +80,29 @@ def _problem(row: Sequence[str], pictures: dict[str, list[str]], first: dict[str
         return f"{count(row, 'column')}, expected 2: {hint}"
     name, text = _normal(row[0]), row[1].strip()
     if not row[0].strip():
-        return f"no file name, with the tags {text!r}: fill it in, or remove the row"
+        return f"no file name, with the tags {quoted(text)}: fill it in, or remove the row"
     if name not in pictures:
-        return f"{row[0]!r} is no picture ({', '.join(SUFFIXES)}) in the folder: correct the name, or remove the row"
+        return (
+            f"{quoted(row[0])} is no picture ({', '.join(SUFFIXES)}) in the folder: correct the name, or remove the row"
+        )
     if name in first:
-        return f"{row[0]!r} has row {first[name]} already: keep one of the two"
+        return f"{quoted(row[0])} has row {first[name]} already: keep one of the two"
     if not text:
-        return f"{row[0]!r} has no tags: fill them in, or remove the row, and the picture counts as unlabeled"
+        return f"{quoted(row[0])} has no tags: fill them in, or remove the row, and the picture counts as unlabeled"
     return ""
 
 
 def _rows(table: Path) -> Iterator[tuple[int, list[str]]]:
     """The nonempty rows below the header, with their row numbers; the header is row 1."""
     try:
+        if table.exists() and not table.is_file():
+            raise UserError(f"{table.absolute()} is no regular file: expected a table with the columns file,tags")
         with table.open(encoding="utf-8-sig", newline="") as file:
             rows = enumerate(csv.reader(file, strict=True), start=1)
             header = next(rows, (1, []))[1]
             if [cell.strip().lower() for cell in header] != _HEADER:
                 raise UserError(
-                    f"{table.absolute()}: its first row is {','.join(header)!r}, expected the header 'file,tags'"
+                    f"{table.absolute()}: its first row is {quoted(','.join(header))}, expected the header 'file,tags'"
                 )
             yield from ((number, row) for number, row in rows if row)
     except OSError as error:

@@ -206,7 +206,13 @@ def test_bad_pictures_are_named_at_once(bad, own_cache):
         assert [line.split(":")[0].strip() for line in lines] == BAD
         assert "exceeds limit of 100 pixels" in lines[3]
         assert "mode F: expected 8 or 16 bits" in lines[4]
-    assert not [path for ending in (".uint8", ".json", ".part") for path in cached(own_cache, ending)]
+
+
+def test_bad_pictures_are_not_read_again(bad, monkeypatch):
+    with pytest.raises(UserError, match="5 pictures that cannot be decoded"):
+        opened(bad)
+    monkeypatch.setattr(decoding, "read_picture", lambda *_: pytest.fail("decoded again"))
+    assert len(opened(bad, skip_bad=True).train.images) == 5
 
 
 def test_bad_pictures_are_left_out_when_asked(bad, own_cache, capfd):
@@ -214,7 +220,7 @@ def test_bad_pictures_are_left_out_when_asked(bad, own_cache, capfd):
     for _ in range(2):
         train = opened(bad, skip_bad=True).train
         assert seen(train.images, train.labels) == whole
-        (record,) = cached(own_cache, ".json")
+        (record,) = cached(own_cache, ".jsonl")
         assert capfd.readouterr().out == (f"5 pictures of 10 cannot be decoded and are left out: see {record}\n")
         assert all(name in record.read_text() for name in BAD)
     with pytest.raises(UserError, match="5 pictures that cannot be decoded"):

@@ -1,0 +1,158 @@
+"""Rules for combinations of values. They run after those for single values, on values without problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from gan_lightning.config.allowlist import suggestion
+from gan_lightning.config.arguments import argument_problems
+from gan_lightning.config.instantiate import Config
+
+
+def combination_problems(config: Config, faulty: Collection[str]) -> Iterator[str]:
+    """Yields a message for each combination of values that does not work.
+
+    Args:
+        config: A resolved configuration.
+        faulty: The keys that have problems. A rule that reads one of them is left out.
+    """
+    for keys, problems in _RULES:
+        if not any(overlaps(one, other) for one in keys for other in faulty):
+            yield from problems(config)
+
+
+def overlaps(one: str, other: str) -> bool:
+    """Whether two keys are the same, or one lies inside of the other."""
+    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+
+
+def _section(node: Any, *names: str) -> Config:
+    """Returns a section inside of `node`; an empty one if it is left out or is not a section."""
+    for name in names:
+        node = node.get(name) if isinstance(node, dict) else None
+    return node if isinstance(node, dict) else {}
+
+
+def _network_problems(config: Config) -> Iterator[str]:
+    for player in ("generator", "discriminator"):
+        yield from _player_problems(player, _section(config, "model", player), config["data"])
+
+
+def _player_problems(player: str, network: Config, data: Config) -> Iterator[str]:
+    """Yields messages on a network for samples of another shape or range than the data's."""
+    shape, name = data.get("image_shape"), str(network.get("_target_")).removeprefix("gan_lightning.networks.")
+    if "image_shape" in network and network["image_shape"] != shape:
+        yield f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape={shape}"
+    if name.startswith("Scalar") and shape != [1]:
+        yield f"network.{player}: {name} is for numbers, data.image_shape={shape}; choose another network="
+    if data.get("_target_") == "gan_lightning.data.Gaussian1D" and name.endswith("Generator") and "Scalar" not in name:
+        yield f"network.{player}: {name} ends in tanh, and the data lies beyond [-1, 1]; use network=scalar"
+
+
+def condition_problems(config: Config) -> Iterator[str]:
+    """Yields messages on labels that a network expects and does not get, or gets and does not expect.
+
+    The discriminator may have condition_dim=0 in a conditional model, as in AC-GAN.
+    """
+    model = config["model"]
+    conditional, expected = model.get("conditional"), config["data"].get("condition_dim")
+    if conditional and not expected:
+        yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
+        return
+    for player, allowed in (("generator", (expected,)), ("discriminator", (expected, 0))):
+        given = _section(model, player).get("condition_dim")
+        if given and not conditional:
+            yield f"network.{player}.condition_dim={given}: it would get no labels; set model.conditional=true"
+        elif conditional and given is not None and given not in allowed:
+            yield f"network.{player}.condition_dim={given}: expected data.condition_dim={expected}"
+
+
+def _metric_problems(config: Config) -> Iterator[str]:
+    """Yields messages on objectives and monitored metrics that nothing computes."""
+    from gan_lightning.evaluation.metrics import METRICS
+
+    plot = _section(config, "callbacks", "samples").get("_target_") == "gan_lightning.callbacks.SurfacePlot"
+    known = [f"metric/{metric}" for metric in METRICS]
+    monitor = _section(config, "callbacks", "checkpoints").get("monitor")
+    for key, name in (("objective", config.get("objective")), ("callbacks.checkpoints.monitor", monitor)):
+        if not isinstance(name, str) or (plot and name in ("metric/modes", "metric/high_quality")):
+            continue
+        if name in METRICS:
+            yield f"{key}={name}: there is no such metric; did you mean metric/{name}?"
+        elif name in known and not config["callbacks"].get("evaluation"):
+            yield f"{key}={name}: nothing computes it; add metrics=classifier"
+        elif name == "metric/high_quality":
+            yield f"{key}={name}: nothing computes it; add experiment=gaussians_ring"
+        elif name.startswith("metric/") and name not in known and suggestion(name, known):
+            yield f"{key}={name}: there is no such metric{suggestion(name, known)}"
+
+
+def _trainer_problems(config: Config) -> Iterator[str]:
+    trainer = config["trainer"]
+    for name, off, instead in (
+        ("gradient_clip_val", 0, "model.gradient_clip_norm"),
+        ("accumulate_grad_batches", 1, "model.accumulate"),
+    ):
+        if trainer.get(name) not in (None, off):
+            yield f"trainer.{name}={trainer[name]!r}: does not work with alternating optimizers; use {instead}"
+    for name in ("enable_progress_bar", "enable_checkpointing", "plugins", "callbacks", "logger"):
+        if name in trainer:
+            yield f"trainer.{name}: is set by the callbacks and logger groups; leave it out"
+    if trainer.get("strategy", "auto") != "auto":
+        yield f"trainer.strategy={trainer['strategy']!r}: expected auto, which chooses by the number of devices"
+    if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
+        yield "trainer.sync_batchnorm=True: torch has it on GPUs only; set it to false, or trainer.accelerator=gpu"
+
+
+def _augment_problems(config: Config) -> Iterator[str]:
+    """Yields messages on image augmentations that do not fit the samples; it skips those of other packages."""
+    augment, shape = _section(config, "model", "augment"), config["data"].get("image_shape")
+    if not str(augment.get("_target_")).startswith("gan_lightning.") or not isinstance(shape, list):
+        return
+    if len(shape) == 1:
+        yield f"model.augment: data.image_shape={shape}: it needs images; choose augment=null, or other data"
+    elif "quarter_turns" in (augment.get("policy") or ()) and shape[-1] != shape[-2]:
+        yield f"model.augment.policy: quarter_turns need square images; data.image_shape={shape}"
+
+
+def _batch_problems(config: Config) -> Iterator[str]:
+    trainer, batch_size = config["trainer"], config["data"].get("batch_size")
+    devices, nodes, parts = trainer.get("devices", 1), trainer.get("num_nodes", 1), config["model"].get("accumulate", 1)
+    per_node = len(devices) if isinstance(devices, list) else devices
+    counts = all(isinstance(count, int) and count > 0 for count in (per_node, nodes, batch_size, parts))
+    if not counts or not config["data"]["_target_"].startswith("gan_lightning."):  # elsewhere, that of one process
+        return
+    if batch_size % (per_node * nodes):
+        yield (
+            f"data.batch_size={batch_size}: expected a multiple of the number of processes, "
+            f"{per_node * nodes} (trainer.devices times trainer.num_nodes), which share each batch"
+        )
+    elif batch_size // (per_node * nodes) % parts:
+        yield (
+            f"model.accumulate={parts}: expected a divisor of a process's part of the batch, "
+            f"{batch_size // (per_node * nodes)}; change it, or data.batch_size"
+        )
+
+
+def _optimizer_problems(config: Config) -> Iterator[str]:
+    """Yields messages on schedules that need a metric, and on arguments of one player that the optimizer refuses."""
+    model = config["model"]
+    if str(_section(model, "scheduler").get("_target_")).endswith("ReduceLROnPlateau"):
+        yield "model.scheduler: ReduceLROnPlateau waits for a metric, schedules here go by batches; choose another"
+    optimizer = _section(model, "optimizer")
+    for key in ("generator_optimizer", "discriminator_optimizer"):
+        if "_target_" in optimizer:
+            yield from argument_problems(f"model.{key}", optimizer | _section(model, key))
+
+
+_RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = (
+    (("trainer",), _trainer_problems),
+    (("trainer", "data._target_", "data.batch_size", "model.accumulate"), _batch_problems),
+    (("model.scheduler", "model.optimizer"), _optimizer_problems),
+    (("callbacks", "objective"), _metric_problems),
+    (("model.augment", "data.image_shape"), _augment_problems),
+    (("network", "model.generator", "model.discriminator", "data"), _network_problems),
+    (("network", "model.generator", "model.discriminator", "model.conditional", "data"), condition_problems),
+)
+"""The keys that a rule reads, and the rule."""

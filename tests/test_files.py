@@ -1,0 +1,121 @@
+"""Files that are written whole or not at all, and what killed processes leave of them."""
+
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from gan_lightning import files
+from gan_lightning.files import PARTS, atomic, file_lock, remove_stale_parts
+from gan_lightning.training.run_folder import RunFolder
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from gan_lightning.files import atomic
+with atomic(Path(sys.argv[1])) as partial:
+    partial.write_text("half of it")
+    print("writing", flush=True)
+    time.sleep(100)
+"""
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Another process that is writing the file x."""
+    command = [sys.executable, "-c", WRITER, str(tmp_path / "x")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "writing\n"
+        yield process
+        process.kill()
+
+
+def parts(folder) -> list[str]:
+    return sorted(path.read_text() for path in folder.glob(PARTS))
+
+
+def test_what_a_killed_process_leaves_is_removed_and_no_other_file(tmp_path, other):
+    with atomic(tmp_path / "y") as partial:
+        partial.write_text("of this process")
+        remove_stale_parts(tmp_path.glob(PARTS))
+        assert parts(tmp_path) == ["half of it", "of this process"]
+        other.send_signal(signal.SIGSTOP)  # however long it does nothing
+        remove_stale_parts(tmp_path.glob(PARTS))
+        assert parts(tmp_path) == ["half of it", "of this process"]
+        other.kill()
+        other.wait()
+        assert parts(tmp_path) == ["half of it", "of this process"]
+        remove_stale_parts(tmp_path.glob(PARTS))
+        assert parts(tmp_path) == ["of this process"]
+    assert [path.name for path in tmp_path.iterdir()] == ["y"]
+    assert (tmp_path / "y").read_text() == "of this process"
+
+
+def stale(folder, name=".last.ckpt.1.part"):
+    folder.mkdir(exist_ok=True, parents=True)
+    (folder / name).write_text("half of it")
+
+
+def test_a_run_removes_them_from_its_folder(tmp_path):
+    for place in (tmp_path, tmp_path / "checkpoints", tmp_path / "samples"):
+        stale(place)
+    with RunFolder(tmp_path).locked():
+        assert not list(tmp_path.rglob(PARTS))
+
+
+def test_whoever_makes_a_file_of_the_cache_removes_them(tmp_path):
+    stale(tmp_path)
+    with file_lock(tmp_path / "features"):
+        assert parts(tmp_path) == []
+
+
+def test_a_file_system_without_locks(tmp_path, monkeypatch):
+    def no_locks(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with atomic(tmp_path / "x") as partial:
+        partial.write_text("all of it")
+        remove_stale_parts(tmp_path.glob(PARTS))
+    assert (tmp_path / "x").read_text() == "all of it"
+    stale(tmp_path)
+    remove_stale_parts(tmp_path.glob(PARTS))
+    assert parts(tmp_path) == ["half of it"]
+
+
+def test_a_new_file_is_not_taken_for_a_stale_one(tmp_path, monkeypatch):
+    """The other process removes it between its creation and its lock."""
+    lock, removed = files._lock, []
+
+    def late(file, wait):
+        if wait and not removed:
+            removed.append(os.unlink(file.name))
+        return lock(file, wait)
+
+    monkeypatch.setattr(files, "_lock", late)
+    with atomic(tmp_path / "x") as partial:
+        partial.write_text("all of it")
+        remove_stale_parts(tmp_path.glob(PARTS))  # the second file is locked, too
+    assert removed
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_two_threads_write_one_file(tmp_path):
+    def write(number):
+        for _ in range(50):
+            with atomic(tmp_path / "x") as partial:
+                partial.write_text(str(number) * 1000)
+                remove_stale_parts(tmp_path.glob(PARTS))
+
+    threads = [threading.Thread(target=write, args=[number]) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set((tmp_path / "x").read_text())) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["x"]

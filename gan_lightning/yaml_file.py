@@ -21,12 +21,12 @@ def read_yaml(path: Path, kind: type[T]) -> T:
 
     Args:
         path: The file.
-        kind: The type that its content must have, `dict` or `list`.
+        kind: The type that its content must have, `dict` or `list`; `object` for any, also of an empty file.
 
     Raises:
         UserError: The file cannot be read, is no YAML, is too large, or has another type.
     """
-    text = bounded_text(path)
+    text = _bounded_text(path)
     try:
         content: Any = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError) as error:  # a ValueError is of a number or date that Python does not have
@@ -36,7 +36,7 @@ def read_yaml(path: Path, kind: type[T]) -> T:
     return content
 
 
-def bounded_text(path: Path) -> str:
+def _bounded_text(path: Path) -> str:
     """Returns the text of a YAML file whose size, depth and number of values are within the limits.
 
     Raises:

@@ -17,7 +17,7 @@ LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] *
         (LAUGHS, "more than 100,000 values"),
         ("a: &a [*a]", r"alias \*a stands inside"),
         ("a: *b", r"alias \*b"),
-        ("a: " + "[" * 100_000, "deep"),
+        ("a: " + "[" * 3_000, "deep"),
         ("- " * 400_000 + "1", "deep"),
         ("a: !!python/object/apply:os.system [false]", "plain data"),
         ("a: " + "9" * 5_000, "plain data"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -14,10 +15,14 @@ import torch
 from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning.cli.generate import device_of, whole_number_from
-from gan_lightning.config.instantiate import build
+from gan_lightning.config.arguments import argument_problems
+from gan_lightning.config.instantiate import build, require_none, target_nodes
+from gan_lightning.config.rules import value_problems
 from gan_lightning.data import ImageData
+from gan_lightning.data.datasets.torchvision_images import TorchvisionImages
 from gan_lightning.data.foreign import images_of
 from gan_lightning.data.images import Split, to_uint8, to_unit_range
+from gan_lightning.data.known_folders import is_known
 from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.evaluation import Classifier, Inception, Random, memorization, report
 from gan_lightning.evaluation.features import Extractor
@@ -68,6 +73,7 @@ def evaluate(
     seed: int = 0,
     raw: bool = False,
     root: str | None = None,
+    download: bool = False,
     out: str | Path | None = None,
     device: str = "cpu",
 ) -> EvaluationReport:
@@ -82,7 +88,8 @@ def evaluate(
         weights: The file of Inception-v3's weights; None: torch-fidelity's weights, which are downloaded once.
         seed: The seed of the latents.
         raw: Whether to measure the last weights instead of their average (EMA).
-        root: The folder of the data, if it has moved since training.
+        root: The folder of the data; None: the one of the checkpoint, if a run of yours has trained on it before.
+        download: Whether data that is missing is downloaded into that folder.
         out: The path of the evaluation report, x.json; None: evaluation.json in the run folder.
         device: cpu, cuda, cuda:1 or mps.
 
@@ -90,7 +97,8 @@ def evaluate(
         The evaluation report: metrics, real-data baseline, protocol and memorization.
 
     Raises:
-        UserError: There is no such checkpoint or device, or the data has no images of that split.
+        UserError: There is no such checkpoint or device, the data has no images of that split, or only the checkpoint,
+            which may come from elsewhere, names the folder of the data.
         FloatingPointError: The generator's samples or the images' features are not finite.
     """
     started = time.monotonic()
@@ -98,7 +106,7 @@ def evaluate(
     saved = checkpoint.read(path)
     torch_device, features = device_of(device), _extractor(extractor, weights)
     model = rebuild(saved, path).to(torch_device)
-    data = _data(saved, path, root)
+    data = _data(saved, path, root, download)
     found = measure(model, Reference(features, data, split, torch_device), num, repeats, seed, raw)
     written = report.path_of(out or path)
     pictures = written.with_suffix(".png")
@@ -164,10 +172,10 @@ def _extractor(name: str, weights: str | None) -> Extractor:
     return Classifier() if name == "classifier" else Random()
 
 
-def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None) -> ImageData:
+def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None, download: bool) -> ImageData:
     """Returns the images that a checkpoint was trained on; `root` replaces the folder of its data."""
     spec = saved.get("data")
-    if not isinstance(spec, dict) or unknown_parts(spec):
+    if not isinstance(spec, dict) or "_target_" not in spec or unknown_parts(spec):
         raise UserError(
             f"{path} does not say what data it was trained on; expected a data module of gan_lightning.data"
         )
@@ -175,8 +183,20 @@ def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None) -> ImageDa
         if "root" not in spec:
             raise UserError(f"--root {root}: {spec['_target_']} needs no files")
         spec = spec | {"root": root}
+    elif "root" in spec and not is_known(spec["root"]):  # the report shows its pictures
+        raise UserError(
+            f"{path} names the folder {spec['root']}, on whose data no run of yours has trained. To compare with it, "
+            f"add --root {shlex.quote(str(spec['root']))}"
+        )
+    require_none(p for key, node in target_nodes(spec, "data") for p in argument_problems(key, node))
+    require_none(value_problems(spec, "data"))
     data = build({"data": spec}, "data")
-    data.prepare_data()
+    if isinstance(data, TorchvisionImages):
+        data.download = download
+    try:
+        data.prepare_data()
+    except UserError as error:
+        raise UserError(f"{error}. Options of gan-evaluate: --root FOLDER, --download") from error
     return images_of(data)
 
 
@@ -221,7 +241,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", help="file of Inception-v3 weights (default: torch-fidelity's, downloaded once)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
     parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
-    parser.add_argument("--root", help="folder of the data, if it has moved since training")
+    parser.add_argument(
+        "--root", help="folder of the data (default: the checkpoint's, if a run of yours has trained on it)"
+    )
+    parser.add_argument("--download", action="store_true", help="download data that is missing in that folder")
     parser.add_argument(
         "--out", help="path of the evaluation report, x.json (default: evaluation.json in the run folder)"
     )

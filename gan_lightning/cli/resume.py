@@ -12,11 +12,14 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli.suggestions import leaves
 from gan_lightning.config.allowlist import suggestion
+from gan_lightning.config.places import texts
+from gan_lightning.data.known_folders import is_known
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
 from gan_lightning.training import branch, checkpoint
 from gan_lightning.training.resume import WHAT_MAY_CHANGE, may_change, rebase_paths
 from gan_lightning.training.run_folder import RunFolder
+from gan_lightning.yaml_file import read_yaml
 
 
 def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
@@ -69,9 +72,16 @@ def _saved_config(typed: str, saved: Path, folder: Path) -> DictConfig:
     file = RunFolder(saved).config
     if not file.is_file():
         raise UserError(f"{typed}: {file} does not exist. Expected the folder of a run")
-    config = OmegaConf.load(file)
-    assert isinstance(config, DictConfig)
-    config = OmegaConf.create(rebase_paths(OmegaConf.to_container(config), config.run_dir, str(folder)))
+    content = read_yaml(file, dict)
+    if not isinstance(content.get("run_dir"), str):
+        raise UserError(f"{file}: run_dir={content.get('run_dir')!r}: expected the path of the run folder")
+    for key, text in texts(content):  # the folder may come from elsewhere: nothing in it is interpolated
+        if "${" in text:
+            raise UserError(f"{file}: {key}={text!r}: expected a value, as a run writes it, not an interpolation")
+    try:
+        config = OmegaConf.create(rebase_paths(content, content["run_dir"], str(folder)))
+    except OmegaConfBaseException as error:
+        raise UserError(f"{file}: {str(error).splitlines()[0]}") from error
     OmegaConf.set_struct(config, True)
     return config
 
@@ -90,6 +100,8 @@ def _override(config: DictConfig, overrides: Sequence[str], allowed: Callable[[s
         except OmegaConfBaseException as error:
             raise UserError(f"{key}: no such key{suggestion(key, list(leaves(config)))}") from error
         changed.add(key)
+    if "download" in config.data and not {"data.root", "data.download"} & changed and not is_known(config.data.root):
+        config.data.download = False  # into a folder that the user has never named
     # A limit of the command line replaces the other one, as in a new run.
     if "trainer.max_steps" in changed and "trainer.max_epochs" not in changed:
         config.trainer.max_epochs = -1

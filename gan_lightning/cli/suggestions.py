@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
-from gan_lightning.errors import file_error, system_error
+from gan_lightning.errors import UserError, file_error, system_error
 from gan_lightning.terminal import error_line
 
 
@@ -28,6 +28,8 @@ def suggestions(arguments: Sequence[str]) -> Iterator[None]:
     try:
         with _raised_by_hydra():
             yield
+    except UserError as error:
+        sys.exit(error_line(error))
     except CompactHydraException as error:
         print(error, file=sys.stderr)
         if isinstance(error.__cause__, OmegaConfBaseException):

@@ -27,7 +27,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli import suggestions
 from gan_lightning.config import renamed
+from gan_lightning.config.guard import guarded
 from gan_lightning.config.options import conf_folder
+from gan_lightning.config.places import require_places_inside
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.files import AUTO
@@ -45,7 +47,7 @@ register_resolvers()  # on import, because the processes of a sweep's launcher i
 def main() -> None:
     """The command line; exits with code 1 and one message on a user's mistake."""
     start = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
-    with suggestions.suggestions(sys.argv[1:]), report_results():
+    with suggestions.suggestions(sys.argv[1:]), report_results(), guarded(sys.argv[1:]):
         start(_job)()
 
 
@@ -68,7 +70,7 @@ def train(overrides: Sequence[str] = (), config_dir: str | Path | None = None) -
         FloatingPointError: A loss or a weight is not finite.
     """
     overrides = [str(override) for override in overrides]
-    with hydra.initialize_config_dir(str(conf_folder()), job_name="train", version_base="1.3"):
+    with guarded(), hydra.initialize_config_dir(str(conf_folder()), job_name="train", version_base="1.3"):
         cfg = _composed(overrides, config_dir)
         # An empty callback instead of the sweep's, which a single run does not need.
         context = HydraContext(config_loader=GlobalHydra.instance().config_loader(), callbacks=Callback())  # type: ignore[arg-type]
@@ -123,13 +125,16 @@ def _final_config(cfg: DictConfig, typed: Sequence[str], folder: str) -> dict[st
 
     if cfg.resume == AUTO:
         cfg.resume = None  # the saved configuration is that of the new run which this may be
+    from_a_run = cfg.resume is not None or cfg.branch_from is not None
     if cfg.branch_from is not None:
         if cfg.resume is not None:
             raise UserError("branch_from and resume: choose one; a branch is resumed by its own folder")
         cfg = branched_config(cfg.branch_from, typed, folder)
     elif cfg.resume is not None:
         cfg = resumed_config(cfg.resume, typed)
-    return _checked(cfg, typed)
+    config = _checked(cfg, typed)
+    require_places_inside(config, HydraConfig.get(), resumed=from_a_run)
+    return config
 
 
 def _origin(cfg: DictConfig) -> dict[str, str]:

@@ -25,6 +25,14 @@ ALLOWED = {
 """The modules whose classes each section of a configuration may name; of ours, exported functions, too."""
 
 
+def trusted_by_user() -> set[str]:
+    """Returns what the user's environment variable names: packages, and folders of configurations (absolute paths).
+
+    No configuration can set the variable: `config.guard` refuses it in hydra.job.env_set.
+    """
+    return {entry for entry in os.environ.get(TRUST_VARIABLE, "").split(",") if entry}
+
+
 def locate(target: str, section: str) -> Callable[..., Any]:
     """Returns the class or function that `target` names in a section.
 
@@ -32,16 +40,19 @@ def locate(target: str, section: str) -> Callable[..., Any]:
         PermissionError: It is outside the allowlist; then its module is not imported.
         LookupError: It is inside the allowlist, but there is no such class or function.
     """
+    if not isinstance(target, str):  # of a checkpoint
+        raise LookupError(f"{target!r}: expected the name of a class")
     renamed = new_target(target)
     if renamed is not None:
         raise LookupError(f"{target} is now {renamed}")
     module_name, _, name = target.rpartition(".")
     root = module_name.partition(".")[0]
-    trusted = {package for package in os.environ.get(TRUST_VARIABLE, "").split(",") if package}
+    trusted = trusted_by_user()
     if root not in trusted and module_name not in ALLOWED.get(section, set()):
+        known = sys.stdlib_module_names | {"gan_lightning", "lightning", "torch"}
+        remedy = f". To use your own package, set the environment variable {TRUST_VARIABLE}={root or 'my_package'}"
         raise PermissionError(
-            f"{target} is not a class that a configuration may name here. To use your own package, set the "
-            f"environment variable {TRUST_VARIABLE}={root or 'my_package'}"
+            f"{target} is not a class that a configuration may name here{'' if root in known else remedy}"
         )
     try:
         found = getattr(importlib.import_module(module_name), name)

@@ -35,6 +35,9 @@ def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
     except (PermissionError, LookupError) as error:
         yield f"{key}._target_: {error}"
         return
+    whole = key.count(".") == (key.partition(".")[0] in ("callbacks", "logger"))
+    if not isinstance(node.get("_partial_", False), bool) or (whole and node.get("_partial_")):
+        yield f"{key}._partial_={node['_partial_']!r}: expected false, or to be left out"
     arguments = {name: value for name, value in node.items() if name not in INSTANTIATION_KEYS}
     parameters, hints = _parameters(called)
     open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())

@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
+from gan_lightning.config.places import require_links_inside
 from gan_lightning.errors import UserError
 from gan_lightning.files import AUTO, run_folder_of
 
@@ -54,6 +55,8 @@ def _count_classes(root: str) -> int:
 
 def _run_dir(resume: str | None, name: str, branch_from: str | None = None) -> str:
     """Returns the run folder: that of the resumed run, or a new one below logs/, or beside the run of a branch."""
+    if ".." in Path(name).parts:
+        raise UserError(f"name={name}: it is the name of a folder below logs/, without ..")
     parent = f"logs/{name}" if branch_from is None else str(run_folder_of(branch_from).parent)
     if resume == AUTO:
         return f"{parent}/{_restarted_job()}"
@@ -61,6 +64,7 @@ def _run_dir(resume: str | None, name: str, branch_from: str | None = None) -> s
         folder = run_folder_of(resume)
         if not folder.is_dir():
             raise UserError(f"resume={resume}: there is no such folder. Expected the folder of a run")
+        require_links_inside(folder)  # Hydra opens its log next
         return str(folder)
     # Processes that a cluster starts have the same job number, but may see different times.
     job = [os.environ[v] for v in ("SLURM_JOB_ID", "SLURM_STEP_ID", "TORCHELASTIC_RUN_ID") if v in os.environ]

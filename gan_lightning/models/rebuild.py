@@ -39,6 +39,9 @@ TYPES: dict[str, type | tuple[type, ...]] = {
     "callbacks": dict,
 }
 """The entries of a checkpoint and their types."""
+MAX_VALUES = {"model": 10_000, "data": 100_000, "config": 100_000}
+"""The largest numbers of values in the descriptions: each of a million numbers could stand for a layer."""
+MAX_DEPTH = 100
 
 
 def read(path: Path) -> Checkpoint:
@@ -89,9 +92,28 @@ def _require_content(checkpoint: Any, path: Path) -> None:
         )
     if "model" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of gan_lightning: it has no 'model' and 'state_dict'")
+    for name, limit in MAX_VALUES.items():
+        if not _is_bounded(checkpoint.get(name), limit):
+            raise UserError(
+                f"{path} is not a checkpoint of gan_lightning: its '{name}' has more than {limit:,} values, or is "
+                f"nested more than {MAX_DEPTH} deep"
+            )
     for name, tensor in checkpoint["state_dict"].items():
         if not _is_whole(tensor):
             raise UserError(f"{path} is not a checkpoint of gan_lightning: {name} is no tensor with all its values")
+
+
+def _is_bounded(node: Any, limit: int) -> bool:
+    """Whether nested containers have at most `limit` values; without recursion, which a deep nest would exhaust."""
+    count, ahead = 0, [(node, 0)]
+    while ahead:
+        node, depth = ahead.pop()
+        count += 1
+        if depth > MAX_DEPTH or count > limit:
+            return False
+        children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
+        ahead += [(child, depth + 1) for child in children]
+    return True
 
 
 def _is_whole(tensor: Any) -> bool:
@@ -147,8 +169,10 @@ def build_to_fit(spec: Any, weights: Mapping[str, Tensor], kind: type, origin: o
     try:
         with torch.device("meta"):
             shapes = build().state_dict()
-    except Exception:  # of a wrong description, which the next lines tell, or of a network that needs memory
-        return build()
+    except UserError as error:  # a wrong description, unless a network computes something as it is built
+        if isinstance(error.__cause__, NotImplementedError) or "meta tensors" in str(error.__cause__):
+            return build()
+        raise
     _require_same_shapes(shapes, weights, origin)
     return build()
 

@@ -20,6 +20,7 @@ from gan_lightning._compat.lightning import end_without_batches
 from gan_lightning.callbacks import GracefulStop, Pruning, Record
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
+from gan_lightning.data import known_folders
 from gan_lightning.distributed.cluster import cluster_environment, decide_together
 from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
@@ -145,6 +146,8 @@ class Experiment:
         data: LightningDataModule = build(self.config, "data")
         data.prepare_data()  # before other processes start, so that only one reports missing data
         data.setup("fit")
+        if start is None:
+            known_folders.remember(self.config["data"].get("root"))
         model: GAN = build(self.config, "model")
         record, stop = Record(self.config, self._compared()), GracefulStop()
         begins = start is None or not self.folder.config.is_file()  # a branch begins with a checkpoint
@@ -168,7 +171,7 @@ class Experiment:
         if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
             callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
         loggers = [logger for logger in named["logger"] if logger is not None]
-        more = trainer_arguments(config["trainer"], callbacks, loggers, strategy)
+        more = trainer_arguments(config["trainer"], self.folder.path, callbacks, loggers, strategy)
         try:
             return build(config, "trainer", **more)
         except MisconfigurationException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from contextlib import nullcontext
+from pathlib import Path
 
 from lightning import Callback, LightningDataModule, Trainer
 from lightning.fabric.utilities.data import sized_len
@@ -25,12 +26,13 @@ def has_one_process(config: Config) -> bool:
 
 
 def trainer_arguments(
-    config: Config, callbacks: list[Callback], loggers: list[Logger], strategy: GANStrategy
+    config: Config, folder: Path, callbacks: list[Callback], loggers: list[Logger], strategy: GANStrategy
 ) -> Config:
     """Returns the arguments of the Trainer that cannot be written in a configuration.
 
     Args:
         config: The Trainer's section of the configuration.
+        folder: The run folder, where Lightning's own callbacks write by default; else it is the current folder.
         callbacks: All callbacks.
         loggers: All loggers.
         strategy: The strategy for several processes.
@@ -41,6 +43,7 @@ def trainer_arguments(
         "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
         "logger": loggers,
         "plugins": [AtomicCheckpointIO()],
+        "default_root_dir": config.get("default_root_dir") or folder,
         **({} if config.get("profiler") else {"profiler": _NoProfiler()}),
         "strategy": "auto" if has_one_process(config) else strategy,
     }

@@ -136,6 +136,22 @@ def test_data_that_lies_elsewhere(train, tmp_path):
     assert read(run)["memorization"]["training_images"] == 500
 
 
+def test_a_folder_that_only_the_checkpoint_names(run, tmp_path):
+    """It may come from elsewhere, and the report would show pictures of that folder."""
+    path, pictures = run / "checkpoints" / "last.ckpt", tmp_path / "pictures"
+    spec = {"_target_": "gan_lightning.data.MNIST", "image_shape": [1, 8, 8], "root": str(pictures), "download": True}
+    torch.save(torch.load(path, weights_only=True) | {"data": spec}, path)
+    assert f"on whose data no run of yours has trained. To compare with it, add --root {pictures}" in refusal(
+        run, *QUICK
+    )
+    message = refusal(run, *QUICK, "--root", pictures)
+    assert "MNIST is not in" in message
+    assert "--download" in message
+    assert not pictures.exists()
+    torch.save(torch.load(path, weights_only=True) | {"data": spec | {"image_shape": "evil"}}, path)
+    assert "data.image_shape='evil'" in refusal(run, *QUICK, "--root", pictures)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

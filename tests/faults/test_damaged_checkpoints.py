@@ -1,5 +1,6 @@
 """Checkpoints that are not what was written: every reader refuses them in one line."""
 
+import json
 import random
 import zipfile
 from pathlib import Path
@@ -108,6 +109,24 @@ def test_a_file_of_the_format_before_resumes(train, trained, run, checkpoint):
         (
             {"model": {"_target_": "gan_lightning.models.GAN", "generator": {"_target_": "os.system"}}},
             "os.system is not",
+        ),
+        (
+            {"model": {"_target_": "gan_lightning.models.GAN", "hidden_dims": [1] * 20_000}},
+            "its 'model' has more than 10,000 values",
+        ),
+        ({"model": json.loads('{"a": ' * 200 + "1" + "}" * 200)}, "nested more than 100 deep"),
+        (
+            {
+                "model": {
+                    "_target_": "gan_lightning.models.GAN",
+                    "generator": {
+                        "_target_": "torch.nn.Linear",
+                        "in_features": 10**6,
+                        "out_features": 10**6,
+                    },  # 4 TB, and no D
+                }
+            },
+            "its model cannot be built: ",
         ),
     ],
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-import pickle
 import time
 import uuid
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import torch.distributed as dist
 from lightning.fabric.plugins import ClusterEnvironment
@@ -21,7 +21,8 @@ from lightning.fabric.plugins.environments import (
 
 from gan_lightning.errors import UserError
 
-Decision = TypeVar("Decision")
+Decision = Any
+"""What JSON can write: a process takes no code from the network."""
 PATIENCE = timedelta(minutes=30)
 """The time to wait for a process that does not come; torch waits as long for a process group."""
 
@@ -44,7 +45,7 @@ def decide_together(decide: Callable[[], Decision], environment: ClusterEnvironm
     A process that decided for itself could see a folder that the first process, or one that was killed, is changing.
 
     Args:
-        decide: The function; its result has to be picklable.
+        decide: The function; its result consists of what JSON can write.
         environment: The environment of the cluster.
 
     Returns:
@@ -63,11 +64,13 @@ def decide_together(decide: Callable[[], Decision], environment: ClusterEnvironm
         return _tell(store, size, decide)
     number = uuid.uuid4().hex  # a question of this start, not of one before
     store.set(f"question/{rank}", number)
-    start, decision, error = pickle.loads(store.get(f"answer/{number}"))
-    store.set(f"{start}/read/{rank}", "")
-    if error is not None:
-        raise error
-    return decision, dist.PrefixStore(start, store)
+    answer = json.loads(store.get(f"answer/{number}"))
+    store.set(f"{answer['start']}/read/{rank}", "")
+    if "refusal" in answer:
+        raise UserError(answer["refusal"])
+    if "failure" in answer:
+        raise RuntimeError(f"the first process failed: {answer['failure']}")
+    return answer["decision"], dist.PrefixStore(answer["start"], store)
 
 
 def _tell(store: dist.Store, size: int, decide: Callable[[], Decision]) -> tuple[Decision, dist.Store]:
@@ -76,20 +79,20 @@ def _tell(store: dist.Store, size: int, decide: Callable[[], Decision]) -> tuple
     try:
         decision = decide()
     except UserError as error:
-        _answer(store, size, start, (start, None, error))
+        _answer(store, size, {"start": start, "refusal": str(error)})
         raise
     except Exception as error:
-        _answer(store, size, start, (start, None, RuntimeError(f"the first process failed: {error}")))
+        _answer(store, size, {"start": start, "failure": str(error)})
         raise
-    _answer(store, size, start, (start, decision, None))
+    _answer(store, size, {"start": start, "decision": decision})
     return decision, dist.PrefixStore(start, store)
 
 
-def _answer(store: dist.Store, size: int, start: str, answer: tuple[str, Any, Exception | None]) -> None:
-    content, missing, deadline = pickle.dumps(answer), set(range(1, size)), time.monotonic() + PATIENCE.total_seconds()
+def _answer(store: dist.Store, size: int, answer: dict[str, Any]) -> None:
+    content, missing, deadline = json.dumps(answer), set(range(1, size)), time.monotonic() + PATIENCE.total_seconds()
     while missing:
         for rank in list(missing):
-            if store.check([f"{start}/read/{rank}"]):
+            if store.check([f"{answer['start']}/read/{rank}"]):
                 missing.remove(rank)
             elif store.check([f"question/{rank}"]):  # perhaps that of a killed process, until the new one asks
                 store.set(f"answer/{store.get(f'question/{rank}').decode()}", content)

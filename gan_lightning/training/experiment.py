@@ -25,11 +25,11 @@ from gan_lightning.distributed.cluster import cluster_environment, decide_togeth
 from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
-from gan_lightning.files import AUTO, run_folder_of
 from gan_lightning.models import GAN
-from gan_lightning.training import branch, checkpoint, resume
+from gan_lightning.training import checkpoint
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import ENDED, RunFolder
+from gan_lightning.training.start import ENDED_RUN, find_start, require_own_folder
 from gan_lightning.training.summary import Summary
 from gan_lightning.training.trainer import (
     has_one_process,
@@ -122,18 +122,19 @@ class Experiment:
             raise UserError(file_error(error, self.folder.path) + way_on) from error
 
     def _fit_in_folder(self, resume_from: str | Path | None) -> RunResult:
+        in_sweep = self.job is not None
         require_none(plain_problems(self.config))
-        self._require_own_folder(resume_from)
+        require_own_folder(self.folder, self.config, resume_from, in_sweep)
         with ExitStack() as stack:
 
-            def find_start() -> ResumePoint | RunResult | None:
-                stack.enter_context(self.folder.locked(wait=self.job is not None))
+            def decide() -> Any:
+                stack.enter_context(self.folder.locked(wait=in_sweep))
                 self.folder.refusal.unlink(missing_ok=True)
-                return self._find_start(resume_from)
+                return find_start(self.folder, self.config, resume_from, in_sweep)
 
             cluster = None if has_one_process(self.config["trainer"]) else cluster_environment()
-            start, store = decide_together(find_start, cluster) if cluster else (find_start(), None)
-            return start if isinstance(start, RunResult) else self.train(start, store)
+            found, store = decide_together(decide, cluster) if cluster else (decide(), None)
+            return self._result_of_ended_run() if found == ENDED_RUN else self.train(ResumePoint.of(found), store)
 
     def train(self, start: ResumePoint | None = None, store: Store | None = None) -> RunResult:
         """Trains from `start` and does not check the folder's contents: `fit` has done so for all processes.
@@ -197,57 +198,6 @@ class Experiment:
             print(summary.closing_message(interrupted=status == "interrupted"))
         metrics = dict(record.metrics)
         return RunResult(self.folder.path, status, trainer.global_step, metrics, objective, stop.received)
-
-    # Runs that are in the folder already
-
-    def _find_start(self, resume_from: str | Path | None) -> ResumePoint | RunResult | None:
-        """Returns where training starts: at a checkpoint, or at the first batch (None); or the result of an ended run.
-
-        Raises:
-            UserError: The folder belongs to another run, or the checkpoint cannot be used.
-        """
-        if resume_from == AUTO or self.job is not None:
-            changes = resume.changes(self.folder, self.config)
-            ended = self.folder.known_summary().get("status") in ENDED
-            if ended and changes == []:
-                return self._result_of_ended_run()
-            if ended or self.folder.last.exists():
-                self._require_same_run(changes or [])
-            if not self.folder.last.exists():  # it was killed before its first checkpoint, or has not begun
-                return self._first_start()
-            resume_from = self.folder.path
-        if resume_from is not None:
-            return resume.matching_checkpoint(resume_from, self.config)
-        if self.folder.holds_run():
-            raise UserError(
-                f"{self.folder.path} holds a run already. Go on with resume={self.folder.path}, or choose another "
-                "hydra.run.dir"
-            )
-        return self._first_start()
-
-    def _first_start(self) -> ResumePoint | None:
-        self.folder.remove_leftovers()
-        return branch.begin(self.config, self.folder) if self.config["branch_from"] else None
-
-    def _require_own_folder(self, resume_from: str | Path | None) -> None:
-        written = Path(self.config["run_dir"]).absolute()
-        if written != self.folder.path:
-            raise UserError(
-                f"the run's folder is {written}, not {self.folder.path}: a run is resumed in its own folder, without "
-                "-m; the folder of a new run is chosen by hydra.run.dir"
-            )
-        if resume_from == AUTO and self.job is not None:
-            raise UserError("resume=auto: a sweep goes on without it, by hydra.sweep.dir=<its folder>")
-        if resume_from not in (None, AUTO) and run_folder_of(resume_from).absolute() != self.folder.path:
-            raise UserError(f"resume_from={resume_from}: expected {self.folder.path}, or a checkpoint in it")
-
-    def _require_same_run(self, changes: list[resume.Change]) -> None:
-        """Raises an error if the configuration was changed; outside of a sweep, some keys may be."""
-        changes = [change for change in changes if self.job is not None or not resume.may_change(change.key)]
-        if changes:
-            lines = "".join(f"\n  {key}: {there!r} there, {here!r} here" for key, there, here in changes)
-            way_on = "Choose another hydra.sweep.dir" if self.job is not None else resume.WHAT_MAY_CHANGE
-            raise UserError(f"{self.folder.path} holds a run already, of another configuration:{lines}\n{way_on}")
 
     def _result_of_ended_run(self) -> RunResult:
         """Returns the result of a run that an earlier session has completed."""

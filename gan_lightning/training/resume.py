@@ -40,6 +40,15 @@ class ResumePoint(NamedTuple):
     checkpoint: Path
     step: int
 
+    def as_list(self) -> list[Any]:
+        """Returns what JSON can write, for other processes."""
+        return [str(self.checkpoint), self.step]
+
+    @classmethod
+    def of(cls, written: list[Any] | None) -> ResumePoint | None:
+        """Returns the point that `as_list` has written; None stands for the first batch."""
+        return None if written is None else cls(Path(written[0]), written[1])
+
 
 def may_change(key: str) -> bool:
     """Whether the key may change when a run is resumed."""

@@ -32,7 +32,7 @@ def worker_command(config: Config, folder: RunFolder, start: ResumePoint | None)
     task = {
         "config": config,
         "folder": str(folder.path),
-        "start": start and [str(start.checkpoint), start.step],
+        "start": start and start.as_list(),
         "parent": os.getpid(),
     }
     with tempfile.TemporaryDirectory(prefix="gan_lightning_") as place:
@@ -53,9 +53,8 @@ def main(file: str) -> None:
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
     )
-    start = task["start"] and ResumePoint(Path(task["start"][0]), task["start"][1])
     try:
-        Experiment(task["config"], task["folder"]).train(start)
+        Experiment(task["config"], task["folder"]).train(ResumePoint.of(task["start"]))
     except (UserError, FloatingPointError, ProcessError) as error:
         sys.exit(error_line(error))
     except OSError as error:

@@ -156,12 +156,12 @@ def never() -> None:
 
 def test_the_first_process_decides_for_all_in_a_store_of_this_start(together):
     together.server.set("question/1", "of a process that was killed")
-    (one, first), (other, second) = together(lambda: ("resume", 20), never)
-    assert one == other == ("resume", 20)
+    (one, first), (other, second) = together(lambda: ["last.ckpt", 20], never)
+    assert one == other == ["last.ckpt", 20]
     first.set("key", "of this start")
     assert second.get("key") == b"of this start"
-    (one, after), (other, _) = together(lambda: ("resume", 40), never)
-    assert one == other == ("resume", 40)
+    (one, after), (other, _) = together(lambda: ["last.ckpt", 40], never)
+    assert one == other == ["last.ckpt", 40]
     assert not after.check(["key"])
 
 

@@ -289,7 +289,8 @@ class GANStep(LatentModel):
             checkpoint["vocabulary"] = self.vocabulary.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        require_optimizer_states(checkpoint["optimizer_states"], self.configure_optimizers()[0])
+        if "optimizer_states" in checkpoint:
+            require_optimizer_states(checkpoint["optimizer_states"], self.configure_optimizers()[0])
         saved = checkpoint.get("vocabulary", {}).get("names")
         if self.vocabulary and saved != list(self.vocabulary.names):
             own = list(self.vocabulary.names)

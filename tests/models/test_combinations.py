@@ -251,7 +251,7 @@ def test_a_conditional_model_trains_in_double_precision():
     runner = trainer(2, precision="64-true", log_every_n_steps=1)
     runner.fit(model, Digits([1, 8, 8], batch_size=32))
     assert {p.dtype for p in model.parameters()} == {torch.float64}
-    assert runner.logged_metrics["loss/generator"].isfinite()
+    assert runner.callback_metrics["loss/generator"].isfinite()
 
 
 def test_the_list_of_what_a_configuration_may_call_has_every_part():

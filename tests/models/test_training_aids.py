@@ -157,7 +157,7 @@ def test_the_step_adapts_the_augmentation_to_the_signs_of_real_logits():
         expected.append(p)
     assert history == pytest.approx(expected, abs=1e-6)
     assert max(history) > 0
-    assert runner.logged_metrics["augment/p"].item() == pytest.approx(history[-1])
+    assert runner.callback_metrics["augment/p"].item() == pytest.approx(history[-1])
 
 
 def in_parts(kind, accumulate, **more):
@@ -165,7 +165,7 @@ def in_parts(kind, accumulate, **more):
     model = built(kind, accumulate=accumulate, **(extras | more))
     model.on_train_batch_end = lambda output, *_: setattr(model, "last", output)
     runner = fit(model, max_steps=6, log_every_n_steps=1)
-    return model, runner.logged_metrics
+    return model, runner.callback_metrics
 
 
 @KINDS

@@ -28,7 +28,7 @@ EVENTS = "tensorboard/events.out.tfevents.1.host.1.0"
 def run_folder(folder: Path, rate: object = 1e-4, overrides: tuple[str, ...] = (), **summary: object) -> Path:
     """A run folder of the files that the results read, without training."""
     account = {"status": "finished", "step": 10, "seconds": 1.5, "final": {"metric/fid": 3.0}} | summary
-    config = {"seed": 0, "objective": "metric/fid", "model": {"optimizer": {"lr": rate}}}
+    config = {"run_dir": str(folder), "seed": 0, "objective": "metric/fid", "model": {"optimizer": {"lr": rate}}}
     typed = [f"model.optimizer.lr={rate}", *overrides]
     for name, text in (
         ("summary.json", json.dumps(account)),
@@ -152,7 +152,6 @@ BROKEN = {
     "events are a pipe": lambda run: pipe(run / EVENTS),
     "events are a folder": lambda run: (run / EVENTS).mkdir(parents=True),
     "linked": lambda run: link(run / "config.yaml", "/etc/hostname"),
-    "lock": lambda run: (run_folder(run, status="running"), link(run / ".lock", "/etc/hostname")),
 }
 
 

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 
+from gan_lightning.tensor_file import load_tensors
+
 STATE = ("state_dict", "optimizer_states", "loops", "epoch", "global_step")
 """The parts of a checkpoint that are the state of training; others have the time and the session's configuration."""
 OF_SESSIONS = (".hydra/", "tensorboard/", "train.log")
 """Files of which each session of a run writes its own."""
-SAME_BYTES = (".safetensors", ".png", ".gif")
+SAME_BYTES = (".png", ".gif")
 """The endings of files without a time in them."""
 
 
@@ -32,6 +34,9 @@ def problems(run: Path, undisturbed: Path) -> list[str]:
         for name in sorted(files(run) & files(undisturbed))
         if name.endswith(SAME_BYTES) and (run / name).read_bytes() != (undisturbed / name).read_bytes()
     ]
+    for name in sorted(file for file in files(run) & files(undisturbed) if file.endswith(".safetensors")):
+        one, other = (load_tensors(folder / name) for folder in (run, undisturbed))  # their metadata has no order
+        found += [f"{name}: {place} differs" for place in differences(one, other, "")]
     summary = run / "summary.json"
     status = json.loads(summary.read_text())["status"] if summary.exists() else None
     if status != "finished":

@@ -157,7 +157,7 @@ def _finite(node: Any) -> Any:
 
 def run_folder_of(place: str | Path) -> Path:
     """Returns the run folder that `place` is, or that the checkpoint `place` lies in."""
-    path = Path(place)
+    path = Path(str(place))
     return path.parent.parent if path.suffix == ".ckpt" else path
 
 

@@ -107,7 +107,8 @@ def run(cfg: DictConfig) -> RunResult:
     from gan_lightning.training.process import set_up_process
 
     set_up_process()
-    typed, folder, place = HydraConfig.get().overrides.task, HydraConfig.get().runtime.output_dir, cfg.resume
+    typed, folder = HydraConfig.get().overrides.task, HydraConfig.get().runtime.output_dir
+    place = None if cfg.resume is None else str(cfg.resume)  # a name such as 7 is a number in YAML
     try:
         config = _final_config(cfg, typed, folder)
     except OSError as error:
@@ -129,9 +130,9 @@ def _final_config(cfg: DictConfig, typed: Sequence[str], folder: str) -> dict[st
     if cfg.branch_from is not None:
         if cfg.resume is not None:
             raise UserError("branch_from and resume: choose one; a branch is resumed by its own folder")
-        cfg = branched_config(cfg.branch_from, typed, folder)
+        cfg = branched_config(str(cfg.branch_from), typed, folder)
     elif cfg.resume is not None:
-        cfg = resumed_config(cfg.resume, typed)
+        cfg = resumed_config(str(cfg.resume), typed)
     config = _checked(cfg, typed)
     require_places_inside(config, HydraConfig.get(), resumed=from_a_run)
     return config

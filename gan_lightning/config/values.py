@@ -18,13 +18,18 @@ class Rule(NamedTuple):
 
 def _number(low: float, high: float = math.inf, *, open_low: bool = False, open_high: bool = True) -> Rule:
     def allows(value: Any) -> bool:
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if isinstance(value, bool) or not isinstance(value, int | float) or _is_too_large(value):
             return False
         return (low < value if open_low else low <= value) and (value < high if open_high else value <= high)
 
     above = f"above {low}" if open_low else f"from {low}"
     below = "" if high == math.inf else f"below {high}" if open_high else f"{high}"
     return Rule(allows, f"a number {above}" + (below and (", " if open_low else " to ") + below))
+
+
+def _is_too_large(value: Any) -> bool:
+    """Whether torch's integers of 64 bits, or its floats of 32, cannot hold a number."""
+    return abs(value) >= (2**63 if isinstance(value, int) else 2.0**128)
 
 
 def _whole(low: int, high: int) -> Rule:
@@ -157,8 +162,8 @@ def value_problem(key: str, value: Any) -> str | None:
         return f"{key}={value!r}: expected a finite number"
     if name in RULES and not (isinstance(value, dict) and "_target_" in value):  # a part may have any name
         return None if RULES[name].allows(value) else f"{key}={shown(value)}: expected {RULES[name].expected}"
-    if isinstance(value, int) and abs(value) >= 2**63:
-        return f"{key}={shown(value)}: expected a number of at most 63 bits"
+    if isinstance(value, int | float) and _is_too_large(value):
+        return f"{key}={shown(value)}: expected a number that torch can hold"
     return None
 
 

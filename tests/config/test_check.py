@@ -51,6 +51,8 @@ def refused(outcome) -> str:
         ("callbacks.ema=5", "callbacks.ema=5: expected options with a _target_, or null"),
         ("data._target_=null", "data._target_=None: expected the name of a class"),
         ("trainer.devices=0", "trainer.devices=0: expected a number of devices from 1"),
+        ("trainer.devices=-1", "trainer.devices=-1: stands for all GPUs"),
+        ("model.generator_optimizer.lr=1" + "0" * 400, "model.generator_optimizer.lr=1000"),
         ("trainer.devices=true", "trainer.devices=True: expected a number of devices from 1"),
         ("trainer.precision=16-true", "trainer.precision='16-true': expected one of 32-true"),
         ("network.generator.negative_slope=nan", "network.generator.negative_slope=nan: expected a finite number"),

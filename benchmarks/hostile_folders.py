@@ -223,7 +223,7 @@ MODEL = {
         },
     ),
     "Embedding": ("model.generator", {"_target_": "torch.nn.Embedding", "num_embeddings": 10**12, "embedding_dim": 1}),
-    "deep spec": ("model.generator", json.loads('{"a": ' * 900 + "1" + "}" * 900)),
+    "deep spec": ("model.generator", json.loads('{"a": ' * 300 + "1" + "}" * 300)),
     "vocabulary of numbers": ("vocabulary", {"names": 5}),
     "vocabulary of bytes": ("vocabulary", {"names": [b"x"], "frequencies": ["y"]}),
     "vocabulary with more": ("vocabulary", {"evil": "evil.Evil"}),

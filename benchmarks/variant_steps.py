@@ -4,8 +4,8 @@
 
 The plain loops are below, each variant's losses written out by hand; they use every shortcut we know: data in memory,
 fused Adam, no gradients for the player that rests, one call of D for each kind of sample. On MNIST, with the DCGAN
-networks of width 32, batch 64. train.py logs to TensorBoard as always; the averaged generator, pictures and the progress
-bar, which the loops have not, are off.
+networks of width 32, batch 64. train.py logs to TensorBoard as always; the averaged generator, pictures and the
+progress bar, which the loops have not, are off.
 """
 
 from __future__ import annotations

@@ -1,9 +1,10 @@
 """Gradient penalties on the discriminator: pure functions of D and two batches.
 
 All share the signature `penalty(logits_of, real, fake, draw_noise, *, weight, ...)`. `logits_of` maps a batch to
-logits (batch,), with condition and augmentation bound. `draw_noise(torch.rand, 3, 4)` samples noise of shape
-(batch, 3, 4); a sample's noise does not depend on the number of processes. Penalties run in float32 at every
-precision of the step, because squared gradients exceed the range of 16 bits.
+logits (batch,), with condition and augmentation bound; of `real` and of `fake` themselves it returns the logits of the
+adversarial loss, so that D is not called again. `draw_noise(torch.rand, 3, 4)` samples noise of shape (batch, 3, 4); a
+sample's noise does not depend on the number of processes. Penalties run in float32 at every precision of the step,
+because squared gradients exceed the range of 16 bits.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from collections.abc import Callable
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from gan_lightning.losses.terms import to_float32
 
 LogitsOf = Callable[[Tensor], Tensor]
 DrawNoise = Callable[..., Tensor]
@@ -41,7 +44,7 @@ def wgan_gp(
     weight * E (||grad D(x^)|| - 1)^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
     """
     alpha = draw_noise(torch.rand, *[1] * (real.ndim - 1)).to(real)
-    norm = _gradient_norm(logits_of, torch.lerp(fake.to(real), real, alpha))
+    norm = _gradient_norm(logits_of, torch.lerp(fake.to(real), real, alpha).detach())
     return weight * (norm - 1).square().mean()
 
 
@@ -53,7 +56,7 @@ def dragan(
     weight * E (||grad D(x + d)|| - 1)^2,  d ~ N(0, std^2)
     """
     delta = std * draw_noise(torch.randn, *real.shape[1:]).to(real)
-    return weight * (_gradient_norm(logits_of, real + delta) - 1).square().mean()
+    return weight * (_gradient_norm(logits_of, (real + delta).detach()) - 1).square().mean()
 
 
 def _gradient_norm(logits_of: LogitsOf, samples: Tensor) -> Float[Tensor, " batch"]:
@@ -63,8 +66,8 @@ def _gradient_norm(logits_of: LogitsOf, samples: Tensor) -> Float[Tensor, " batc
 
 def _squared_gradient_norm(logits_of: LogitsOf, samples: Tensor) -> Float[Tensor, " batch"]:
     with torch.autocast(samples.device.type, enabled=False):
-        wide = torch.promote_types(samples.dtype, torch.float32)
-        samples = samples.detach().to(wide).requires_grad_(True)
+        if not samples.requires_grad:
+            samples = to_float32(samples).detach().requires_grad_()
         logits = logits_of(samples)
         (gradient,) = torch.autograd.grad(logits.sum(), samples, create_graph=True)
     return gradient.flatten(1).square().sum(1)

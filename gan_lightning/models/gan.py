@@ -94,6 +94,8 @@ class GAN(Described, GANStep):
     def losses(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
         with torch.set_grad_enabled("generator" in players):
             fake = self.fake_batch(players, real, draws)
+        if "discriminator" in players and self._has_penalties(draws):
+            real, fake = real.with_gradient(), fake.with_gradient()
         with torch.set_grad_enabled("discriminator" in players):
             d_real = self.discriminate(real) if "discriminator" in players or self.loss.relativistic else None
         d_fake = self.discriminate(fake)
@@ -116,8 +118,8 @@ class GAN(Described, GANStep):
     ) -> Terms:
         """Returns the terms of D's objective."""
         added = [{name: part(d_real.logits, d_fake.logits) for name, part in self.regularizers.items()}]
-        if (draws.batch_index + 1) % self.penalty_every == 0:
-            added.append(self._penalty_terms(real, fake, draws))
+        if self._has_penalties(draws):
+            added.append(self._penalty_terms(real, fake, d_real, d_fake, draws))
         added += [head.discriminator(d_real, d_fake) for head in self.heads.values()]  # type: ignore[operator]
         return join(self.loss.discriminator(d_real.logits, d_fake.logits), *added)
 
@@ -136,13 +138,25 @@ class GAN(Described, GANStep):
             logits = self.discriminator.head(features, batch.condition)  # type: ignore[operator]
         return DiscriminatorOutput(to_float32(logits), features, batch.condition, batch.z)
 
-    def _penalty_terms(self, real: Batch, fake: Batch, draws: Draws) -> Terms:
-        def logits(samples: Tensor) -> Tensor:
-            return self.discriminate(Batch(samples, real.condition)).logits
+    def _has_penalties(self, draws: Draws) -> bool:
+        return bool(self.penalties) and (draws.batch_index + 1) % self.penalty_every == 0
+
+    def _penalty_terms(
+        self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws
+    ) -> Terms:
+        samples = [real.samples, fake.samples]
+        if torch.is_autocast_enabled(self.device.type):  # the logits of the loss are too coarse for a penalty
+            samples = [each.detach() for each in samples]
+
+        def logits(at: Tensor) -> Tensor:
+            if at is real.samples:
+                return d_real.logits
+            if at is fake.samples:
+                return d_fake.logits
+            return self.discriminate(Batch(at, real.condition)).logits
 
         return {
-            name: self.penalty_every
-            * penalty(logits, real.samples, fake.samples, partial(draws.noise, len(real.samples), name))
+            name: self.penalty_every * penalty(logits, *samples, partial(draws.noise, len(real.samples), name))
             for name, penalty in self.penalties.items()
         }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -37,6 +37,10 @@ class Batch:
     samples: Tensor
     condition: Tensor | None
     z: Tensor | None = None
+
+    def with_gradient(self) -> Batch:
+        """Returns the same batch, at whose samples gradients can be taken."""
+        return self if self.samples.requires_grad else replace(self, samples=self.samples.detach().requires_grad_())
 
     def chunk(self, count: int) -> list[Batch]:
         """Splits a real batch into `count` micro-batches."""

@@ -41,6 +41,9 @@ def suggestions(arguments: Sequence[str]) -> Iterator[None]:
             for line in hints([argument for argument in rest if "=" in argument], known.config_dir):
                 print(line, file=sys.stderr)
         sys.exit(1)
+    except BrokenPipeError:  # `--help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes it once more at its end
+        sys.exit(1)
     except OmegaConfBaseException as error:  # raised while Hydra resolves hydra.run.dir
         sys.exit(error_line(error.__cause__ or str(error).splitlines()[0]))
     except Exception as error:

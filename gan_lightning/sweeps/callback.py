@@ -27,8 +27,8 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import write_json
-from gan_lightning.sweeps.job import end_with_parent
 from gan_lightning.terminal import error_line, printable
+from gan_lightning.training.process import end_with
 from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PLAN = "sweep.json"
@@ -65,8 +65,9 @@ class Sweep(Callback):
             watch.poll()
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
-        if config.hydra.mode.name == "MULTIRUN" and launcher_kind(config.hydra.launcher) == "JoblibLauncher":
-            end_with_parent()  # joblib's processes would go on without the sweep's
+        joblib = config.hydra.mode.name == "MULTIRUN" and launcher_kind(config.hydra.launcher) == "JoblibLauncher"
+        if joblib and not _running:  # one of joblib's processes, which would go on without the sweep's
+            end_with(os.getppid(), signal.SIGTERM)
         plan = Path(config.hydra.sweep.dir, PLAN)
         if config.hydra.mode.name == "MULTIRUN" and plan.exists():
             at_once = jobs_at_once(config.hydra.launcher, json.loads(plan.read_text())["jobs"])

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging.config
 import multiprocessing
-import os
 import signal
 import sys
-import threading
-import time
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_lightning.errors import ProcessError, UserError
+from gan_lightning.training.process import end_with
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the command line's --help does not need torch
@@ -61,18 +59,6 @@ def fit_apart(
     return outcome
 
 
-def end_with_parent() -> None:
-    """Ends this process soon after the process that started it has ended, in whatever way."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True, name="end_with_parent").start()
-
-
 def _fit(
     sender: Connection,
     config: Config,
@@ -81,7 +67,10 @@ def _fit(
     origin: dict[str, str],
     job_logging: dict[str, Any],
 ) -> None:
-    threading.Thread(target=_stop_with_parent, daemon=True, name="stop_with_parent").start()
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    assert parent.pid is not None
+    end_with(parent.pid, signal.SIGTERM)  # which stops the run with a checkpoint
     multiprocessing.set_start_method(None, force=True)  # loader workers start as in any other run
     from gan_lightning.training.experiment import Experiment
     from gan_lightning.training.process import set_up_process
@@ -98,14 +87,6 @@ def _fit(
         logging.getLogger(__name__).exception("the job failed")
         outcome = RuntimeError(f"{type(error).__name__}: {error}")
     sender.send(outcome)
-
-
-def _stop_with_parent() -> None:
-    """Waits until the job's parent has ended; then stops the run as a SIGTERM does, with a checkpoint."""
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _reason(code: int) -> str:

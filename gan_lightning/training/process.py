@@ -1,10 +1,11 @@
-"""Settings of a training process: warnings and loggers."""
+"""Settings of a training process: warnings, loggers, and its end."""
 
 from __future__ import annotations
 
 import logging
 import os
 import threading
+import time
 import warnings
 
 IGNORED_WARNINGS = (
@@ -32,6 +33,17 @@ def set_up_process() -> None:
     logging.getLogger("lightning.pytorch.callbacks.model_summary").setLevel(logging.INFO)
     for message in IGNORED_WARNINGS:
         warnings.filterwarnings("ignore", message)
+
+
+def end_with(parent: int, number: int) -> None:
+    """Sends the signal `number` to this process once the process `parent`, which has started it, has ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=watch, daemon=True, name="end_with").start()
 
 
 def _report_thread(failure: threading.ExceptHookArgs) -> None:

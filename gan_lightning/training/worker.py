@@ -12,8 +12,6 @@ import logging
 import os
 import sys
 import tempfile
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +19,7 @@ from gan_lightning.config.instantiate import Config
 from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.errors import ProcessError, UserError, file_error
 from gan_lightning.terminal import error_line
-from gan_lightning.training.process import set_up_process
+from gan_lightning.training.process import end_with, set_up_process
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import RunFolder
 
@@ -48,7 +46,7 @@ def main(file: str) -> None:
     from gan_lightning.training.experiment import Experiment
 
     task = json.loads(Path(file).read_text())
-    threading.Thread(target=_end_with, args=[task["parent"]], daemon=True).start()
+    end_with(task["parent"], SIGKILL)  # else it would wait for the first process, in a collective even forever
     set_up_process()
     logging.basicConfig(
         level=logging.INFO, stream=sys.stdout, format="[%(asctime)s][%(name)s][%(levelname)s] - %(message)s"
@@ -59,13 +57,6 @@ def main(file: str) -> None:
         sys.exit(error_line(error))
     except OSError as error:
         sys.exit(error_line(file_error(error, task["folder"])))
-
-
-def _end_with(parent: int) -> None:
-    """Ends this process when the first one was killed: it would wait for it in vain, in a collective even forever."""
-    while os.getppid() == parent:
-        time.sleep(1)
-    os.kill(os.getpid(), SIGKILL)
 
 
 if __name__ == "__main__":

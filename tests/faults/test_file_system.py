@@ -115,7 +115,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "train.log": (of(fail, builtins, "open", errno.EACCES, "train.log"), "train.log: Permission denied"),
     "no temporary folder": (of(fail, tempfile, "mkdtemp", errno.ENOSPC), "No space left on device"),
 }
-QUICK = ("disk full: checkpoint", "locks: ENOLCK")
+QUICK = ("disk full: checkpoint",)
 
 
 @pytest.fixture

@@ -63,6 +63,7 @@ def test_a_run_of_another_configuration_is_refused_with_the_keys(start):
     assert {file: file.read_bytes() for file in before} == before
 
 
+@pytest.mark.slow
 def test_a_moved_folder_goes_on(start, undisturbed, tmp_path):
     start("trainer.max_steps=4").folder.rename(tmp_path / "moved")
     assert training_differences(start(name="moved"), undisturbed) == []

@@ -73,6 +73,7 @@ def test_it_is_recorded_as_what_it_is_and_the_other_run_is_untouched(branch, run
     assert f"{new.folder}" != f"{run.folder}"
 
 
+@pytest.mark.slow
 def test_a_branch_that_was_killed_goes_on_exactly(branch, run, tmp_path):
     undisturbed = branch(run, HALF, name="undisturbed")
     command = ("resume=auto", f"hydra.run.dir={tmp_path}/killed", HALF)
@@ -86,6 +87,7 @@ def test_a_branch_that_was_killed_goes_on_exactly(branch, run, tmp_path):
     assert training_differences(resumed, undisturbed) == []
 
 
+@pytest.mark.slow
 def test_a_schedule_is_where_it_would_be_with_the_changed_rate(branch, trained):
     scheduled = trained(*RUN, HALF.replace("1e-4", "2e-4"), "trainer.max_steps=8", SCHEDULE)
     assert training_differences(branch(scheduled), scheduled) == []

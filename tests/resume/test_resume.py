@@ -197,6 +197,7 @@ def test_the_figures_of_earlier_sessions_are_kept(train):
     assert lines == [1 + 4, 1 + 2]
 
 
+@pytest.mark.slow
 def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
     small = ("network.generator.channels=[8,8,8]", "network.discriminator.channels=[8,8]", "data.batch_size=16")
     recipe = ("experiment=dcgan_mnist", f"data.root={mnist_root}", *small, "trainer=cpu", "callbacks.samples=null")
@@ -208,7 +209,7 @@ def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
     assert training_differences(whole, train("other", *recipe, "trainer.max_steps=6", "seed=1"))
 
 
-@pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=adaptive"])
+@pytest.mark.parametrize("aid", [pytest.param("augment=diffaugment", marks=pytest.mark.slow), "augment=adaptive"])
 def test_augmentation_and_regularizer_go_on_exactly(train, aid):
     """Cut between two moves of the share, which comes every four batches."""
     moving = ("model.augment.ada_images=640", "model.augment.target=-0.9") if aid == "augment=adaptive" else ()

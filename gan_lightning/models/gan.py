@@ -53,6 +53,8 @@ class GAN(Described, GANStep):
         augment: The augmentation of real and of generated samples before D, in both players' losses; None: no
             augmentation. A penalty takes the gradient of D(augment(x)) with respect to x, as the authors of
             DiffAugment and of ADA do for R1.
+        channels_last: Whether the kernels of convolutions, and with them the feature maps, have their channels last in
+            memory. Only the speed and the rounding differ; networks without convolutions stay as they are.
 
     Raises:
         ValueError: The parts do not fit together.
@@ -71,6 +73,7 @@ class GAN(Described, GANStep):
         regularizers: Mapping[str, Part] | None = None,
         heads: Mapping[str, Callable[[int], Head]] | None = None,
         augment: DiffAugment | None = None,
+        channels_last: bool = True,
         **step: Any,
     ) -> None:
         super().__init__(generator, discriminator, **step)
@@ -90,6 +93,8 @@ class GAN(Described, GANStep):
                 f"model.augment: AdaptiveAugment goes by the sign of D's logits, which says nothing under "
                 f"model.loss={type(self.loss).__name__}; choose augment=diffaugment"
             )
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
 
     def losses(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
         with torch.set_grad_enabled("generator" in players):

@@ -250,3 +250,22 @@ def require_optimizer_states(states: Sequence[Any], optimizers: Sequence[Optimiz
             f"the checkpoint has the states of {len(found)} optimizers, for {found} parameters; expected {expected}. "
             "Resume from another checkpoint"
         )
+
+
+def match_memory_format(states: Sequence[Any], optimizers: Sequence[Optimizer]) -> None:
+    """Lays out the states of a checkpoint in memory as their parameters are.
+
+    Fused optimizers read both in the order of memory, and an earlier version had kernels with their channels first.
+
+    Args:
+        states: The state dicts of the checkpoint; their tensors are replaced.
+        optimizers: The optimizers of the model.
+    """
+    for state, optimizer in zip(states, optimizers, strict=True):
+        numbers = [number for group in state["param_groups"] for number in group["params"]]
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        for number, parameter in zip(numbers, parameters, strict=True):
+            values = state["state"].get(number, {})
+            for name, value in values.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    values[name] = torch.empty_like(parameter, dtype=value.dtype, device=value.device).copy_(value)

@@ -20,7 +20,7 @@ from gan_lightning.losses import Player, StepOutput, Terms
 from gan_lightning.losses.terms import total
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.phases import Phase, Phases, alternating
-from gan_lightning.models.rebuild import require_optimizer_states
+from gan_lightning.models.rebuild import match_memory_format, require_optimizer_states
 from gan_lightning.models.sampling import LatentModel
 
 
@@ -294,7 +294,9 @@ class GANStep(LatentModel):
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         if "optimizer_states" in checkpoint:
-            require_optimizer_states(checkpoint["optimizer_states"], self.configure_optimizers()[0])
+            optimizers = self.configure_optimizers()[0]
+            require_optimizer_states(checkpoint["optimizer_states"], optimizers)
+            match_memory_format(checkpoint["optimizer_states"], optimizers)
         saved = checkpoint.get("vocabulary", {}).get("names")
         if self.vocabulary and saved != list(self.vocabulary.names):
             own = list(self.vocabulary.names)

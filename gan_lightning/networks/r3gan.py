@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
+from gan_lightning.networks.grouped_conv import Geometry, GroupedConv2d, grouped_conv2d
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
 from gan_lightning.specs import Described
 
@@ -71,8 +72,10 @@ class Resample(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels new_h new_w"]:
         channels = x.shape[1]
-        convolve = functional.conv_transpose2d if self.up else functional.conv2d
-        return convolve(x, self.taps.expand(channels, -1, -1, -1), stride=2, padding=1, groups=channels)
+        taps = self.taps.expand(channels, -1, -1, -1)
+        if self.up:
+            return functional.conv_transpose2d(x, taps, stride=2, padding=1, groups=channels)
+        return grouped_conv2d(x, taps, None, Geometry(stride=2, padding=1, groups=channels))
 
 
 class R3GANGenerator(Described, nn.Module):
@@ -169,7 +172,7 @@ class R3GANDiscriminator(ConditionalDiscriminator):
         layers: list[nn.Module] = [_conv(self.concat.shape[0], channels[0], 1), *stages[0]]
         for (in_channels, out_channels), stage in zip(itertools.pairwise(channels), stages[1:], strict=True):
             layers += [Resample(up=False), *_change(in_channels, out_channels), *stage]
-        basis = nn.Conv2d(channels[-1], channels[-1], size, groups=channels[-1], bias=False)
+        basis = GroupedConv2d(channels[-1], channels[-1], size, groups=channels[-1], bias=False)
         _initialize(basis)
         self.set_body(nn.Sequential(*layers, basis, nn.Flatten()), channels[-1])
         _initialize(self.head.linear)
@@ -185,7 +188,8 @@ def _change(in_channels: int, out_channels: int) -> Iterator[nn.Conv2d]:
 def _conv(
     in_channels: int, out_channels: int, kernel_size: int, groups: int = 1, gain: float = 1.0, bias: bool = False
 ) -> nn.Conv2d:
-    layer = nn.Conv2d(in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups, bias=bias)
+    kind = nn.Conv2d if groups == 1 else GroupedConv2d
+    layer = kind(in_channels, out_channels, kernel_size, padding=kernel_size // 2, groups=groups, bias=bias)
     _initialize(layer, gain)
     return layer
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from gan_lightning.errors import UserError
 from gan_lightning.losses import (
@@ -96,6 +97,7 @@ class GAN(Described, GANStep):
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
+    @parametrize.cached()  # one estimate of the singular values for all calls of D, if it is spectrally normalized
     def losses(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
         with torch.set_grad_enabled("generator" in players):
             fake = self.fake_batch(players, real, draws)

@@ -18,8 +18,8 @@ class SNGAN(GAN):
 
         W_SN = W / sigma(W)  in every layer of D;  sigma(W) is the largest singular value
 
-    The linear and convolutional layers of any discriminator are normalized; one step of the power method estimates
-    sigma in each forward pass (algorithm 1).
+    The linear and convolutional layers of any discriminator are normalized. One step of the power method estimates
+    sigma in each update (algorithm 1; the authors' code has one in each call of D).
     """
 
     default_loss = Hinge

@@ -2,14 +2,19 @@
 
 import copy
 import io
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import _SpectralNorm
 
+from gan_lightning.losses import penalties
 from gan_lightning.models import SNGAN
+from gan_lightning.models.draws import Draws
 from gan_lightning.models.sngan import spectrally_normalized
+from gan_lightning.models.step import Batch
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator, ResNetDiscriminator
 
 
@@ -71,6 +76,27 @@ def test_a_checkpoint_restores_the_power_iteration():
         logits = one(image, condition)
         assert torch.equal(other(image, condition), logits)
         assert torch.equal(twin(image, condition), logits)
+
+
+def test_the_power_method_takes_one_step_an_update(monkeypatch):
+    steps = []
+    iterate = _SpectralNorm._power_method
+    monkeypatch.setattr(
+        _SpectralNorm, "_power_method", lambda self, *given: steps.append(self) or iterate(self, *given)
+    )
+    penalty = {"r1": partial(penalties.wgan_gp, weight=1.0)}
+    model = SNGAN(MLPGenerator(4, [1, 8, 8], [8]), MLPDiscriminator([1, 8, 8], [8]), penalties=penalty)
+    steps.clear()
+    real = Batch(torch.rand(3, 1, 8, 8), None)
+    for player in ("discriminator", "generator"):
+        terms = model.losses((player,), real, Draws(0, 0, torch.device("cpu")))["terms"][player]
+        assert len(steps) == len(set(steps)) == 2  # layers
+        sum(terms.values()).backward()
+        steps.clear()
+    with torch.no_grad():
+        before = model.discriminator(real.samples)
+        model.discriminator.body[1].parametrizations.weight.original.mul_(0).add_(torch.eye(8, 64))
+        assert not torch.equal(model.discriminator(real.samples), before)  # nothing is kept after the losses
 
 
 def test_in_half_precision():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -54,6 +55,8 @@ class GAN(Described, GANStep):
         augment: The augmentation of real and of generated samples before D, in both players' losses; None: no
             augmentation. A penalty takes the gradient of D(augment(x)) with respect to x, as the authors of
             DiffAugment and of ADA do for R1.
+        reuse_fake: Whether a batch in which G is updated has one set of fakes: D is updated on them, and then G, which
+            saves a call of G. Both players see the same latents then; they see different ones otherwise.
         channels_last: Whether the kernels of convolutions, and with them the feature maps, have their channels last in
             memory. Only the speed and the rounding differ; networks without convolutions stay as they are.
 
@@ -74,6 +77,7 @@ class GAN(Described, GANStep):
         regularizers: Mapping[str, Part] | None = None,
         heads: Mapping[str, Callable[[int], Head]] | None = None,
         augment: DiffAugment | None = None,
+        reuse_fake: bool = False,
         channels_last: bool = True,
         **step: Any,
     ) -> None:
@@ -94,13 +98,30 @@ class GAN(Described, GANStep):
                 f"model.augment: AdaptiveAugment goes by the sign of D's logits, which says nothing under "
                 f"model.loss={type(self.loss).__name__}; choose augment=diffaugment"
             )
+        self.reuse_fake = reuse_fake
+        if reuse_fake:
+            self._require_shareable_fakes()
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
+    def _require_shareable_fakes(self) -> None:
+        if self.phases(self.n_critic - 1, self.n_critic) != (("discriminator",), ("generator",)):
+            raise ValueError(
+                "model.reuse_fake=True: expected model/phases=alternating; others share their fakes already"
+            )
+        if self.micro_batches > 1:
+            raise ValueError(
+                f"model.reuse_fake=True: keeps G's activations of the whole batch, which model.accumulate="
+                f"{self.micro_batches} is to save; set one of them to its default"
+            )
+
     @parametrize.cached()  # one estimate of the singular values for all calls of D, if it is spectrally normalized
-    def losses(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
-        with torch.set_grad_enabled("generator" in players):
-            fake = self.fake_batch(players, real, draws)
+    def losses(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
+        if fake is None:
+            with torch.set_grad_enabled("generator" in players):
+                fake = self.fake_batch(players, real, draws)
+        elif "generator" not in players:
+            fake = replace(fake, samples=fake.samples.detach())
         if "discriminator" in players and self._has_penalties(draws):
             real, fake = real.with_gradient(), fake.with_gradient()
         with torch.set_grad_enabled("discriminator" in players):
@@ -114,6 +135,13 @@ class GAN(Described, GANStep):
             terms["generator"] = self.generator_terms(d_fake, d_real)
         logits = {"real": d_real.logits, "fake": d_fake.logits} if d_real and "discriminator" in players else {}
         return StepOutput(terms={player: means(found) for player, found in terms.items()}, logits=logits)
+
+    def shared_fake(self, phases: Sequence[Phase], real: Batch, draws: Draws) -> Batch | None:
+        if not self.reuse_fake or ("generator",) not in phases:
+            return None
+        for parameter in self._parameters_of["generator"]:
+            parameter.requires_grad_(True)
+        return self.fake_batch(("generator",), real, draws)
 
     def fake_batch(self, players: Phase, real: Batch, draws: Draws) -> Batch:
         """Generates as many samples as `real` has, for the same conditions."""

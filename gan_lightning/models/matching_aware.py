@@ -31,7 +31,8 @@ class MatchingAwareGAN(GAN):
             generated for a wrong condition and paired with the right one, G(z, c~) with c.
 
     Raises:
-        ValueError: The model is not conditional, or the loss has no separate term of the fake samples.
+        ValueError: The model is not conditional, the loss has no separate term of the fake samples, or
+            `reuse_fake` is set.
     """
 
     def __init__(
@@ -46,6 +47,11 @@ class MatchingAwareGAN(GAN):
         self.mismatch = mismatch
         if not self.conditional:
             raise ValueError("model.conditional=false: the matching-aware GAN needs labels; expected true")
+        if self.reuse_fake:
+            raise ValueError(
+                "model.reuse_fake=True: the matching-aware GAN's players get fakes with different conditions for a "
+                "sample without a label; set it to false"
+            )
         if not self.loss.separable:
             raise ValueError(
                 f"model.loss: {type(self.loss).__name__} has no term of fake samples alone, which the matching-aware "

@@ -105,9 +105,20 @@ class GANStep(LatentModel):
         self.last_output = StepOutput(terms={}, logits={})
         """The last terms of each player and the last logits, for reports."""
 
-    def losses(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
-        """Returns the objectives of a phase's players on a batch, with their graph; `draws` has the random numbers."""
+    def losses(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
+        """Returns the objectives of a phase's players on a batch, with their graph.
+
+        Args:
+            players: The players that are updated.
+            real: The samples of the data.
+            draws: The random numbers.
+            fake: Generated samples with G's graph, for all phases of a batch; None: this phase generates its own.
+        """
         raise NotImplementedError
+
+    def shared_fake(self, phases: Sequence[Phase], real: Batch, draws: Draws) -> Batch | None:
+        """Returns generated samples, with G's graph, for all phases of a batch; None: each generates its own."""
+        return None
 
     def after_step(self, player: Player) -> None:
         """Changes a player's weights right after its update, such as by weight clipping; here it does nothing."""
@@ -128,8 +139,10 @@ class GANStep(LatentModel):
         # Dropout and augmentation use the global generators: seeds of (batch, process) make a resumed run exact.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
         output = StepOutput(terms={}, logits={})
-        for players in self.phases(draws.batch_index, self.n_critic):
-            update = self.update(players, real, draws)
+        phases = self.phases(draws.batch_index, self.n_critic)
+        fake = self.shared_fake(phases, real, draws)
+        for players in phases:
+            update = self.update(players, real, draws, fake)
             output = StepOutput(terms=output["terms"] | update["terms"], logits=output["logits"] | update["logits"])
         self.on_step_end(output)
         # For reports alone: G is not updated in every batch, and its last terms are shown until it is.
@@ -142,7 +155,7 @@ class GANStep(LatentModel):
             scheduler.step()
         return output
 
-    def update(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
+    def update(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         """Updates the players of a phase from the same weights; the other players are frozen."""
         for player, parameters in self._parameters_of.items():
             for parameter in parameters:
@@ -150,7 +163,7 @@ class GANStep(LatentModel):
         for player in players:
             self._optimizer_of[player].zero_grad()
         if self.micro_batches == 1:
-            output = self._backward(players, real, draws)
+            output = self._backward(players, real, draws, fake)
         else:
             output = self._backward_in_micro_batches(players, real, draws)
         if self.trainer.world_size > 1:
@@ -172,9 +185,9 @@ class GANStep(LatentModel):
         else:  # the same step, without the hooks that increase global_step, which counts batches
             self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None, self)
 
-    def _backward(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
+    def _backward(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         """Adds the gradients of the players' losses to their parameters."""
-        output = self.losses(players, real, draws)
+        output = self.losses(players, real, draws, fake)
         for player in players:
             # Autocast would round the gradient of a float32 penalty.
             with torch.autocast(self.device.type, enabled=False):

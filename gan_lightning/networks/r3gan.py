@@ -78,6 +78,16 @@ class Resample(nn.Module):
         return grouped_conv2d(x, taps, None, Geometry(stride=2, padding=1, groups=channels))
 
 
+class InnerProducts(nn.Conv2d):
+    """A depthwise convolution with kernels of the map's size: the inner product of each channel with its kernel.
+
+    It is a product and a sum, since the second derivatives of ATen's convolution loop over the channels.
+    """
+
+    def forward(self, input: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels"]:
+        return (input * self.weight[:, 0]).sum((2, 3))
+
+
 class R3GANGenerator(Described, nn.Module):
     """[latent, condition] -> a learned map, its channels scaled by a linear map of them -> stages -> image.
 
@@ -172,9 +182,9 @@ class R3GANDiscriminator(ConditionalDiscriminator):
         layers: list[nn.Module] = [_conv(self.concat.shape[0], channels[0], 1), *stages[0]]
         for (in_channels, out_channels), stage in zip(itertools.pairwise(channels), stages[1:], strict=True):
             layers += [Resample(up=False), *_change(in_channels, out_channels), *stage]
-        basis = GroupedConv2d(channels[-1], channels[-1], size, groups=channels[-1], bias=False)
+        basis = InnerProducts(channels[-1], channels[-1], size, groups=channels[-1], bias=False)
         _initialize(basis)
-        self.set_body(nn.Sequential(*layers, basis, nn.Flatten()), channels[-1])
+        self.set_body(nn.Sequential(*layers, basis), channels[-1])
         _initialize(self.head.linear)
         if self.head.projection is not None:  # an embedding: a class picks one of its columns, of norm 1
             nn.init.normal_(self.head.projection.weight, 0.0, 1 / math.sqrt(channels[-1]))

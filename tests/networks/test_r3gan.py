@@ -76,7 +76,7 @@ def test_the_generator_starts_from_a_map_that_z_scales():
 def test_the_discriminator_ends_with_an_inner_product_of_each_channel():
     discriminator = R3GANDiscriminator([1, 16, 16], base_channels=2, blocks=1)
     image = torch.randn(2, 1, 16, 16)
-    features, basis = discriminator.body[:-2](image), discriminator.body[-2].weight
+    features, basis = discriminator.body[:-1](image), discriminator.body[-1].weight
     assert features.shape == (2, 8, 4, 4)
     products = (features * basis[:, 0]).sum((2, 3))
     head = discriminator.head.linear

@@ -103,6 +103,8 @@ def _trainer_problems(config: Config) -> Iterator[str]:
         yield f"trainer.strategy={trainer['strategy']!r}: expected auto, which chooses by the number of devices"
     if trainer.get("sync_batchnorm") and trainer.get("accelerator") == "cpu":
         yield "trainer.sync_batchnorm=True: torch has it on GPUs only; set it to false, or trainer.accelerator=gpu"
+    if trainer.get("fast") and trainer.get("deterministic"):
+        yield "trainer.fast=True: its kernels are chosen by a trial; set it to false, or trainer.deterministic=false"
     if trainer.get("devices") == -1 and trainer.get("accelerator") == "cpu":
         yield "trainer.devices=-1: stands for all GPUs; with trainer.accelerator=cpu, set a number of processes"
 

@@ -15,6 +15,7 @@ CHANGEABLE = ("trainer.", "callbacks.", "data.root", "data.download", "data.num_
 """The keys that may change when a run is resumed, and the beginnings of such keys."""
 FIXED = (
     "trainer.precision",
+    "trainer.fast",
     "callbacks.ema",
     *(f"callbacks.evaluation.{name}" for name in ("extractor", "num", "split", "seed")),
 )

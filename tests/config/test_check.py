@@ -91,6 +91,8 @@ def refused(outcome) -> str:
             "model.augment.policy: quarter_turns need square images; data.image_shape=[1, 28, 32]",
         ),
         ("trainer.num_nodes=true", "trainer.num_nodes=True: expected a whole number"),
+        ("trainer.fast=true trainer.deterministic=true", "trainer.fast=True: its kernels are chosen by a trial"),
+        ("trainer.fast=1", "trainer.fast=1: expected bool"),
         ("model.scheduler=5", "model.scheduler=5: expected"),
         ("model.optimizer._target_=null", "model.optimizer._target_=None: expected the name of a class"),
         ("model.penalty_every=0", "model.penalty_every=0: expected a whole number from 1"),

@@ -171,7 +171,7 @@ def test_a_session_that_cannot_start_leaves_the_folder_as_it_was(train, two):
 def test_what_the_state_depends_on_cannot_change(train, two, change):
     again = train("two", f"resume={two.folder}", "trainer.max_steps=4", change)
     assert again.code == 1
-    assert "but not trainer.precision, callbacks.ema" in again.output
+    assert "but not trainer.precision, trainer.fast, callbacks.ema" in again.output
 
 
 def test_a_run_is_resumed_in_its_own_folder(train, two, tmp_path):

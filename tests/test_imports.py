@@ -240,4 +240,6 @@ def test_no_private_method_of_others_is_overridden(module):
     ):
         others = [base for base in cls.__mro__ if not base.__module__.startswith("gan_lightning")]
         inherited = {name for base in others for name in vars(base)}
-        assert [name for name in vars(cls) if is_private(name) and name in inherited - {"_abc_impl", "_backward_cls"}] == []
+        assert [
+            name for name in vars(cls) if is_private(name) and name in inherited - {"_abc_impl", "_backward_cls"}
+        ] == []

@@ -170,7 +170,8 @@ class GANStep(LatentModel):
             gradients = [p.grad for player in players for p in self._parameters_of[player] if p.grad is not None]
             # The terms, too, so that all processes stop at the same batch if one is not finite.
             terms = [term for terms in output["terms"].values() for term in terms.values()]
-            all_reduce_mean_([*gradients, *terms, *self._statistics])
+            pending = fake is not None and "generator" not in players  # G's graph holds its statistics until its phase
+            all_reduce_mean_([*gradients, *terms, *([] if pending else self._statistics)])
         for player in players:
             _require_finite(player, output["terms"][player], draws.batch_index)
         for player in players:

@@ -27,3 +27,11 @@ def end_without_batches(trainer: Trainer) -> None:
         loop.on_run_end()
 
     loop.run = run  # type: ignore[method-assign]
+
+
+def set_last_batch(trainer: Trainer, is_last: bool) -> None:
+    """Says whether the batch that is trained is the last one of the epoch.
+
+    Reason: where a training step takes its batches itself, Lightning says so only after it.
+    """
+    trainer.fit_loop.epoch_loop.batch_progress.is_last_batch = is_last

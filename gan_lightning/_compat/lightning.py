@@ -29,9 +29,11 @@ def end_without_batches(trainer: Trainer) -> None:
     loop.run = run  # type: ignore[method-assign]
 
 
-def set_last_batch(trainer: Trainer, is_last: bool) -> None:
-    """Says whether the batch that is trained is the last one of the epoch.
+def count_batch(trainer: Trainer, is_last: bool) -> None:
+    """Tells Lightning's loop before a batch how many were before it, and whether it is the last one of the epoch.
 
-    Reason: where a training step takes its batches itself, Lightning says so only after it.
+    Reason: Lightning counts the iterations of its loop, which train several batches, and gives no other way to do so.
     """
-    trainer.fit_loop.epoch_loop.batch_progress.is_last_batch = is_last
+    loop = trainer.fit_loop.epoch_loop
+    loop._batches_that_stepped = trainer.global_step
+    loop.batch_progress.is_last_batch = is_last

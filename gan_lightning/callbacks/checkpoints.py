@@ -94,32 +94,37 @@ class Checkpoints(StepCallback, Checkpoint):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["batches_per_epoch"] = int(trainer.num_training_batches)
+        _count_batches(checkpoint)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Rewrites Lightning's counters, so that they describe the state between two batches, or between two epochs.
-
-        The saved counters describe a batch or an epoch that has not ended yet. From them Lightning derives a wrong
-        epoch after the last batch of an epoch.
-        """
-        step = checkpoint["global_step"]
+        _count_batches(checkpoint)  # files of format 2 and below have Lightning's own counters
         if Path(str(trainer.ckpt_path)) == self.folder / "last.ckpt":
-            self._saved_at = step
-        epochs, batches = divmod(step, checkpoint["batches_per_epoch"])
-        begun = epochs + (batches > 0)
-        loop = checkpoint["loops"]["fit_loop"]
-        counts = {"ready": begun, "started": begun, "processed": epochs, "completed": epochs}
-        loop["epoch_progress"] = {"total": dict(counts), "current": dict(counts)}
-        loop["epoch_loop.batch_progress"] = {
-            "total": dict.fromkeys(counts, step),
-            "current": dict.fromkeys(counts, batches),
-            "is_last_batch": False,
-        }
-        loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
+            self._saved_at = checkpoint["global_step"]
 
     def _save(self, trainer: Trainer, path: Path) -> None:
         require_finite(trainer.lightning_module, trainer.optimizers, trainer.global_step)
         trainer.save_checkpoint(path)
         self._saved_at = trainer.global_step
+
+
+def _count_batches(checkpoint: dict[str, Any]) -> None:
+    """Rewrites Lightning's counters, so that they describe the state between two batches, or between two epochs.
+
+    Lightning's own count the iterations of its loop, and describe one that has not ended yet. From them it derives a
+    wrong epoch after the last batch of an epoch.
+    """
+    step = checkpoint["global_step"]
+    epochs, batches = divmod(step, checkpoint["batches_per_epoch"])
+    begun = epochs + (batches > 0)
+    loop = checkpoint["loops"]["fit_loop"]
+    counts = {"ready": begun, "started": begun, "processed": epochs, "completed": epochs}
+    loop["epoch_progress"] = {"total": dict(counts), "current": dict(counts)}
+    loop["epoch_loop.batch_progress"] = {
+        "total": dict.fromkeys(counts, step),
+        "current": dict.fromkeys(counts, batches),
+        "is_last_batch": False,
+    }
+    loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
 
 
 def require_finite(model: LightningModule, optimizers: Sequence[Optimizer], step: int) -> None:

@@ -8,7 +8,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from gan_lightning._compat.lightning import set_last_batch
+from gan_lightning._compat.lightning import count_batch
 from gan_lightning.cadence import StepCallback
 from gan_lightning.data import ImageData, SyntheticData
 
@@ -31,7 +31,7 @@ class Blocks(Callback):
             ends = False
             while not ends:
                 batch, batch_idx, _ = next(dataloader_iter)
-                set_last_batch(trainer, dataloader_iter.done)
+                count_batch(trainer, is_last=dataloader_iter.done)
                 batch = trainer.strategy.batch_to_device(batch)
                 output = step(batch, batch_idx)
                 torch.clear_autocast_cache()  # it has the weights before this step
@@ -43,7 +43,7 @@ class Blocks(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         block = vars(pl_module).get("training_step")
-        if block is not None:  # Lightning has seen the argument; of a model with it, every `log` would need a batch size
+        if block is not None:  # the loader is chosen; with that argument, every `log` would need a batch size
             pl_module.training_step = lambda *batches: block(*batches)  # type: ignore[method-assign]
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

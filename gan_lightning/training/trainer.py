@@ -81,7 +81,7 @@ def resume_loggers(loggers: Config, step: int) -> Config:
     }
 
 
-def planned_batches(trainer: Trainer, data: LightningDataModule) -> float:
+def planned_batches(trainer: lightning.Trainer, data: LightningDataModule) -> float:
     """Returns the number of batches of the whole run, with earlier sessions; infinity where there is no limit."""
     loader = trainer.strategy.process_dataloader(data.train_dataloader())  # raises where it cannot be distributed
     limited = trainer.max_epochs not in (None, -1)
@@ -89,7 +89,7 @@ def planned_batches(trainer: Trainer, data: LightningDataModule) -> float:
     return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
 
 
-def prepare_evaluation(trainer: Trainer, data: LightningDataModule, config: Config) -> None:
+def prepare_evaluation(trainer: lightning.Trainer, data: LightningDataModule, config: Config) -> None:
     """Computes the reference features of the real images for the `Evaluation` callbacks.
 
     Raises:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import torch
@@ -21,13 +21,17 @@ from gan_lightning.callbacks import Evaluation
 from gan_lightning.config.instantiate import Config
 from gan_lightning.distributed.strategy import GANStrategy
 from gan_lightning.errors import UserError
+from gan_lightning.training.blocks import Blocks
 from gan_lightning.training.checkpoint import AtomicCheckpointIO
 
 
 class Trainer(lightning.Trainer):
-    """Lightning's Trainer, with an option for speed.
+    """Lightning's Trainer, with options for speed.
 
     Args:
+        steps_per_block: The number of batches in an iteration of Lightning's loop: "auto" for as many as there are up
+            to the next one after which something is due, such as logging; 1 for Lightning's own loop. The results are
+            the same.
         fast: Whether a GPU calculates coarser and faster: in bf16-mixed instead of 32-true where it has bfloat16, with
             penalties in float32; in TensorFloat-32 where numbers are float32; and with the kernels of cuDNN that were
             fastest in a trial. Nothing changes on a CPU.
@@ -35,12 +39,16 @@ class Trainer(lightning.Trainer):
         kwargs: Arguments of Lightning's Trainer.
     """
 
-    def __init__(self, *args: Any, fast: bool = False, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, steps_per_block: Literal["auto", 1] = "auto", fast: bool = False, **kwargs: Any
+    ) -> None:
         on_gpu = kwargs.get("accelerator", "auto") != "cpu" and torch.cuda.is_available()
         if fast and on_gpu and torch.cuda.is_bf16_supported() and kwargs.get("precision") in (None, "32-true"):
             kwargs["precision"] = "bf16-mixed"
         super().__init__(*args, **kwargs)
         self.fast = fast
+        if steps_per_block == "auto":
+            self.callbacks.append(Blocks())  # type: ignore[attr-defined]
 
     def fit(self, *args: Any, **kwargs: Any) -> None:
         with fast_math() if self.fast and isinstance(self.accelerator, CUDAAccelerator) else nullcontext():

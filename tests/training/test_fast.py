@@ -36,9 +36,9 @@ def test_the_precision_on_a_gpu(monkeypatch, fast, given, bfloat16, expected):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda: bfloat16)
     monkeypatch.setattr(lightning.Trainer, "__init__", lambda self, **arguments: seen.update(arguments))
-    Trainer(fast=fast, precision=given, accelerator="auto")
+    Trainer(fast=fast, precision=given, accelerator="auto", steps_per_block=1)
     assert seen["precision"] == expected
-    Trainer(fast=fast, precision=given, accelerator="cpu")
+    Trainer(fast=fast, precision=given, accelerator="cpu", steps_per_block=1)
     assert seen["precision"] == given
 
 

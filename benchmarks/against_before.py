@@ -21,6 +21,15 @@ from typing import IO, Any
 
 from lightning import Callback, LightningModule, Trainer
 
+try:
+    from gan_lightning.cadence import StepCallback
+except ImportError:  # an earlier checkout, in which Lightning's loop takes every batch
+
+    class StepCallback(Callback):  # type: ignore[no-redef]
+        def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *given: Any) -> None:
+            self.on_step_end(trainer, pl_module, None, None)
+
+
 PROJECT = Path(__file__).resolve().parent.parent
 CASES = {
     "MLP + R1, digits 8x8": (),
@@ -33,7 +42,7 @@ CASES = {
 OFF = tuple(f"callbacks.{name}=null" for name in ("ema", "samples", "progress"))
 
 
-class Turn(Callback):
+class Turn(StepCallback):
     """Waits for a line on the standard input before every `block` batches, and writes the CPU seconds that they took.
 
     Args:
@@ -49,7 +58,7 @@ class Turn(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._wait()
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+    def on_step_end(self, trainer: Trainer, model: Any, batch: Any, output: Any) -> None:
         if trainer.global_step % self.block == 0:
             print(time.process_time() - self._since, file=self.answers)
             self._wait()

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from gan_lightning.cadence import due, is_last_batch
 from gan_lightning.evaluation.metrics import METRICS
+from gan_lightning.models import GAN
 
 
 class Checkpoints(Checkpoint):
@@ -118,12 +119,13 @@ class Checkpoints(Checkpoint):
         self._saved_at = trainer.global_step
 
 
-def require_finite(model: LightningModule, optimizers: Sequence[Optimizer], step: int) -> None:
+def require_finite(model: GAN, optimizers: Sequence[Optimizer], step: int) -> None:
     """Checks the weights of a model and the state of its optimizers after `step` batches, before they are saved.
 
     Raises:
-        FloatingPointError: A value is not finite.
+        FloatingPointError: A value, or a loss that led to them, is not finite.
     """
+    model.require_finite_losses()
     name_of: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     states = (
         (f"{key} of {name_of.get(parameter, 'a parameter')}", value)

@@ -14,8 +14,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.losses import AdaptiveAugment, ClassifierHead, penalties
 from gan_lightning.models import GAN, simultaneous
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
-from gan_lightning.models.step import Batch
 from gan_lightning.networks import AutoencoderDiscriminator
 from tests.models.composed import SMALL, build_both, build_model
 from tests.models.test_gan import ADAM, SGD, fit, networks, trainer

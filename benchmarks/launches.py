@@ -75,7 +75,7 @@ class MetaGenerator(torch.Generator):
     """A generator for tensors on `meta`, where nothing is drawn."""
 
     @property
-    def device(self) -> torch.device:
+    def device(self) -> torch.device:  # type: ignore[override]
         return META
 
 
@@ -127,8 +127,10 @@ class CountStep(Callback):
         self.stack = contextlib.ExitStack()
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
-        if trainer.global_step == 1:
+        if trainer.global_step == 0:
             self.stack.enter_context(self.count)
+        self.count.launches.clear()
+        self.count.waits.clear()
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         if trainer.global_step == 2:

@@ -114,7 +114,8 @@ class Checkpoints(Checkpoint):
         loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
 
     def _save(self, trainer: Trainer, path: Path) -> None:
-        require_finite(trainer.lightning_module, trainer.optimizers, trainer.global_step)
+        model: GAN = trainer.lightning_module  # type: ignore[assignment]
+        require_finite(model, trainer.optimizers, trainer.global_step)
         trainer.save_checkpoint(path)
         self._saved_at = trainer.global_step
 

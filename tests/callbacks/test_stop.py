@@ -2,10 +2,12 @@
 
 import signal
 from types import SimpleNamespace
+from unittest.mock import create_autospec
 
 import pytest
 import torch
 import torch.distributed as dist
+from lightning import LightningModule, Trainer
 
 from gan_lightning.callbacks import GracefulStop, stop
 
@@ -40,7 +42,8 @@ def exchanged(monkeypatch):
 )
 def test_both_stop_after_the_same_batch_and_soon(exchanged, monkeypatch, seconds, most, exchanges):
     clocks, callbacks = [Clock(), Clock()], [GracefulStop(), GracefulStop()]
-    trainers = [SimpleNamespace(global_step=0, should_stop=False) for _ in callbacks]
+    trainers = [create_autospec(Trainer, instance=True, should_stop=False) for _ in callbacks]
+    model = create_autospec(LightningModule, instance=True)
     for callback in callbacks:
         callback._group = "both"
     for step in range(1, 200):
@@ -50,7 +53,7 @@ def test_both_stop_after_the_same_batch_and_soon(exchanged, monkeypatch, seconds
             monkeypatch.setattr(stop, "time", clock)
             clock.now += each
             trainer.global_step = step
-            callback.on_train_batch_end(trainer, None)
+            callback.on_train_batch_end(trainer, model)
         if any(trainer.should_stop for trainer in trainers):
             break
     assert all(trainer.should_stop for trainer in trainers)

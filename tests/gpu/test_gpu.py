@@ -21,7 +21,7 @@ PRECISIONS = ("16-mixed", "bf16-mixed") if ACCELERATOR == "gpu" else ("bf16-mixe
 def small(variant) -> tuple[str, ...]:
     """BEGAN has networks of its own."""
     if variant != "began":
-        return ON_GPU
+        return ("network=mlp", *ON_GPU)
     widths = (f"network.{player}.base_channels=2" for player in ("generator", "discriminator"))
     return (*(option for option in ON_GPU if not option.startswith("network")), *widths)
 

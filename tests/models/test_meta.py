@@ -18,8 +18,8 @@ from tests.models.composed import build_both
 TABLE = Path(__file__).with_name("launches.json")
 NETWORKS = {**WIDTHS, "began": WIDTHS["dcgan"], "autoencoder": WIDTHS["mlp"], "scalar": ()}
 OF_AUTOENCODERS = ("began", "wgan_gp")
-IMMEDIATE = ("wgan",)
-"""RMSprop cannot skip a step by a flag: each of the two updates reads its terms, D's two and G's one."""
+IMMEDIATE = ("wgan", "density_matching")
+"""RMSprop, and SGD that is not fused, skip no step by a flag: each update reads its terms, D's two and G's one."""
 
 
 def combinations():

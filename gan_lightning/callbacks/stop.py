@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import threading
-import time
 from types import FrameType
 from typing import Any
 
@@ -16,14 +15,12 @@ from lightning import Callback, LightningModule, Trainer
 class GracefulStop(Callback):
     """On SIGTERM or Ctrl-C, finishes the batch and stops training; a second signal stops the process.
 
-    With several processes, the signal may reach only some of them, and at different batches. After every tenth batch,
-    or every one where they are slow, the processes start an all-reduce of the signal, and read its result one batch
-    later. So no process waits for it, and all stop after the same batch.
+    With several processes, the signal may reach only some of them, and at different batches. After each batch the
+    processes start an all-reduce of the signal and read its result one batch later. So no process waits for it, and
+    all stop after the same batch.
     """
 
     SIGNALS = (signal.SIGTERM, signal.SIGINT)
-    MOST_BATCHES, MOST_SECONDS = 10, 0.5
-    """The longest time between two exchanges with the other processes, and at least one batch."""
 
     def __init__(self) -> None:
         self.received = 0
@@ -31,15 +28,10 @@ class GracefulStop(Callback):
         self._handlers: dict[int, Any] = {}
         self._group: Any = None
         self._pending: tuple[dist.Work, torch.Tensor] | None = None
-        self._batches = 1
-        """The number of batches from the last exchange to the next one, on which the processes agree."""
-        self._last = (0, 0.0)
-        """The batch and the time of the last exchange."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if trainer.world_size > 1:
             self._group = dist.new_group(backend="gloo")  # on the CPU, independent of the GPUs' communication
-        self._last = (trainer.global_step, time.monotonic())
         if threading.current_thread() is threading.main_thread():  # elsewhere Python allows no handlers
             self._handlers = {number: signal.signal(number, self._receive) for number in self.SIGNALS}
 
@@ -48,31 +40,24 @@ class GracefulStop(Callback):
         self._restore_handlers()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        agreed = self.received if self._group is None else self._exchange(trainer.global_step)
+        agreed = self.received if self._group is None else self._exchange()
         if agreed:
             self.received = agreed
             trainer.should_stop = True
 
-    def _exchange(self, step: int) -> int:
-        """The highest signal number that any process had received at the last exchange; 0 before it is known."""
-        agreed = self._wait_for_pending()
-        batches = step - self._last[0]
-        if batches == self._batches:
-            now = time.monotonic()
-            in_time = int(self.MOST_SECONDS * batches / max(now - self._last[1], 1e-6))
-            numbers = torch.tensor([self.received, -min(max(in_time, 1), self.MOST_BATCHES)])
-            self._pending = dist.all_reduce(numbers, dist.ReduceOp.MAX, self._group, async_op=True), numbers
-            self._last = (step, now)
-        return agreed
+    def _exchange(self) -> int:
+        """The highest signal number that any process had received one batch ago."""
+        previous = self._wait_for_pending()
+        number = torch.tensor(self.received)
+        self._pending = dist.all_reduce(number, dist.ReduceOp.MAX, self._group, async_op=True), number
+        return previous
 
     def _wait_for_pending(self) -> int:
         if self._pending is None:
             return 0
-        (work, numbers), self._pending = self._pending, None
+        (work, number), self._pending = self._pending, None
         work.wait()
-        number, fewest = numbers.tolist()
-        self._batches = -fewest  # by the slowest process
-        return number
+        return int(number)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._wait_for_pending()  # ends the pending all-reduce before the processes end

@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from jaxtyping import Float, Num
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from gan_lightning.errors import UserError
 
@@ -54,11 +53,15 @@ class LabelVocabulary:
 
     def state(self) -> dict[str, Any]:
         """Returns plain containers from which `LabelVocabulary(**state)` builds it again."""
-        return {"names": list(self.names), "examples": self.examples, "counts": self.counts}
+        return {"names": list(self.names), "examples": self.examples.cpu(), "counts": self.counts.cpu()}
+
+    def to(self, device: torch.device) -> LabelVocabulary:
+        """Returns the vocabulary with its examples on a device."""
+        return LabelVocabulary(self.names, self.examples.to(device), self.counts.to(device))
 
     def encode(self, labels: Num[Tensor, "batch ..."]) -> Float[Tensor, "batch names"]:
         """Turns class indices (-1: no label) or multi-hot rows into condition vectors."""
-        return to_vectors(labels, len(self.names)).to(torch.get_default_dtype())
+        return to_vectors(labels, len(self.names))
 
     def sample(
         self, count: int, generator: torch.Generator, required: Float[Tensor, " names"] | None = None
@@ -105,6 +108,8 @@ class LabelVocabulary:
         return torch.tensor([float(name in wanted) for name in known])
 
 
-def to_vectors(labels: Num[Tensor, "batch ..."], num_classes: int) -> Num[Tensor, "batch names"]:
+def to_vectors(labels: Num[Tensor, "batch ..."], num_classes: int) -> Float[Tensor, "batch names"]:
     """Turns class indices into one-hot rows, and index -1 into a row of zeros; returns multi-hot rows as they are."""
-    return labels if labels.ndim == 2 else one_hot(labels.long() + 1, num_classes + 1)[:, 1:]
+    if labels.ndim == 1:  # not one_hot, which reads the labels on most devices
+        labels = labels.unsqueeze(1) == torch.arange(num_classes, device=labels.device)
+    return labels.to(torch.get_default_dtype())

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 import torch.distributed as dist
+from torch import Tensor
+from torch.optim import Optimizer
 
 
 def abort_collectives() -> None:
@@ -12,3 +17,34 @@ def abort_collectives() -> None:
     end of the process itself.
     """
     dist.distributed_c10d._abort_process_group()  # type: ignore[attr-defined]
+
+
+def honors_found_inf(optimizer: Optimizer) -> bool:
+    """Whether a step changes nothing, neither weights nor state, while the tensor `optimizer.found_inf` is 1.
+
+    Reason: torch's fused optimizers do, for its GradScaler, which asks for this attribute.
+    """
+    return getattr(optimizer, "_step_supports_amp_scaling", False)
+
+
+def set_if_not_finite_(flag: Tensor, values: Sequence[Tensor], one: Tensor) -> None:
+    """Sets a flag () to 1 if a value is not finite, in one launch on the device; else leaves it as it is.
+
+    Reason: this is GradScaler's function, which also multiplies the values by a number, here `one`. Public functions
+    need several launches.
+    """
+    torch._amp_foreach_non_finite_check_and_unscale_(list(values), flag, one)
+
+
+def copy_all_(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
+    """Copies each source into its target, in one launch for all pairs of one dtype.
+
+    Reason: torch has no public name for it, and copies tensors of several dtypes one by one.
+    """
+    pairs: dict[torch.dtype, tuple[list[Tensor], list[Tensor]]] = {}
+    for target, source in zip(targets, sources, strict=True):
+        ours, theirs = pairs.setdefault(target.dtype, ([], []))
+        ours.append(target)
+        theirs.append(source)
+    for ours, theirs in pairs.values():
+        torch._foreach_copy_(ours, theirs)

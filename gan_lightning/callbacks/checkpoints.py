@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from gan_lightning.cadence import StepCallback, due, is_last_batch
 from gan_lightning.evaluation.metrics import METRICS
+from gan_lightning.models import GAN
 
 
 class Checkpoints(StepCallback, Checkpoint):
@@ -102,7 +103,8 @@ class Checkpoints(StepCallback, Checkpoint):
             self._saved_at = checkpoint["global_step"]
 
     def _save(self, trainer: Trainer, path: Path) -> None:
-        require_finite(trainer.lightning_module, trainer.optimizers, trainer.global_step)
+        model: GAN = trainer.lightning_module  # type: ignore[assignment]
+        require_finite(model, trainer.optimizers, trainer.global_step)
         trainer.save_checkpoint(path)
         self._saved_at = trainer.global_step
 
@@ -127,12 +129,13 @@ def _count_batches(checkpoint: dict[str, Any]) -> None:
     loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
 
 
-def require_finite(model: LightningModule, optimizers: Sequence[Optimizer], step: int) -> None:
+def require_finite(model: GAN, optimizers: Sequence[Optimizer], step: int) -> None:
     """Checks the weights of a model and the state of its optimizers after `step` batches, before they are saved.
 
     Raises:
-        FloatingPointError: A value is not finite.
+        FloatingPointError: A value, or a loss that led to them, is not finite.
     """
+    model.require_finite_losses()
     name_of: dict[Tensor, str] = {parameter: name for name, parameter in model.named_parameters()}
     states = (
         (f"{key} of {name_of.get(parameter, 'a parameter')}", value)

@@ -8,6 +8,7 @@ import torch
 from lightning import Trainer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from gan_lightning._compat.torch import copy_all_
 from gan_lightning.cadence import StepCallback
 from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
@@ -40,5 +41,4 @@ class GeneratorEMA(StepCallback):
         averages, weights = model.generator_ema, model.generator
         average_ = get_ema_multi_avg_fn(decay)
         average_(list(averages.parameters()), list(weights.parameters()), updates)  # type: ignore[no-untyped-call]
-        for average, buffer in zip(averages.buffers(), weights.buffers(), strict=True):
-            average.copy_(buffer)
+        copy_all_(list(averages.buffers()), list(weights.buffers()))

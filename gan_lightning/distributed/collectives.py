@@ -10,6 +10,8 @@ import torch.distributed as dist
 import torch.distributed.nn
 from torch import Tensor
 
+from gan_lightning._compat.torch import copy_all_
+
 
 @torch.no_grad()
 def all_reduce_mean_(tensors: Sequence[Tensor]) -> None:
@@ -18,8 +20,7 @@ def all_reduce_mean_(tensors: Sequence[Tensor]) -> None:
     dist.all_reduce(flat)
     flat /= dist.get_world_size()
     means = flat.split([tensor.numel() for tensor in tensors])
-    for tensor, mean in zip(tensors, means, strict=True):
-        tensor.copy_(mean.view_as(tensor))
+    copy_all_(tensors, [mean.view_as(tensor) for tensor, mean in zip(tensors, means, strict=True)])
 
 
 def all_reduce_sum_(tensor: Tensor) -> Tensor:

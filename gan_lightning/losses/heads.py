@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, gaussian_nll_loss
+from torch.nn.functional import cross_entropy
 
 from gan_lightning.losses.terms import DiscriminatorOutput, Part, Terms, to_float32
 
@@ -98,5 +99,16 @@ class CodeHead(Head):
             loss = loss + cross_entropy(q[:, : self.categories], code[:, : self.categories])
         if self.continuous:
             mean, log_variance = q[:, self.categories :].chunk(2, 1)
-            loss = loss + gaussian_nll_loss(mean, code[:, self.categories :], log_variance.exp()) * self.continuous
+            loss = loss + _normal_nll(mean, code[:, self.categories :], log_variance) * self.continuous
         return self.weight * loss
+
+
+def _normal_nll(mean: Tensor, value: Tensor, log_variance: Tensor) -> Float[Tensor, ""]:
+    """-E log N(value; mean, exp(log_variance)), up to a constant.
+
+    It is torch's gaussian_nll_loss without the check of the variance's sign, which waits for the GPU.
+    """
+    variance = log_variance.exp().clone()  # the gradient of exp needs the values before the next line
+    with torch.no_grad():
+        variance.clamp_(min=1e-6)
+    return 0.5 * (variance.log() + (mean - value).square() / variance).mean()

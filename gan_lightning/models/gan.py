@@ -26,10 +26,11 @@ from gan_lightning.losses import (
     Terms,
 )
 from gan_lightning.losses.terms import join, means, to_float32
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.phases import Phase
 from gan_lightning.models.rebuild import FORMAT, read, rebuild
-from gan_lightning.models.step import Batch, GANStep
+from gan_lightning.models.step import GANStep
 from gan_lightning.specs import Described, spec_of
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from gan_lightning.losses import DiscriminatorOutput, Terms
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.gan import GAN
 from gan_lightning.models.phases import Phase
-from gan_lightning.models.step import Batch
 
 
 class MatchingAwareGAN(GAN):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
+from torch.amp import GradScaler
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
@@ -16,36 +16,14 @@ from gan_lightning import rng
 from gan_lightning.cadence import is_last_batch
 from gan_lightning.distributed.collectives import all_reduce_mean_
 from gan_lightning.errors import UserError
-from gan_lightning.losses import Player, StepOutput, Terms
+from gan_lightning.losses import Player, StepOutput
 from gan_lightning.losses.terms import total
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
+from gan_lightning.models.finite import FiniteGuard, finite_guard
 from gan_lightning.models.phases import Phase, Phases, alternating
 from gan_lightning.models.rebuild import match_memory_format, require_optimizer_states
 from gan_lightning.models.sampling import LatentModel
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Samples with their conditions and latents.
-
-    Attributes:
-        samples: (batch, *shape of a sample), in [-1, 1].
-        condition: Condition vectors (batch, condition_dim); None in an unconditional model.
-        z: The latents (batch, latent_dim) of generated samples; None for real ones.
-    """
-
-    samples: Tensor
-    condition: Tensor | None
-    z: Tensor | None = None
-
-    def with_gradient(self) -> Batch:
-        """Returns the same batch, at whose samples gradients can be taken."""
-        return self if self.samples.requires_grad else replace(self, samples=self.samples.detach().requires_grad_())
-
-    def chunk(self, count: int) -> list[Batch]:
-        """Splits a real batch into `count` micro-batches."""
-        conditions = [None] * count if self.condition is None else self.condition.chunk(count)
-        return [Batch(*part) for part in zip(self.samples.chunk(count), conditions, strict=True)]
 
 
 class GANStep(LatentModel):
@@ -104,6 +82,7 @@ class GANStep(LatentModel):
         self.conditional = conditional
         self.last_output = StepOutput(terms={}, logits={})
         """The last terms of each player and the last logits, for reports."""
+        self._guard = FiniteGuard()
 
     def losses(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         """Returns the objectives of a phase's players on a batch, with their graph.
@@ -150,6 +129,7 @@ class GANStep(LatentModel):
             terms=self.last_output["terms"] | output["terms"], logits=self.last_output["logits"] | output["logits"]
         )
         if self.global_step % self.trainer.log_every_n_steps == 0 or is_last_batch(self.trainer):  # type: ignore[attr-defined]
+            self.require_finite_losses()
             self.log_now(self.metrics(self.last_output))
         for scheduler in self._schedulers:
             scheduler.step()
@@ -158,8 +138,9 @@ class GANStep(LatentModel):
     def update(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         """Updates the players of a phase from the same weights; the other players are frozen."""
         for player, parameters in self._parameters_of.items():
-            for parameter in parameters:
-                parameter.requires_grad_(player in players)
+            if parameters[0].requires_grad != (player in players):  # all of a player's are switched together
+                for parameter in parameters:
+                    parameter.requires_grad_(player in players)
         for player in players:
             self._optimizer_of[player].zero_grad()
         if self.micro_batches == 1:
@@ -172,12 +153,28 @@ class GANStep(LatentModel):
             terms = [term for terms in output["terms"].values() for term in terms.values()]
             pending = fake is not None and "generator" not in players  # G's graph holds its statistics until its phase
             all_reduce_mean_([*gradients, *terms, *([] if pending else self._statistics)])
-        for player in players:
-            _require_finite(player, output["terms"][player], draws.batch_index)
+        self._guard.check(draws.batch_index, output["terms"])
         for player in players:
             self._step(player)
             self.after_step(player)
         return output
+
+    def require_finite_losses(self) -> None:
+        """Stops training if a loss was not finite; call it before anything of the model is shown or saved.
+
+        On the CPU each update has stopped at once. On a GPU, updates do not wait to know, and change no weights from
+        that loss on.
+
+        Raises:
+            FloatingPointError: The loss of an earlier update was not finite.
+        """
+        self._guard.require_finite()
+
+    def generate(
+        self, z: Float[Tensor, "num latent"], condition: Tensor | None = None, raw: bool = False
+    ) -> Iterator[Float[Tensor, "block *sample"]]:
+        self.require_finite_losses()
+        return super().generate(z, condition, raw)
 
     def _step(self, player: Player) -> None:
         optimizer = self._optimizer_of[player]
@@ -264,11 +261,14 @@ class GANStep(LatentModel):
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         if self.gradient_clip_norm is None:
             return
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        scaler = self._grad_scaler()
         if scaler is not None and optimizer.defaults.get("fused"):
             scaler.unscale_(optimizer)  # a fused optimizer unscales inside step(): too late for clipping
         parameters = [p for group in optimizer.param_groups for p in group["params"]]
         nn.utils.clip_grad_norm_(parameters, self.gradient_clip_norm)
+
+    def _grad_scaler(self) -> GradScaler | None:
+        return getattr(self.trainer.precision_plugin, "scaler", None)
 
     def setup(self, stage: str) -> None:
         if self.conditional and self.vocabulary is None:
@@ -294,6 +294,9 @@ class GANStep(LatentModel):
             # Changes nothing without gradients. Otherwise torch warns of a schedule that steps before its optimizer.
             optimizer.zero_grad()
             optimizer.step()
+        self._guard = finite_guard(self.trainer.optimizers, self.device, self._grad_scaler() is not None)
+        if self.vocabulary:
+            self.vocabulary = self.vocabulary.to(self.device)  # conditions are sampled from it in every batch
         schedulers = self.lr_schedulers() or []
         self._schedulers: list[Any] = schedulers if isinstance(schedulers, list) else [schedulers]
 
@@ -301,8 +304,10 @@ class GANStep(LatentModel):
         for parameters in self._parameters_of.values():
             for parameter in parameters:
                 parameter.requires_grad_(True)
+        self.require_finite_losses()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.require_finite_losses()
         if self.vocabulary:
             checkpoint["vocabulary"] = self.vocabulary.state()
 
@@ -315,13 +320,3 @@ class GANStep(LatentModel):
         if self.vocabulary and saved != list(self.vocabulary.names):
             own = list(self.vocabulary.names)
             raise UserError(f"data.root: its labels are {own}; expected those of the checkpoint, {saved}")
-
-
-def _require_finite(player: Player, terms: Terms, batch_index: int) -> None:
-    if not math.isfinite(total(terms).item()):
-        values = ", ".join(f"{name}={term.item():g}" for name, term in terms.items())
-        raise FloatingPointError(
-            f"the {player}'s loss is not finite at batch {batch_index + 1}: {values}. Its optimizer has not "
-            "moved. A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> "
-            "starts a new run there with them"
-        )

@@ -14,8 +14,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.losses import AdaptiveAugment, ClassifierHead, penalties
 from gan_lightning.models import GAN, simultaneous
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
-from gan_lightning.models.step import Batch
 from gan_lightning.networks import AutoencoderDiscriminator
 from tests.models.composed import SMALL, build_both, build_model
 from tests.models.test_gan import ADAM, SGD, fit, networks, trainer
@@ -214,7 +214,7 @@ def test_began_with_two_critic_steps_logs_every_batch():
     """Convergence is there once G has moved; in the first batch, where it has not, it is not yet."""
     model = probe(models.BEGAN, discriminator=AutoencoderDiscriminator([1, 4, 4], [8], 4), n_critic=2, optimizer=ADAM)
     logged = []
-    model.log_dict = lambda values, **_: logged.append(values)
+    model.log_now = logged.append
     trainer(4, log_every_n_steps=1).fit(model, Digits([1, 4, 4], batch_size=32))
     assert ["began/convergence" in values for values in logged] == [False, True, True, True]
     assert ["loss/generator" in values for values in logged] == [False, True, True, True]

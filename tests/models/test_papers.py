@@ -6,8 +6,8 @@ from torch.nn.functional import cross_entropy, one_hot, softplus
 
 from gan_lightning import models, rng
 from gan_lightning.losses import BoundaryEquilibrium, StepOutput, penalties
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
-from gan_lightning.models.step import Batch
 from gan_lightning.networks import AutoencoderDiscriminator, MLPDiscriminator, MLPGenerator
 
 SHAPE, COUNT, LATENT = [1, 4, 4], 8, 16

@@ -8,8 +8,8 @@ import torch
 from gan_lightning.losses import penalties
 from gan_lightning.losses.terms import total
 from gan_lightning.models import GAN, alternating, simultaneous
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
-from gan_lightning.models.step import Batch
 from tests.models.test_gan import networks
 
 DRAWS = Draws(3, 0, torch.device("cpu"))

@@ -14,8 +14,8 @@ from gan_lightning.losses import penalties
 from gan_lightning.losses.augmentation import AdaptiveAugment, DiffAugment
 from gan_lightning.losses.regularizers import LeCam
 from gan_lightning.models import GAN, MatchingAwareGAN, SimultaneousGAN
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
-from gan_lightning.models.step import Batch
 from tests.models.test_gan import SGD, SHAPE, fit, networks, z
 from tests.models.test_variants import conditional_networks, stream
 

@@ -14,8 +14,8 @@ from gan_lightning.data import Digits, Gaussian1D
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.models import GAN, DensityMatchingGAN, MatchingAwareGAN, SimultaneousGAN
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
-from gan_lightning.models.step import Batch
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator, ScalarDiscriminator, ScalarGenerator
 from tests.models.test_gan import SGD, SHAPE, networks, trainer
 

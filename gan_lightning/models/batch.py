@@ -1,0 +1,31 @@
+"""A batch, real or generated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Samples with their conditions and latents.
+
+    Attributes:
+        samples: (batch, *shape of a sample), in [-1, 1].
+        condition: Condition vectors (batch, condition_dim); None in an unconditional model.
+        z: The latents (batch, latent_dim) of generated samples; None for real ones.
+    """
+
+    samples: Tensor
+    condition: Tensor | None
+    z: Tensor | None = None
+
+    def with_gradient(self) -> Batch:
+        """Returns the same batch, at whose samples gradients can be taken."""
+        return self if self.samples.requires_grad else replace(self, samples=self.samples.detach().requires_grad_())
+
+    def chunk(self, count: int) -> list[Batch]:
+        """Splits a real batch into `count` micro-batches."""
+        conditions = [None] * count if self.condition is None else self.condition.chunk(count)
+        return [Batch(*part) for part in zip(self.samples.chunk(count), conditions, strict=True)]

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from gan_lightning.cadence import due, is_last_batch
+from gan_lightning.callbacks.writer import Writer
 from gan_lightning.evaluation.metrics import METRICS
+from gan_lightning.files import link
 
 
 class Checkpoints(Checkpoint):
@@ -21,6 +26,7 @@ class Checkpoints(Checkpoint):
     With `monitor`, `checkpoints/best.ckpt` is the state at which that metric was best.
 
     It saves at the end of a batch, after all other callbacks, so that a checkpoint is the state between two batches.
+    Checkpoints of the same batch are one file with several names (hard links), where the file system has them.
     Lightning's own ModelCheckpoint warns at every save under manual optimization and
     can miss the last batch. Weights and optimizer states that are not finite are never saved.
 
@@ -56,19 +62,18 @@ class Checkpoints(Checkpoint):
         self._saved_at = -1
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        best = self._is_best(trainer)  # first, since every checkpoint contains it
-        keep = due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
+        names = []
+        if due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs):
+            names.append(f"step_{trainer.global_step:08d}.ckpt")
+        if self._is_best(trainer):
+            names.append("best.ckpt")
         ends = trainer.should_stop or is_last_batch(trainer)
-        if keep:
-            self._save(trainer, self.folder / f"step_{trainer.global_step:08d}.ckpt")
-        if best:
-            self._save(trainer, self.folder / "best.ckpt")
-        if keep or best or ends or due(trainer, self.every_n_steps, None):
-            self._save(trainer, self.folder / "last.ckpt")
+        if names or ends or due(trainer, self.every_n_steps, None):
+            self._save(trainer, *names, "last.ckpt")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._saved_at != trainer.global_step:  # another callback stopped training at the end of an epoch
-            self._save(trainer, self.folder / "last.ckpt")
+            self._save(trainer, "last.ckpt")
 
     def _is_best(self, trainer: Trainer) -> bool:
         """Whether the monitored metric is better than all before; stores it then."""
@@ -112,9 +117,14 @@ class Checkpoints(Checkpoint):
         }
         loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
 
-    def _save(self, trainer: Trainer, path: Path) -> None:
+    def _save(self, trainer: Trainer, name: str, *others: str) -> None:
+        """Saves one file of that name, and then gives it the other names, in this order."""
         require_finite(trainer.lightning_module, trainer.optimizers, trainer.global_step)
+        path = self.folder / name
         trainer.save_checkpoint(path)
+        if trainer.is_global_zero:
+            for other in others:
+                Writer.of(trainer).submit(partial(link, path, self.folder / other))
         self._saved_at = trainer.global_step
 
 
@@ -131,10 +141,16 @@ def require_finite(model: LightningModule, optimizers: Sequence[Optimizer], step
         for parameter, state in optimizer.state.items()
         for key, value in state.items()
     )
-    for name, value in (*model.state_dict().items(), *states):
-        if isinstance(value, Tensor) and not value.isfinite().all():
-            raise FloatingPointError(
-                f"{name} is not finite after batch {step}, and was not saved; earlier checkpoints are intact. "
-                "A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> starts "
-                "a new run there with them"
-            )
+    named = [
+        (name, value)
+        for name, value in (*model.state_dict().items(), *states)
+        if isinstance(value, Tensor) and value.is_floating_point() and value.numel()
+    ]
+    largest = get_total_norm([value for _, value in named], math.inf)  # waits for a GPU once, not at every tensor
+    if not largest.isfinite():
+        name = next(name for name, value in named if not value.isfinite().all())
+        raise FloatingPointError(
+            f"{name} is not finite after batch {step}, and was not saved; earlier checkpoints are intact. "
+            "A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> starts "
+            "a new run there with them"
+        )

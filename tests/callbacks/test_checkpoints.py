@@ -1,7 +1,8 @@
-"""What is never saved: values that are not finite."""
+"""What is saved under which name, and what is never saved: values that are not finite."""
 
 import pytest
 
+from gan_lightning.models.rebuild import read
 from tests.conftest import TINY
 
 FOUR = (*TINY, "trainer.max_steps=4", "callbacks.checkpoints.every_n_steps=2")
@@ -29,3 +30,16 @@ def test_an_infinite_weight_is_not_exported_without_checkpoints(train):
     assert "is not finite after batch 4, and was not saved" in run.output
     assert run.summary["status"] == "failed"
     assert not list(run.folder.glob("checkpoints/*"))
+
+
+def test_the_names_of_one_batch_are_one_file(train):
+    monitored = ("callbacks.checkpoints.monitor=loss/generator", "trainer.log_every_n_steps=1")
+    run = train("run", *FOUR, "callbacks.checkpoints.keep_every_n_steps=4", *monitored)
+    folder = run.folder / "checkpoints"
+    last, kept, best = (folder / name for name in ("last.ckpt", "step_00000004.ckpt", "best.ckpt"))
+    assert last.samefile(kept)
+    assert read(best)["global_step"] == run.summary["best"]["step"]
+    content = kept.read_bytes()
+    train("run", f"resume={run.folder}", "trainer.max_steps=5")
+    assert read(last)["global_step"] == 5
+    assert kept.read_bytes() == content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -33,6 +34,8 @@ class Checkpoints(Checkpoint):
     Args:
         folder: The run folder.
         every_n_steps: The number of batches between two saves of `last.ckpt`; it is also saved at the end.
+        every_n_seconds: The time after which `last.ckpt` is saved again; it is looked at after every
+            `trainer.log_every_n_steps` batches, by rank zero. None: saves do not depend on the time.
         keep_every_n_steps: The number of batches between permanent checkpoints; None: none by batches.
         keep_every_n_epochs: The number of epochs between permanent checkpoints; None: none by epochs.
         monitor: The logged metric that decides which checkpoint is the best, such as metric/fid; None: no best.ckpt.
@@ -46,6 +49,7 @@ class Checkpoints(Checkpoint):
         self,
         folder: str,
         every_n_steps: int | None = 1000,
+        every_n_seconds: float | None = None,
         keep_every_n_steps: int | None = None,
         keep_every_n_epochs: int | None = None,
         monitor: str | None = None,
@@ -53,6 +57,7 @@ class Checkpoints(Checkpoint):
     ) -> None:
         self.folder = Path(folder, "checkpoints")
         self.every_n_steps = every_n_steps
+        self.every_n_seconds = every_n_seconds
         self.keep_every_n_steps = keep_every_n_steps
         self.keep_every_n_epochs = keep_every_n_epochs
         self.monitor = monitor
@@ -60,6 +65,10 @@ class Checkpoints(Checkpoint):
         self.best: dict[str, Any] | None = None
         """Metric, value and step of the best checkpoint."""
         self._saved_at = -1
+        self._saved_time = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._saved_time = time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
         names = []
@@ -68,12 +77,18 @@ class Checkpoints(Checkpoint):
         if self._is_best(trainer):
             names.append("best.ckpt")
         ends = trainer.should_stop or is_last_batch(trainer)
-        if names or ends or due(trainer, self.every_n_steps, None):
+        if names or ends or due(trainer, self.every_n_steps, None) or self._time_has_passed(trainer):
             self._save(trainer, *names, "last.ckpt")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._saved_at != trainer.global_step:  # another callback stopped training at the end of an epoch
             self._save(trainer, "last.ckpt")
+
+    def _time_has_passed(self, trainer: Trainer) -> bool:
+        """Whether the last save is `every_n_seconds` ago; all processes get the answer of rank zero."""
+        if self.every_n_seconds is None or not due(trainer, trainer.log_every_n_steps, None):
+            return False
+        return trainer.strategy.broadcast(time.monotonic() - self._saved_time >= self.every_n_seconds)
 
     def _is_best(self, trainer: Trainer) -> bool:
         """Whether the monitored metric is better than all before; stores it then."""
@@ -125,7 +140,7 @@ class Checkpoints(Checkpoint):
         if trainer.is_global_zero:
             for other in others:
                 Writer.of(trainer).submit(partial(link, path, self.folder / other))
-        self._saved_at = trainer.global_step
+        self._saved_at, self._saved_time = trainer.global_step, time.monotonic()
 
 
 def require_finite(model: LightningModule, optimizers: Sequence[Optimizer], step: int) -> None:

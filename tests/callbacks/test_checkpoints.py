@@ -1,7 +1,10 @@
-"""What is saved under which name, and what is never saved: values that are not finite."""
+"""What is saved under which name, when, and what never is: values that are not finite."""
+
+from types import SimpleNamespace
 
 import pytest
 
+from gan_lightning.callbacks import Checkpoints, Record, checkpoints
 from gan_lightning.models.rebuild import read
 from tests.conftest import TINY
 
@@ -43,3 +46,24 @@ def test_the_names_of_one_batch_are_one_file(train):
     train("run", f"resume={run.folder}", "trainer.max_steps=5")
     assert read(last)["global_step"] == 5
     assert kept.read_bytes() == content
+
+
+def test_saves_by_the_clock(train, monkeypatch):
+    """A batch takes a second here, and every other batch is logged."""
+    now, saved = [0], []
+    end, save = Record.on_train_batch_end, Checkpoints._save
+
+    def end_batch(self, *arguments):
+        end(self, *arguments)
+        now[0] += 1
+
+    def saving(self, trainer, *names):
+        saved.append(trainer.global_step)
+        save(self, trainer, *names)
+
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(Record, "on_train_batch_end", end_batch)
+    monkeypatch.setattr(Checkpoints, "_save", saving)
+    by_time = ("callbacks.checkpoints.every_n_seconds=5", "trainer.log_every_n_steps=2", "trainer.max_steps=15")
+    assert train("run", *TINY, *by_time, "callbacks.checkpoints.keep_every_n_steps=8").code == 0
+    assert saved == [6, 8, 14, 15]

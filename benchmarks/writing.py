@@ -18,11 +18,14 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
-RUNS = {
+QUIET = ("trainer=cpu", "callbacks.progress=null")
+NO_GRAPH = ("callbacks.summary=null", "callbacks.graph=null")
+RUNS: dict[str, tuple[int, tuple[str, ...]]] = {
     "MLP, digits": (400, ()),
-    "DCGAN, MNIST": (150, ("experiment=dcgan_mnist", "data.batch_size=16")),
+    "DCGAN, MNIST": (150, ("experiment=dcgan_mnist", "data.batch_size=16", *NO_GRAPH)),
 }
 """The number of batches of each run, and its options."""
 FIRST = 20
@@ -45,19 +48,17 @@ def measure(run: str, files: str, data: str) -> None:
     steps: list[float] = []
     training_step = GAN.training_step
 
-    def timed(model: GAN, *arguments: object) -> object:
+    def timed(model: GAN, *arguments: Any) -> Any:
         begun.append(time.perf_counter())
         result = training_step(model, *arguments)
         steps.append(time.perf_counter() - begun[-1])
         return result
 
-    GAN.training_step = timed  # type: ignore[assignment, method-assign]
+    GAN.training_step = timed  # type: ignore[method-assign]
     count, options = RUNS[run]
     with tempfile.TemporaryDirectory(dir=".") as folder:
-        quiet = ("trainer=cpu", "callbacks.progress=null", "callbacks.summary=null", "callbacks.graph=null")
-        quiet = quiet if "experiment" in str(options) else quiet[:2]
         where = (f"hydra.run.dir={folder}", *([f"data.root={data}"] if options else []))
-        gan_lightning.train([*options, *quiet, *FILES[files], *where, f"trainer.max_steps={count + FIRST + 1}"])
+        gan_lightning.train([*options, *QUIET, *FILES[files], *where, f"trainer.max_steps={count + FIRST + 1}"])
     print(json.dumps([begun[-1] - begun[FIRST], sum(steps[FIRST:-1])]))
 
 
@@ -69,7 +70,8 @@ def main() -> None:
     parser.add_argument("--measure", nargs=2, metavar=("RUN", "FILES"), help="one run in this process")
     options = parser.parse_args()
     if options.measure:
-        return measure(*options.measure, options.data)
+        run, files = options.measure
+        return measure(run, files, options.data)
     trees = [path.resolve() for path in (options.against, PROJECT) if path]
     found: dict[tuple[str, Path, str], list[list[float]]] = {}
     for _ in range(options.turns):

@@ -86,7 +86,7 @@ class Checkpoints(Checkpoint):
 
     def _time_has_passed(self, trainer: Trainer) -> bool:
         """Whether the last save is `every_n_seconds` ago; all processes get the answer of rank zero."""
-        if self.every_n_seconds is None or not due(trainer, trainer.log_every_n_steps, None):
+        if self.every_n_seconds is None or not due(trainer, trainer.log_every_n_steps, None):  # type: ignore[attr-defined]
             return False
         return trainer.strategy.broadcast(time.monotonic() - self._saved_time >= self.every_n_seconds)
 

@@ -54,6 +54,10 @@ class WriterCheckpointIO(TorchCheckpointIO):
             self._written.result()
         self._written = self.writer.submit(partial(write_checkpoint, _copied(checkpoint), Path(path)))
 
+    def remove_checkpoint(self, path: Any) -> None:
+        """Removes a checkpoint, after the ones before are written: Lightning's ModelCheckpoint removes older ones."""
+        self.writer.submit(partial(super().remove_checkpoint, path))
+
     def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> Checkpoint:
         return read(Path(path))
 

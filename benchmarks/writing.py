@@ -2,9 +2,10 @@
 
     python benchmarks/writing.py --data data --against another/checkout
 
-Each turn trains every run without files and with them, in this checkout and in another one, a process each. Left out
-are the first batches, and what happens once, at the end. A thread that writes may slow the steps themselves: that is
-in the last column, the time of all batches with files, in relation to those without.
+Each turn trains every run without files and with them, in this checkout and in another one, a process each. The medians
+are of all blocks of 50 batches, each of which has one checkpoint and one grid. Left out are the first batches, and what
+happens once, at the end. A thread that writes may slow the steps themselves: that is in the last column, the time of a
+block with files in relation to one without.
 """
 
 from __future__ import annotations
@@ -30,17 +31,18 @@ RUNS: dict[str, tuple[int, tuple[str, ...]]] = {
 """The number of batches of each run, and its options."""
 FIRST = 20
 """The number of batches that are left out."""
+EVERY = 50
 FILES = {
     "without files": ("callbacks.samples=null", "callbacks.video=null", "callbacks.checkpoints=null"),
     "with files": (
-        *("callbacks.samples.every_n_steps=50", "callbacks.samples.every_n_epochs=null", "callbacks.video=null"),
-        *("callbacks.checkpoints.every_n_steps=50", "callbacks.checkpoints.keep_every_n_epochs=null"),
+        *(f"callbacks.samples.every_n_steps={EVERY}", "callbacks.samples.every_n_epochs=null", "callbacks.video=null"),
+        *(f"callbacks.checkpoints.every_n_steps={EVERY}", "callbacks.checkpoints.keep_every_n_epochs=null"),
     ),
 }
 
 
 def measure(run: str, files: str, data: str) -> None:
-    """Trains in this process; prints the seconds of the batches after the first ones, and of the steps in them."""
+    """Trains in this process; prints the seconds of each block of batches, and those of the steps in it."""
     import gan_lightning
     from gan_lightning.models import GAN
 
@@ -59,7 +61,8 @@ def measure(run: str, files: str, data: str) -> None:
     with tempfile.TemporaryDirectory(dir=".") as folder:
         where = (f"hydra.run.dir={folder}", *([f"data.root={data}"] if options else []))
         gan_lightning.train([*options, *QUIET, *FILES[files], *where, f"trainer.max_steps={count + FIRST + 1}"])
-    print(json.dumps([begun[-1] - begun[FIRST], sum(steps[FIRST:-1])]))
+    first = range(FIRST, count, EVERY)
+    print(json.dumps([[begun[n + EVERY] - begun[n], sum(steps[n : n + EVERY])] for n in first]))
 
 
 def main() -> None:
@@ -81,15 +84,14 @@ def main() -> None:
             result = subprocess.run(
                 command, env=os.environ | {"PYTHONPATH": str(tree)}, check=True, stdout=subprocess.PIPE, text=True
             )
-            found.setdefault(case, []).append(json.loads(result.stdout.splitlines()[-1]))
-    print(f"medians of {options.turns} turns: outside of the steps without files, with files; time with/without files")
+            found.setdefault(case, []).extend(json.loads(result.stdout.splitlines()[-1]))
+    print(f"{options.turns} turns: outside of the steps without files, with files; time with files/without files")
     for run in RUNS:
         for tree in trees:
             outside = [statistics.median(1 - steps / whole for whole, steps in found[run, tree, f]) for f in FILES]
-            times = [[whole for whole, _ in found[run, tree, files]] for files in FILES]
-            longer = statistics.median(more / less for less, more in zip(*times, strict=True))
+            less, more = (statistics.median(whole for whole, _ in found[run, tree, files]) for files in FILES)
             name = "this checkout" if tree == PROJECT else str(tree.name)
-            print(f"{run:14} {name:14} {outside[0]:7.1%} {outside[1]:7.1%} {longer:7.2f}")
+            print(f"{run:14} {name:14} {outside[0]:7.1%} {outside[1]:7.1%} {more / less:7.2f}")
     return None
 
 

@@ -3,7 +3,7 @@
     python benchmarks/kills.py --runs 100
 
 Each run is a process of its own, forked from this one, which has imported everything. It sends itself SIGKILL before or
-after its n-th operation: opening a file to write, torch.save (after half of the file), fsync, rename, link, unlink, mkdir.
+after its n-th operation: opening a file to write, torch.save (half of the file), fsync, rename, link, unlink, mkdir.
 Then `resume=auto` goes on, and is killed again half of the time, until the run has ended. The list of its files, its
 pictures and every tensor have to be those of the undisturbed run.
 """

@@ -15,13 +15,13 @@ from torch import Tensor
 from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
-from gan_lightning.cadence import due, is_last_batch
+from gan_lightning.cadence import StepCallback, due, is_last_batch
 from gan_lightning.callbacks.writer import Writer
 from gan_lightning.evaluation.metrics import METRICS
 from gan_lightning.files import link
 
 
-class Checkpoints(Checkpoint):
+class Checkpoints(StepCallback, Checkpoint):
     """Writes `checkpoints/last.ckpt`, and permanent checkpoints such as `checkpoints/step_00000500.ckpt`.
 
     With `monitor`, `checkpoints/best.ckpt` is the state at which that metric was best.
@@ -70,15 +70,18 @@ class Checkpoints(Checkpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._saved_time = time.monotonic()
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        names = []
-        if due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs):
-            names.append(f"step_{trainer.global_step:08d}.ckpt")
-        if self._is_best(trainer):
-            names.append("best.ckpt")
+    def is_due(self, trainer: Trainer) -> bool:
         ends = trainer.should_stop or is_last_batch(trainer)
-        if names or ends or due(trainer, self.every_n_steps, None) or self._time_has_passed(trainer):
-            self._save(trainer, *names, "last.ckpt")
+        saves = ends or due(trainer, self.every_n_steps, None) or self._keeps(trainer) or self._is_best(trainer)
+        return saves or self._time_has_passed(trainer)
+
+    def on_due(self, trainer: Trainer, model: LightningModule) -> None:
+        names = [f"step_{trainer.global_step:08d}.ckpt"] if self._keeps(trainer) else []
+        if self._is_best(trainer):
+            value = trainer.callback_metrics[self.monitor].item()  # type: ignore[index]
+            self.best = {"metric": self.monitor, "value": value, "step": trainer.global_step}
+            names.append("best.ckpt")
+        self._save(trainer, *names, "last.ckpt")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._saved_at != trainer.global_step:  # another callback stopped training at the end of an epoch
@@ -90,17 +93,17 @@ class Checkpoints(Checkpoint):
             return False
         return trainer.strategy.broadcast(time.monotonic() - self._saved_time >= self.every_n_seconds)
 
+    def _keeps(self, trainer: Trainer) -> bool:
+        return due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
+
     def _is_best(self, trainer: Trainer) -> bool:
-        """Whether the monitored metric is better than all before; stores it then."""
+        """Whether the monitored metric is better than all before."""
         metric = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         if metric is None or not metric.isfinite():
             return False
         value, sign = metric.item(), -1 if self.mode == "max" else 1
         same = self.best is not None and self.best["metric"] == self.monitor
-        if same and sign * value >= sign * self.best["value"]:  # type: ignore[index]
-            return False
-        self.best = {"metric": self.monitor, "value": value, "step": trainer.global_step}
-        return True
+        return not same or sign * value < sign * self.best["value"]  # type: ignore[index]
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -110,27 +113,12 @@ class Checkpoints(Checkpoint):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["batches_per_epoch"] = int(trainer.num_training_batches)
+        _count_batches(checkpoint)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Rewrites Lightning's counters, so that they describe the state between two batches, or between two epochs.
-
-        The saved counters describe a batch or an epoch that has not ended yet. From them Lightning derives a wrong
-        epoch after the last batch of an epoch.
-        """
-        step = checkpoint["global_step"]
+        _count_batches(checkpoint)  # files of format 2 and below have Lightning's own counters
         if Path(str(trainer.ckpt_path)) == self.folder / "last.ckpt":
-            self._saved_at = step
-        epochs, batches = divmod(step, checkpoint["batches_per_epoch"])
-        begun = epochs + (batches > 0)
-        loop = checkpoint["loops"]["fit_loop"]
-        counts = {"ready": begun, "started": begun, "processed": epochs, "completed": epochs}
-        loop["epoch_progress"] = {"total": dict(counts), "current": dict(counts)}
-        loop["epoch_loop.batch_progress"] = {
-            "total": dict.fromkeys(counts, step),
-            "current": dict.fromkeys(counts, batches),
-            "is_last_batch": False,
-        }
-        loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
+            self._saved_at = checkpoint["global_step"]
 
     def _save(self, trainer: Trainer, name: str, *others: str) -> None:
         """Saves one file of that name, and then gives it the other names, in this order."""
@@ -141,6 +129,26 @@ class Checkpoints(Checkpoint):
             for other in others:
                 Writer.of(trainer).submit(partial(link, path, self.folder / other))
         self._saved_at, self._saved_time = trainer.global_step, time.monotonic()
+
+
+def _count_batches(checkpoint: dict[str, Any]) -> None:
+    """Rewrites Lightning's counters, so that they describe the state between two batches, or between two epochs.
+
+    Lightning's own count the iterations of its loop, and describe one that has not ended yet. From them it derives a
+    wrong epoch after the last batch of an epoch.
+    """
+    step = checkpoint["global_step"]
+    epochs, batches = divmod(step, checkpoint["batches_per_epoch"])
+    begun = epochs + (batches > 0)
+    loop = checkpoint["loops"]["fit_loop"]
+    counts = {"ready": begun, "started": begun, "processed": epochs, "completed": epochs}
+    loop["epoch_progress"] = {"total": dict(counts), "current": dict(counts)}
+    loop["epoch_loop.batch_progress"] = {
+        "total": dict.fromkeys(counts, step),
+        "current": dict.fromkeys(counts, batches),
+        "is_last_batch": False,
+    }
+    loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
 
 
 def require_finite(model: LightningModule, optimizers: Sequence[Optimizer], step: int) -> None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
 
+from gan_lightning.cadence import StepCallback
 
-class Writer(Callback):
+
+class Writer(StepCallback):
     """Writes files in a thread of its own, in the order in which they were submitted.
 
     After a write that failed it writes nothing more, since a later file may refer to an earlier one. The error is
@@ -59,7 +61,7 @@ class Writer(Callback):
             self._waiting.popleft().result()
         self._raise_error()
 
-    def on_train_batch_end(self, *_: Any) -> None:
+    def on_step_end(self, *_: Any) -> None:
         self._raise_error()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:

@@ -51,7 +51,7 @@ def test_the_names_of_one_batch_are_one_file(train):
 def test_saves_by_the_clock(train, monkeypatch):
     """A batch takes a second here, and every other batch is logged."""
     now, saved = [0], []
-    end, save = Record.on_train_batch_end, Checkpoints._save
+    end, save = Record.on_step_end, Checkpoints._save
 
     def end_batch(self, *arguments):
         end(self, *arguments)
@@ -62,7 +62,7 @@ def test_saves_by_the_clock(train, monkeypatch):
         save(self, trainer, *names)
 
     monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(Record, "on_train_batch_end", end_batch)
+    monkeypatch.setattr(Record, "on_step_end", end_batch)
     monkeypatch.setattr(Checkpoints, "_save", saving)
     by_time = ("callbacks.checkpoints.every_n_seconds=5", "trainer.log_every_n_steps=2", "trainer.max_steps=15")
     assert train("run", *TINY, *by_time, "callbacks.checkpoints.keep_every_n_steps=8").code == 0

@@ -28,13 +28,13 @@ def writer():
 def batches(monkeypatch):
     """Tells threads that the run has ended batch n: `batches[n].wait()`."""
     ended = [threading.Event() for _ in range(20)]
-    real = Record.on_train_batch_end
+    real = Record.on_step_end
 
     def end(self, trainer, *more):
         real(self, trainer, *more)
         ended[trainer.global_step].set()
 
-    monkeypatch.setattr(Record, "on_train_batch_end", end)
+    monkeypatch.setattr(Record, "on_step_end", end)
     return ended
 
 
@@ -58,9 +58,9 @@ def test_nothing_is_written_after_a_write_that_failed(writer):
 
     writer.submit(fail)
     writer.submit(lambda: written.append(1))
-    writer.on_train_batch_end()  # the thread has not failed yet
+    writer.on_step_end()  # the thread has not failed yet
     hold.set()
-    for told in (writer.wait, writer.on_train_batch_end, lambda: writer.submit(lambda: written.append(2))):
+    for told in (writer.wait, writer.on_step_end, lambda: writer.submit(lambda: written.append(2))):
         with pytest.raises(OSError, match="disk full"):
             told()
     assert written == []

@@ -217,7 +217,7 @@ def test_a_disk_that_gets_full(command, undisturbed, disk, monkeypatch, after, u
 def test_a_disk_that_gets_full_while_training_goes_on(command, trained, disk, monkeypatch):
     longer = (*RUN, "trainer.max_steps=6")
     batch_5, write = threading.Event(), checkpoint.write_checkpoint
-    end = Record.on_train_batch_end
+    end = Record.on_step_end
 
     def end_batch(self, trainer, *more):
         end(self, trainer, *more)
@@ -231,7 +231,7 @@ def test_a_disk_that_gets_full_while_training_goes_on(command, trained, disk, mo
         write(saved, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Record, "on_train_batch_end", end_batch)
+        patch.setattr(Record, "on_step_end", end_batch)
         patch.setattr(checkpoint, "write_checkpoint", write_late)
         failed = command("disk/run", *longer)
     require_one_line(failed, "last.ckpt: No space left on device. Free space there, or inodes (df -i)")

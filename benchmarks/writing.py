@@ -56,7 +56,7 @@ def measure(run: str, files: str, data: str) -> None:
         steps.append(time.perf_counter() - begun[-1])
         return result
 
-    GAN.training_step = timed  # type: ignore[method-assign]
+    GAN.training_step = timed  # type: ignore[assignment, method-assign]
     count, options = RUNS[run]
     with tempfile.TemporaryDirectory(dir=".") as folder:
         where = (f"hydra.run.dir={folder}", *([f"data.root={data}"] if options else []))

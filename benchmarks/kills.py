@@ -3,7 +3,7 @@
     python benchmarks/kills.py --runs 100
 
 Each run is a process of its own, forked from this one, which has imported everything. It sends itself SIGKILL before or
-after its n-th operation: opening a file to write, torch.save (after half of the file), fsync, rename, unlink, mkdir.
+after its n-th operation: opening a file to write, torch.save (half of the file), fsync, rename, link, unlink, mkdir.
 Then `resume=auto` goes on, and is killed again half of the time, until the run has ended. The list of its files, its
 pictures and every tensor have to be those of the undisturbed run.
 """
@@ -60,7 +60,7 @@ class Operations:
     def __init__(self, at: int, after: bool, log: Path) -> None:
         self.at, self.after, self.count = at, after, 0
         self.log = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-        for name in ("replace", "rename", "fsync", "unlink", "remove", "mkdir"):
+        for name in ("replace", "rename", "link", "fsync", "unlink", "remove", "mkdir"):
             setattr(os, name, self._watched(f"os.{name}", getattr(os, name)))
         builtins.open = io.open = self._watched("open", builtins.open)  # type: ignore[assignment]
         torch.save = self._watched("torch.save", torch.save)

@@ -7,6 +7,7 @@ import json
 import math
 import os
 import secrets
+import shutil
 import socket
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -35,15 +36,32 @@ def atomic(path: Path) -> Iterator[Path]:
         try:
             yield partial
             _flush(partial)
-            os.replace(partial, path)
-            if os.name == "posix":
-                _flush(path.parent)  # so that the new name, too, survives a power cut
+            _rename(partial, path)
         except OSError as error:
             if error.filename in (None, str(partial)):  # writing and flushing do not say which file
                 error.strerror, error.filename = error.strerror or str(error).partition("\n")[0], str(path)
             raise
         finally:
             with contextlib.suppress(OSError):  # a second error would hide the first
+                partial.unlink(missing_ok=True)
+
+
+def link(source: Path, path: Path) -> None:
+    """Gives a file a second name, `path`, which may be that of another file: a hard link, or a copy where links fail.
+
+    Both names stand for the same bytes on the disk, so that neither file may be written in place.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    with source.open("rb") as file:
+        _lock(file, wait=True)  # so that `remove_stale_parts` leaves its second name alone
+        try:
+            os.link(source, partial)
+            _rename(partial, path)
+        except OSError:
+            with atomic(path) as copy, copy.open("wb") as copied:
+                shutil.copyfileobj(file, copied)
+        finally:
+            with contextlib.suppress(OSError):
                 partial.unlink(missing_ok=True)
 
 
@@ -82,6 +100,12 @@ def _lock(file: BinaryIO, wait: bool) -> bool:
     except OSError:
         return False
     return True
+
+
+def _rename(partial: Path, path: Path) -> None:
+    os.replace(partial, path)
+    if os.name == "posix":
+        _flush(path.parent)  # so that the new name, too, survives a power cut
 
 
 def _flush(path: Path) -> None:

@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from gan_lightning import files
-from gan_lightning.files import PARTS, atomic, file_lock, remove_stale_parts
+from gan_lightning.files import PARTS, atomic, file_lock, link, remove_stale_parts
 from gan_lightning.training.run_folder import RunFolder
 
 WRITER = """
@@ -119,3 +119,62 @@ def test_two_threads_write_one_file(tmp_path):
         thread.join()
     assert len(set((tmp_path / "x").read_text())) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+@pytest.fixture
+def two_files(tmp_path):
+    (tmp_path / "new").write_text("new")
+    (tmp_path / "last").write_text("old")
+    return tmp_path / "new", tmp_path / "last"
+
+
+def test_a_second_name_of_a_file_takes_no_space(two_files):
+    new, last = two_files
+    link(new, last)
+    link(new, last)  # the system renames nothing if both are names of one file
+    assert last.samefile(new)
+    assert sorted(path.name for path in new.parent.iterdir()) == ["last", "new"]
+    with atomic(last) as partial:
+        partial.write_text("newer")
+    assert (new.read_text(), last.read_text()) == ("new", "newer")
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EXDEV, errno.EMLINK])
+def test_a_file_system_without_links_gets_a_copy(two_files, monkeypatch, number):
+    def no_links(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", no_links)
+    new, last = two_files
+    link(new, last)
+    assert not last.samefile(new)
+    assert last.read_text() == "new"
+    assert sorted(path.name for path in new.parent.iterdir()) == ["last", "new"]
+
+
+def test_a_name_that_cannot_be_given_leaves_the_old_file(two_files, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", full)
+    monkeypatch.setattr(os, "replace", full)
+    new, last = two_files
+    with pytest.raises(OSError, match=rf"No space left on device: .{last}"):
+        link(new, last)
+    assert last.read_text() == "old"
+    assert sorted(path.name for path in new.parent.iterdir()) == ["last", "new"]
+
+
+def test_a_name_that_is_being_given_is_no_stale_file(two_files, monkeypatch):
+    rename, seen = os.replace, []
+
+    def renaming(source, target):
+        remove_stale_parts(new.parent.glob(PARTS))
+        seen.append(source.exists())
+        rename(source, target)
+
+    monkeypatch.setattr(os, "replace", renaming)
+    new, last = two_files
+    link(new, last)
+    assert seen == [True]
+    assert last.read_text() == "new"

@@ -11,6 +11,7 @@ from gan_lightning.callbacks.samples import SampleGrid
 from gan_lightning.callbacks.stop import GracefulStop
 from gan_lightning.callbacks.surface import SurfacePlot
 from gan_lightning.callbacks.video import Video
+from gan_lightning.callbacks.writer import Writer
 from gan_lightning.evaluation.callback import Evaluation
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "SampleGrid",
     "SurfacePlot",
     "Video",
+    "Writer",
 ]

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
+from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from gan_lightning.cadence import StepCallback, due, is_last_batch
+from gan_lightning.callbacks.writer import Writer
 from gan_lightning.evaluation.metrics import METRICS
+from gan_lightning.files import link
 from gan_lightning.models import GAN
 
 
@@ -22,12 +28,15 @@ class Checkpoints(StepCallback, Checkpoint):
     With `monitor`, `checkpoints/best.ckpt` is the state at which that metric was best.
 
     It saves at the end of a batch, after all other callbacks, so that a checkpoint is the state between two batches.
+    Checkpoints of the same batch are one file with several names (hard links), where the file system has them.
     Lightning's own ModelCheckpoint warns at every save under manual optimization and
     can miss the last batch. Weights and optimizer states that are not finite are never saved.
 
     Args:
         folder: The run folder.
         every_n_steps: The number of batches between two saves of `last.ckpt`; it is also saved at the end.
+        every_n_seconds: The time after which `last.ckpt` is saved again; it is looked at after every
+            `trainer.log_every_n_steps` batches, by rank zero. None: saves do not depend on the time.
         keep_every_n_steps: The number of batches between permanent checkpoints; None: none by batches.
         keep_every_n_epochs: The number of epochs between permanent checkpoints; None: none by epochs.
         monitor: The logged metric that decides which checkpoint is the best, such as metric/fid; None: no best.ckpt.
@@ -41,6 +50,7 @@ class Checkpoints(StepCallback, Checkpoint):
         self,
         folder: str,
         every_n_steps: int | None = 1000,
+        every_n_seconds: float | None = None,
         keep_every_n_steps: int | None = None,
         keep_every_n_epochs: int | None = None,
         monitor: str | None = None,
@@ -48,6 +58,7 @@ class Checkpoints(StepCallback, Checkpoint):
     ) -> None:
         self.folder = Path(folder, "checkpoints")
         self.every_n_steps = every_n_steps
+        self.every_n_seconds = every_n_seconds
         self.keep_every_n_steps = keep_every_n_steps
         self.keep_every_n_epochs = keep_every_n_epochs
         self.monitor = monitor
@@ -55,25 +66,33 @@ class Checkpoints(StepCallback, Checkpoint):
         self.best: dict[str, Any] | None = None
         """Metric, value and step of the best checkpoint."""
         self._saved_at = -1
+        self._saved_time = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._saved_time = time.monotonic()
 
     def is_due(self, trainer: Trainer) -> bool:
         ends = trainer.should_stop or is_last_batch(trainer)
-        return ends or due(trainer, self.every_n_steps, None) or self._keeps(trainer) or self._is_best(trainer)
+        saves = ends or due(trainer, self.every_n_steps, None) or self._keeps(trainer) or self._is_best(trainer)
+        return saves or self._time_has_passed(trainer)
 
     def on_due(self, trainer: Trainer, model: LightningModule) -> None:
-        best = self._is_best(trainer)
-        if best:  # first, since every checkpoint contains it
+        names = [f"step_{trainer.global_step:08d}.ckpt"] if self._keeps(trainer) else []
+        if self._is_best(trainer):
             value = trainer.callback_metrics[self.monitor].item()  # type: ignore[index]
             self.best = {"metric": self.monitor, "value": value, "step": trainer.global_step}
-        if self._keeps(trainer):
-            self._save(trainer, self.folder / f"step_{trainer.global_step:08d}.ckpt")
-        if best:
-            self._save(trainer, self.folder / "best.ckpt")
-        self._save(trainer, self.folder / "last.ckpt")
+            names.append("best.ckpt")
+        self._save(trainer, *names, "last.ckpt")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._saved_at != trainer.global_step:  # another callback stopped training at the end of an epoch
-            self._save(trainer, self.folder / "last.ckpt")
+            self._save(trainer, "last.ckpt")
+
+    def _time_has_passed(self, trainer: Trainer) -> bool:
+        """Whether the last save is `every_n_seconds` ago; all processes get the answer of rank zero."""
+        if self.every_n_seconds is None or not due(trainer, trainer.log_every_n_steps, None):  # type: ignore[attr-defined]
+            return False
+        return trainer.strategy.broadcast(time.monotonic() - self._saved_time >= self.every_n_seconds)
 
     def _keeps(self, trainer: Trainer) -> bool:
         return due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
@@ -102,11 +121,16 @@ class Checkpoints(StepCallback, Checkpoint):
         if Path(str(trainer.ckpt_path)) == self.folder / "last.ckpt":
             self._saved_at = checkpoint["global_step"]
 
-    def _save(self, trainer: Trainer, path: Path) -> None:
+    def _save(self, trainer: Trainer, name: str, *others: str) -> None:
+        """Saves one file of that name, and then gives it the other names, in this order."""
         model: GAN = trainer.lightning_module  # type: ignore[assignment]
         require_finite(model, trainer.optimizers, trainer.global_step)
+        path = self.folder / name
         trainer.save_checkpoint(path)
-        self._saved_at = trainer.global_step
+        if trainer.is_global_zero:
+            for other in others:
+                Writer.of(trainer).submit(partial(link, path, self.folder / other))
+        self._saved_at, self._saved_time = trainer.global_step, time.monotonic()
 
 
 def _count_batches(checkpoint: dict[str, Any]) -> None:
@@ -143,10 +167,16 @@ def require_finite(model: GAN, optimizers: Sequence[Optimizer], step: int) -> No
         for parameter, state in optimizer.state.items()
         for key, value in state.items()
     )
-    for name, value in (*model.state_dict().items(), *states):
-        if isinstance(value, Tensor) and not value.isfinite().all():
-            raise FloatingPointError(
-                f"{name} is not finite after batch {step}, and was not saved; earlier checkpoints are intact. "
-                "A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> starts "
-                "a new run there with them"
-            )
+    named = [
+        (name, value)
+        for name, value in (*model.state_dict().items(), *states)
+        if isinstance(value, Tensor) and value.is_floating_point() and value.numel()
+    ]
+    largest = get_total_norm([value for _, value in named], math.inf)  # waits for a GPU once, not at every tensor
+    if not largest.isfinite():
+        name = next(name for name, value in named if not value.isfinite().all())
+        raise FloatingPointError(
+            f"{name} is not finite after batch {step}, and was not saved; earlier checkpoints are intact. "
+            "A smaller model.optimizer.lr or a model.gradient_clip_norm may help: branch_from=<checkpoint> starts "
+            "a new run there with them"
+        )

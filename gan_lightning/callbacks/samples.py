@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning import rng
 from gan_lightning.cadence import StepCallback, due, is_last_batch
+from gan_lightning.callbacks.writer import Writer
 from gan_lightning.files import atomic
 from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
@@ -93,14 +96,25 @@ class SampleGrid(StepCallback):
         self._drawn_at = trainer.global_step
 
     def publish(self, trainer: Trainer, tag: str, name: str, picture: Picture) -> None:
-        """Writes a picture to the folder, with the epoch in its PNG header, and to TensorBoard."""
-        origin = PngInfo()
-        origin.add_text("epoch", str(math.ceil(trainer.global_step / trainer.num_training_batches)))
-        with atomic(self.folder / name) as path:
-            to_pil_image(picture).save(path, format="png", pnginfo=origin)
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(tag, picture, trainer.global_step)
+        """Lets the writer write a picture to the folder, with the epoch in its PNG header, and to TensorBoard."""
+        epoch = math.ceil(trainer.global_step / trainer.num_training_batches)
+        boards = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
+        Writer.of(trainer).submit(partial(_write, picture, self.folder / name, epoch, boards, tag, trainer.global_step))
+
+
+def _write(picture: Picture, path: Path, epoch: int, boards: Sequence[Any], tag: str, step: int) -> None:
+    """Writes a picture to a PNG file, and these bytes to the `SummaryWriter`s of TensorBoard."""
+    origin = PngInfo()
+    origin.add_text("epoch", str(epoch))
+    with atomic(path) as part:
+        to_pil_image(picture).save(part, format="png", pnginfo=origin)
+    for board in boards:
+        from tensorboard.compat.proto.summary_pb2 import Summary  # a slow import
+
+        _, height, width = picture.shape
+        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=path.read_bytes())
+        board.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
+        board.flush()  # before a later checkpoint has its name: no session would repeat the picture
 
 
 def _name(step: int) -> str:

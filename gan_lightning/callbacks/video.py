@@ -8,6 +8,7 @@ from pathlib import Path
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
+from gan_lightning.callbacks.writer import Writer
 from gan_lightning.errors import UserError
 from gan_lightning.visualization import video
 
@@ -28,6 +29,7 @@ class Video(Callback):
 
     @rank_zero_only
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        Writer.of(trainer).wait()  # for the last picture
         if any(self.samples.glob("step_*.png")):
             pictures = video.pictures_of(self.samples)
             try:

@@ -97,6 +97,7 @@ RULES: dict[str, Rule] = {
     "eps": _WEIGHT,
     "every_n_batches": _COUNT,
     "every_n_epochs": _CADENCE,
+    "every_n_seconds": _optional(_POSITIVE),
     "every_n_steps": _CADENCE,
     "expansion": _SIZE,
     "extent": _number(0, 1, open_low=True),

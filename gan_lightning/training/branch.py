@@ -73,7 +73,7 @@ def begin(config: Config, folder: RunFolder) -> ResumePoint:
         saved["callbacks"]["Checkpoints"]["best"] = None  # best.ckpt is in the other folder
     step = saved["global_step"]
     first = folder.checkpoints / f"step_{step:08d}.ckpt"
-    checkpoint.AtomicCheckpointIO().save_checkpoint(saved, first)
+    checkpoint.write_checkpoint(saved, first)
     return ResumePoint(first, step)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import Future
+from copy import copy
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
-from torch import nn
+from torch import Tensor, nn
 
+from gan_lightning.callbacks import Writer
 from gan_lightning.callbacks.checkpoints import require_finite
 from gan_lightning.checksum import append_checksum
 from gan_lightning.errors import UserError
@@ -28,23 +32,59 @@ RESUMABLE = (
 """The entries of a checkpoint that training goes on from, besides those of the model."""
 
 
-class AtomicCheckpointIO(TorchCheckpointIO):
+class WriterCheckpointIO(TorchCheckpointIO):
+    """Copies a checkpoint, which the writer's thread then writes while training goes on.
+
+    Args:
+        writer: The writer.
+    """
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__()
+        self.writer = writer
+        self._written: Future[None] | None = None
+
+    def save_checkpoint(self, checkpoint: Checkpoint, path: Any, storage_options: Any = None) -> None:
+        """Returns once the checkpoint is copied. There is one copy at a time: the one before must have been written.
+
+        Raises:
+            OSError: An earlier write has failed.
+        """
+        if self._written is not None:
+            self._written.result()
+        self._written = self.writer.submit(partial(write_checkpoint, _copied(checkpoint), Path(path)))
+
+    def remove_checkpoint(self, path: Any) -> None:
+        """Removes a checkpoint, after the ones before are written: Lightning's ModelCheckpoint removes older ones."""
+        self.writer.submit(partial(super().remove_checkpoint, path))
+
+    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> Checkpoint:
+        return read(Path(path))
+
+
+def write_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     """Writes a temporary file with a checksum, flushes it to the disk, then renames it.
 
     After a crash the old file is still there, and a file that has changed since is told when it is read.
     """
+    with atomic(path) as part:
+        try:
+            with part.open("wb") as file:  # of a path, torch would not say why it cannot be written
+                torch.save(checkpoint, file)
+        except RuntimeError as error:  # torch has tried to complete the file after a write that failed
+            raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+        append_checksum(part)
 
-    def save_checkpoint(self, checkpoint: Checkpoint, path: Any, storage_options: Any = None) -> None:
-        with atomic(Path(path)) as partial:
-            try:
-                with partial.open("wb") as file:  # of a path, torch would not say why it cannot be written
-                    torch.save(checkpoint, file)
-            except RuntimeError as error:  # torch has tried to complete the file after a write that failed
-                raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
-            append_checksum(partial)
 
-    def load_checkpoint(self, path: Any, map_location: Any = None, weights_only: bool | None = True) -> Checkpoint:
-        return read(Path(path))
+def _copied(node: Any) -> Any:
+    """A copy of nested containers, with their attributes, and of the tensors in them, on the CPU."""
+    if isinstance(node, Tensor):
+        return node.detach().to("cpu", copy=True)
+    if isinstance(node, dict):
+        copied = copy(node)
+        copied.update((name, _copied(child)) for name, child in node.items())
+        return copied
+    return type(node)(map(_copied, node)) if isinstance(node, list | tuple) else node
 
 
 def locate(place: str | Path) -> Path:

@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from torch.distributed import Store
 
 from gan_lightning._compat.lightning import end_without_batches
-from gan_lightning.callbacks import GracefulStop, Pruning, Record
+from gan_lightning.callbacks import GracefulStop, Pruning, Record, Writer
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
 from gan_lightning.data import known_folders
@@ -155,7 +155,7 @@ class Experiment:
         begins = start is None or not self.folder.config.is_file()  # a branch begins with a checkpoint
         summary = Summary(self.config, self.folder, record, self.origin if begins else None)
         with worker_command(self.config, self.folder, start) as command:
-            trainer = self._trainer([summary, record, stop], start, GANStrategy(command, store))
+            trainer = self._trainer([Writer(), summary, record, stop], start, GANStrategy(command, store))
             prepare_evaluation(trainer, data, self.config)  # now, for the same reason
             planned = planned_batches(trainer, data)
             if start and start.step >= planned:

@@ -94,7 +94,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         return checkpoint.read(path)
     except UserError as error:
-        others = sorted(other for other in path.parent.glob("*.ckpt") if other != path)  # step_* come last
+        whole = (file for file in path.parent.glob("*.ckpt") if file.is_file() and not file.samefile(path))
+        others = sorted(whole)  # not another name of the same file; step_* come last
         way_on = f"resume={others[-1]}" if others else "there is none, so begin anew in another hydra.run.dir"
         raise UserError(f"{error}: {way_on}") from error
 

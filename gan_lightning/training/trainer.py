@@ -17,12 +17,12 @@ from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
 from lightning.pytorch.profilers import Profiler
 
-from gan_lightning.callbacks import Evaluation
+from gan_lightning.callbacks import Evaluation, Writer
 from gan_lightning.config.instantiate import Config
 from gan_lightning.distributed.strategy import GANStrategy
 from gan_lightning.errors import UserError
 from gan_lightning.training.blocks import Blocks
-from gan_lightning.training.checkpoint import AtomicCheckpointIO
+from gan_lightning.training.checkpoint import WriterCheckpointIO
 
 
 class Trainer(lightning.Trainer):
@@ -84,7 +84,7 @@ def trainer_arguments(
     Args:
         config: The Trainer's section of the configuration.
         folder: The run folder, where Lightning's own callbacks write by default; else it is the current folder.
-        callbacks: All callbacks.
+        callbacks: All callbacks, with one `Writer`.
         loggers: All loggers.
         strategy: The strategy for several processes.
     """
@@ -93,7 +93,7 @@ def trainer_arguments(
         "enable_progress_bar": any(isinstance(callback, ProgressBar) for callback in callbacks),
         "enable_checkpointing": any(isinstance(callback, Checkpoint) for callback in callbacks),
         "logger": loggers,
-        "plugins": [AtomicCheckpointIO()],
+        "plugins": [WriterCheckpointIO(next(callback for callback in callbacks if isinstance(callback, Writer)))],
         "default_root_dir": config.get("default_root_dir") or folder,
         **({} if config.get("profiler") else {"profiler": _NoProfiler()}),
         "strategy": "auto" if has_one_process(config) else strategy,

@@ -1,4 +1,4 @@
-"""Augmentation and LeCam, which remember earlier batches, see the logits of all processes."""
+"""Callbacks in two processes: augmentation and LeCam see the logits of all, and all save after the same batches."""
 
 import pytest
 import torch
@@ -59,3 +59,11 @@ def test_augmentation_adapts_alike_in_all_processes(train_apart):
     first, second = (torch.load(outcome.folder / f"state.{rank}", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert first["augment.p"].item() == pytest.approx(0.4)  # twice 4 batches of 32 over both processes
+
+
+def test_all_processes_save_by_one_clock(train_apart):
+    """Their own would disagree in some of 200 batches, and each save waits for all processes."""
+    by_time = ("callbacks.checkpoints.every_n_seconds=0.02", "trainer.log_every_n_steps=1", "trainer.max_steps=200")
+    outcome = train_apart("run", *TINY, *by_time, "trainer.devices=2", timeout=120)
+    assert outcome.code == 0, outcome.output
+    assert outcome.checkpoint["global_step"] == 200

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -17,9 +18,11 @@ import pytest
 from PIL import Image
 from tensorboard.summary.writer.record_writer import RecordWriter
 
+from gan_lightning.callbacks import Record
 from gan_lightning.files import read_json
 from gan_lightning.models.rebuild import read
 from gan_lightning.tensor_file import load_tensors
+from gan_lightning.training import checkpoint
 from tests.conftest import TINY, Outcome, training_differences
 
 RUN = (
@@ -208,6 +211,34 @@ def test_a_disk_that_gets_full(command, undisturbed, disk, monkeypatch, after, u
     require_whole(failed.folder)
     subprocess.run(["rm", "-r", str(disk / "filler")], check=True)
     assert_completes(command, failed, undisturbed)
+
+
+@pytest.mark.slow
+def test_a_disk_that_gets_full_while_training_goes_on(command, trained, disk, monkeypatch):
+    longer = (*RUN, "trainer.max_steps=6")
+    batch_5, write = threading.Event(), checkpoint.write_checkpoint
+    end = Record.on_step_end
+
+    def end_batch(self, trainer, *more):
+        end(self, trainer, *more)
+        if trainer.global_step == 5:
+            batch_5.set()
+
+    def write_late(saved, path):
+        if saved["global_step"] == 4:
+            assert batch_5.wait(20)
+            use_up_space(disk)
+        write(saved, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Record, "on_step_end", end_batch)
+        patch.setattr(checkpoint, "write_checkpoint", write_late)
+        failed = command("disk/run", *longer)
+    require_one_line(failed, "last.ckpt: No space left on device. Free space there, or inodes (df -i)")
+    require_whole(failed.folder)
+    assert failed.checkpoint["global_step"] == 2
+    (disk / "filler").unlink()
+    assert_completes(command, failed, trained(*longer))
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from gan_lightning.cli import evaluate, generate
 from gan_lightning.evaluation.features import Features
 from gan_lightning.evaluation.metrics import fid, metrics
 from gan_lightning.models.rebuild import read
-from gan_lightning.training.checkpoint import AtomicCheckpointIO
+from gan_lightning.training.checkpoint import write_checkpoint
 from tests.conftest import TINY
 
 RUN = (*TINY, "trainer.max_steps=2", "callbacks.ema=null")
@@ -23,7 +23,7 @@ def broken(trained, tmp_path):
     weights = checkpoint["state_dict"]
     name = next(name for name in reversed(weights) if name.startswith("generator."))
     weights[name] = torch.full_like(weights[name], torch.nan)
-    AtomicCheckpointIO().save_checkpoint(checkpoint, path)
+    write_checkpoint(checkpoint, path)
     return run.folder
 
 

@@ -76,7 +76,7 @@ def test_a_damaged_checkpoint_names_the_way_on(start, undisturbed, train):
     damaged = start()
     assert damaged.code == 1
     assert f"{last} is damaged" in damaged.output
-    assert f"resume={kept.with_name('step_00000008.ckpt')}" in damaged.output
+    assert f"resume={kept}" in damaged.output  # step_00000008.ckpt is another name of the damaged file
     assert train("run", f"resume={kept}", "trainer.max_steps=8").code == 0
     assert training_differences(start(), undisturbed) == []
 

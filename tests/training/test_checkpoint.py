@@ -3,14 +3,17 @@
 import json
 import os
 import stat
+import threading
 from importlib.metadata import version
 
 import pytest
 import torch
 
 import gan_lightning
+from gan_lightning.callbacks import Writer
 from gan_lightning.errors import UserError
 from gan_lightning.tensor_file import load_tensors, save_tensors
+from gan_lightning.training.checkpoint import WriterCheckpointIO
 from gan_lightning.training.experiment import Experiment
 from tests.training.test_experiment import configured
 
@@ -128,3 +131,16 @@ def test_a_checkpoint_of_an_earlier_version_is_told_from_a_foreign_one(folder, t
     torch.save(saved, tmp_path / "earlier.ckpt")
     with pytest.raises(UserError, match="written by an earlier version"):
         gan_lightning.load(tmp_path / "earlier.ckpt")
+
+
+def test_a_checkpoint_is_removed_after_those_before_are_written(tmp_path):
+    writer, hold, path = Writer(), threading.Event(), tmp_path / "old.ckpt"
+    files = WriterCheckpointIO(writer)
+    writer.submit(lambda: hold.wait(20))
+    files.save_checkpoint({"state_dict": {}}, path)
+    files.remove_checkpoint(path)
+    assert not path.exists()
+    hold.set()
+    writer.wait()
+    assert not path.exists()
+    writer._end()

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from gan_lightning.cadence import due, is_last_batch
-from gan_lightning.evaluation.metrics import METRICS
+from gan_lightning.metric_names import METRICS
 
 
 class Checkpoints(Checkpoint):

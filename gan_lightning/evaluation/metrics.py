@@ -18,21 +18,6 @@ from gan_lightning import rng
 from gan_lightning.evaluation.features import Features, require_finite
 from gan_lightning.evaluation.manifold import manifold_metrics
 
-METRICS = {
-    "fid": "min",
-    "kid": "min",
-    "precision": "max",
-    "recall": "max",
-    "density": "max",
-    "coverage": "max",
-    "inception_score": "max",
-    "modes": "max",
-    "class_coverage": "max",
-    "class_kl": "min",
-}
-"""Every metric, and whether smaller (min) or larger (max) is better."""
-CLASS_METRICS = ("inception_score", "modes", "class_coverage", "class_kl")
-"""The metrics that need an extractor with class logits."""
 NEIGHBORS = 10_000
 """The largest number of images, real and generated each, for the metrics of nearest neighbors."""
 

@@ -27,7 +27,7 @@ FORMAT = 1
 DIGEST_SIZE = 16
 """The length in bytes of the checksum that a file of cached curves begins with."""
 CACHED_FROM = 100_000
-"""The size in bytes of a run's event files from which their curves are kept in the cache; smaller ones are read as fast."""
+"""The size in bytes of a run's event files from which their curves are kept in the cache."""
 
 
 def read_curves(folder: Path) -> dict[str, Series]:

@@ -26,8 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback
 from undisturbed import problems
+
+from gan_lightning.cadence import StepCallback
 
 HERE = Path(__file__).resolve().parent
 SIGNALS = {"SIGKILL": signal.SIGKILL, "SIGTERM": signal.SIGTERM, "SIGSTOP": signal.SIGSTOP}
@@ -47,7 +48,7 @@ OPTIONS = (
 )
 
 
-class Batches(Callback):
+class Batches(StepCallback):
     """Writes the number of the last batch that was trained, and of the batch from which the session went on."""
 
     def __init__(self, path: str) -> None:
@@ -56,7 +57,7 @@ class Batches(Callback):
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         self._write(trainer, os.O_CREAT, at=8)
 
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, *_: Any) -> None:
+    def on_step_end(self, trainer: Any, *_: Any) -> None:
         self._write(trainer, 0, at=0)
 
     def _write(self, trainer: Any, flags: int, at: int) -> None:

@@ -12,14 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
+
+from gan_lightning.cadence import StepCallback
 
 PROJECT = Path(__file__).resolve().parent.parent
 Loop = Callable[[], None]
 """A function that trains one batch."""
 
 
-class Turns(Callback):
+class Turns(StepCallback):
     """After every `block` batches, runs each other loop for the same number of batches, and measures the times.
 
     Args:
@@ -41,7 +43,7 @@ class Turns(Callback):
         self.seconds |= {name: [] for name in self.loops}
         self._since = time.perf_counter()
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+    def on_step_end(self, trainer: Trainer, model: Any, batch: Any, output: Any) -> None:
         if trainer.global_step % self.block == 0:
             self._lap("train.py")
             for name, loop in self.loops.items():

@@ -2,7 +2,36 @@
 
 from __future__ import annotations
 
-from lightning import Trainer
+from typing import Any
+
+from lightning import Callback, LightningModule, Trainer
+
+
+class StepCallback(Callback):
+    """A callback that allows blocks: several batches in one iteration of Lightning's loop.
+
+    It is called after every batch by `on_step_end`, and by `on_due` after those batches at which a block ends for it. A
+    callback that overrides Lightning's `on_train_batch_start` or `on_train_batch_end` instead gets every batch in an
+    iteration of its own.
+    """
+
+    def on_step_end(self, trainer: Trainer, model: Any, batch: Any, output: Any) -> None:
+        """Is called after every batch, with the batch on the device and what `training_step` has returned."""
+
+    def is_due(self, trainer: Trainer) -> bool:
+        """Whether `on_due` is called after this batch. It is asked at the end of every batch."""
+        return False
+
+    def on_due(self, trainer: Trainer, model: Any) -> None:
+        """Is called at the end of a batch, after `on_step_end`."""
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        if outputs:  # a block has none: it has called `on_step_end` for each of its batches
+            self.on_step_end(trainer, pl_module, batch, outputs)
+        if self.is_due(trainer):
+            self.on_due(trainer, pl_module)
 
 
 def due(trainer: Trainer, every_n_steps: int | None, every_n_epochs: int | None) -> bool:

@@ -11,6 +11,7 @@ from torch import nn
 from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 
+from gan_lightning.cadence import StepCallback
 from gan_lightning.losses import AdversarialLoss
 
 
@@ -52,6 +53,34 @@ class KillAt(Callback):
             os.kill(os.getpid(), self.number)
 
 
+class KillInBlock(StepCallback):
+    """Sends this process a signal at the end of a batch in the midst of a block."""
+
+    def __init__(self, step: int, number: int) -> None:
+        self.step, self.number = step, number
+
+    def on_step_end(self, trainer, model, batch, output) -> None:
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+class BlockLog(StepCallback):
+    """Appends the number of Lightning's iteration and of the batch to a file, a line a batch."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    def on_step_end(self, trainer, model, batch, output) -> None:
+        with self.path.open("a") as file:
+            file.write(f"{trainer.fit_loop.epoch_loop.batch_progress.total.ready} {trainer.global_step}\n")
+
+
+class EveryBatch(Callback):
+    """A user's callback that Lightning calls after every batch."""
+
+    def on_train_batch_end(self, *_) -> None: ...
+
+
 class KillAtTheEnd(Callback):
     """Kills one process when all batches are trained, before the final work of the callbacks after it."""
 
@@ -91,16 +120,16 @@ class StopAtEpoch(Callback):
         trainer.should_stop = trainer.current_epoch == self.epoch
 
 
-class LossLog(Callback):
+class LossLog(StepCallback):
     """Appends the exact loss terms of every batch to a file, a line a batch, one file a process."""
 
     def __init__(self, path: str) -> None:
         self.path = path
 
-    def on_train_batch_end(self, trainer, pl_module, outputs, *_) -> None:
+    def on_step_end(self, trainer, model, batch, output) -> None:
         terms = {
             f"{player}_{name}": value.item().hex()
-            for player, terms in outputs["terms"].items()
+            for player, terms in output["terms"].items()
             for name, value in terms.items()
         }
         with Path(f"{self.path}.{trainer.global_rank}").open("a") as file:
@@ -140,13 +169,13 @@ class Dump(Callback):
         torch.save(pl_module.state_dict(), f"{self.path}.{trainer.global_rank}")
 
 
-class SampleLog(Callback):
+class SampleLog(StepCallback):
     """Lists a digest of every image that a process was given."""
 
     def __init__(self, path: str) -> None:
         self.path, self.seen = path, []
 
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+    def on_step_end(self, trainer, model, batch, output) -> None:
         self.seen += [image.numpy().tobytes().hex() for image in batch[0]]
 
     def on_train_end(self, trainer, pl_module) -> None:

@@ -13,6 +13,7 @@ from gan_lightning.terminal import error_line, printable, printable_lines
         ("one\rtwo\b", r"one\rtwo\x08"),
         ("abc\u202edcb", r"abc\u202edcb"),  # what follows would stand in reverse order
         ("line\u2028line", r"line\u2028line"),
+        ("line\u2029line", r"line\u2029line"),
         ("\udc80.ckpt", r"\udc80.ckpt"),  # a file name that is no UTF-8, which print would refuse
         ("blond, 青い髪 é 🙂", "blond, 青い髪 é 🙂"),
         ("a\nb", r"a\nb"),

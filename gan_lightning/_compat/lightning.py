@@ -27,3 +27,13 @@ def end_without_batches(trainer: Trainer) -> None:
         loop.on_run_end()
 
     loop.run = run  # type: ignore[method-assign]
+
+
+def count_batch(trainer: Trainer, is_last: bool) -> None:
+    """Tells Lightning's loop before a batch how many were before it, and whether it is the last one of the epoch.
+
+    Reason: Lightning counts the iterations of its loop, which train several batches, and gives no other way to do so.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    loop._batches_that_stepped = trainer.global_step
+    loop.batch_progress.is_last_batch = is_last

@@ -11,11 +11,11 @@ from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gan_lightning.cadence import due, is_last_batch
+from gan_lightning.cadence import StepCallback, due, is_last_batch
 from gan_lightning.metric_names import METRICS
 
 
-class Checkpoints(Checkpoint):
+class Checkpoints(StepCallback, Checkpoint):
     """Writes `checkpoints/last.ckpt`, and permanent checkpoints such as `checkpoints/step_00000500.ckpt`.
 
     With `monitor`, `checkpoints/best.ckpt` is the state at which that metric was best.
@@ -55,32 +55,36 @@ class Checkpoints(Checkpoint):
         """Metric, value and step of the best checkpoint."""
         self._saved_at = -1
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
-        best = self._is_best(trainer)  # first, since every checkpoint contains it
-        keep = due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
+    def is_due(self, trainer: Trainer) -> bool:
         ends = trainer.should_stop or is_last_batch(trainer)
-        if keep:
+        return ends or due(trainer, self.every_n_steps, None) or self._keeps(trainer) or self._is_best(trainer)
+
+    def on_due(self, trainer: Trainer, model: LightningModule) -> None:
+        best = self._is_best(trainer)
+        if best:  # first, since every checkpoint contains it
+            value = trainer.callback_metrics[self.monitor].item()  # type: ignore[index]
+            self.best = {"metric": self.monitor, "value": value, "step": trainer.global_step}
+        if self._keeps(trainer):
             self._save(trainer, self.folder / f"step_{trainer.global_step:08d}.ckpt")
         if best:
             self._save(trainer, self.folder / "best.ckpt")
-        if keep or best or ends or due(trainer, self.every_n_steps, None):
-            self._save(trainer, self.folder / "last.ckpt")
+        self._save(trainer, self.folder / "last.ckpt")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self._saved_at != trainer.global_step:  # another callback stopped training at the end of an epoch
             self._save(trainer, self.folder / "last.ckpt")
 
+    def _keeps(self, trainer: Trainer) -> bool:
+        return due(trainer, self.keep_every_n_steps, self.keep_every_n_epochs)
+
     def _is_best(self, trainer: Trainer) -> bool:
-        """Whether the monitored metric is better than all before; stores it then."""
+        """Whether the monitored metric is better than all before."""
         metric = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         if metric is None or not metric.isfinite():
             return False
         value, sign = metric.item(), -1 if self.mode == "max" else 1
         same = self.best is not None and self.best["metric"] == self.monitor
-        if same and sign * value >= sign * self.best["value"]:  # type: ignore[index]
-            return False
-        self.best = {"metric": self.monitor, "value": value, "step": trainer.global_step}
-        return True
+        return not same or sign * value < sign * self.best["value"]  # type: ignore[index]
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -90,32 +94,37 @@ class Checkpoints(Checkpoint):
 
     def on_save_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
         checkpoint["batches_per_epoch"] = int(trainer.num_training_batches)
+        _count_batches(checkpoint)
 
     def on_load_checkpoint(self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]) -> None:
-        """Rewrites Lightning's counters, so that they describe the state between two batches, or between two epochs.
-
-        The saved counters describe a batch or an epoch that has not ended yet. From them Lightning derives a wrong
-        epoch after the last batch of an epoch.
-        """
-        step = checkpoint["global_step"]
+        _count_batches(checkpoint)  # files of format 2 and below have Lightning's own counters
         if Path(str(trainer.ckpt_path)) == self.folder / "last.ckpt":
-            self._saved_at = step
-        epochs, batches = divmod(step, checkpoint["batches_per_epoch"])
-        begun = epochs + (batches > 0)
-        loop = checkpoint["loops"]["fit_loop"]
-        counts = {"ready": begun, "started": begun, "processed": epochs, "completed": epochs}
-        loop["epoch_progress"] = {"total": dict(counts), "current": dict(counts)}
-        loop["epoch_loop.batch_progress"] = {
-            "total": dict.fromkeys(counts, step),
-            "current": dict.fromkeys(counts, batches),
-            "is_last_batch": False,
-        }
-        loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
+            self._saved_at = checkpoint["global_step"]
 
     def _save(self, trainer: Trainer, path: Path) -> None:
         require_finite(trainer.lightning_module, trainer.optimizers, trainer.global_step)
         trainer.save_checkpoint(path)
         self._saved_at = trainer.global_step
+
+
+def _count_batches(checkpoint: dict[str, Any]) -> None:
+    """Rewrites Lightning's counters, so that they describe the state between two batches, or between two epochs.
+
+    Lightning's own count the iterations of its loop, and describe one that has not ended yet. From them it derives a
+    wrong epoch after the last batch of an epoch.
+    """
+    step = checkpoint["global_step"]
+    epochs, batches = divmod(step, checkpoint["batches_per_epoch"])
+    begun = epochs + (batches > 0)
+    loop = checkpoint["loops"]["fit_loop"]
+    counts = {"ready": begun, "started": begun, "processed": epochs, "completed": epochs}
+    loop["epoch_progress"] = {"total": dict(counts), "current": dict(counts)}
+    loop["epoch_loop.batch_progress"] = {
+        "total": dict.fromkeys(counts, step),
+        "current": dict.fromkeys(counts, batches),
+        "is_last_batch": False,
+    }
+    loop["epoch_loop.state_dict"]["_batches_that_stepped"] = step
 
 
 def require_finite(model: LightningModule, optimizers: Sequence[Optimizer], step: int) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from lightning import Callback, Trainer
+from lightning import Trainer
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from gan_lightning.cadence import StepCallback
 from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 
 
-class GeneratorEMA(Callback):
+class GeneratorEMA(StepCallback):
     """Averages the generator's weights after each of its updates: ema = d * ema + (1 - d) * weights.
 
     At the start d is smaller, min(decay, (1 + n) / (10 + n)) after n updates, so that the initial weights
@@ -30,15 +31,13 @@ class GeneratorEMA(Callback):
             pl_module.track_ema()
 
     @torch.no_grad()
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: GAN, outputs: StepOutput, *_: Any
-    ) -> None:
-        if "generator" not in outputs["terms"]:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+        if "generator" not in output["terms"]:
             return
-        assert pl_module.generator_ema is not None
-        updates = trainer.global_step // pl_module.n_critic
+        assert model.generator_ema is not None
+        updates = trainer.global_step // model.n_critic
         decay = min(self.decay, (1 + updates) / (10 + updates))
-        averages, weights = pl_module.generator_ema, pl_module.generator
+        averages, weights = model.generator_ema, model.generator
         average_ = get_ema_multi_avg_fn(decay)
         average_(list(averages.parameters()), list(weights.parameters()), updates)  # type: ignore[no-untyped-call]
         for average, buffer in zip(averages.buffers(), weights.buffers(), strict=True):

@@ -10,10 +10,12 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
 
+from gan_lightning.cadence import StepCallback
+from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 
 
-class Progress(ProgressBar):
+class Progress(StepCallback, ProgressBar):
     """Shows batches, the time left, images per second, the losses of both players, and the epoch.
 
     Args:
@@ -25,7 +27,8 @@ class Progress(ProgressBar):
         self.refresh_seconds = refresh_seconds if sys.stderr.isatty() else 30 * refresh_seconds
         self._enabled = True
         self._bar: Any = None
-        self._drawn = (0.0, 0)
+        self._drawn_at = 0.0
+        self._images = 0  # since then
 
     def disable(self) -> None:
         self._enabled = False  # Lightning calls this on every process but the first
@@ -45,17 +48,17 @@ class Progress(ProgressBar):
             disable=not self._enabled,
             bar_format="{desc} {percentage:3.0f}%|{bar:24}| {n_fmt}/{total_fmt} [{elapsed}, {remaining} left{postfix}]",
         )
-        self._drawn = (time.monotonic(), trainer.global_step)
+        self._drawn_at = time.monotonic()
 
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        if self._enabled and time.monotonic() - self._drawn[0] > self.refresh_seconds:
-            self._draw(trainer, pl_module, len(batch[0]) * trainer.world_size)
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+        self._images += len(batch[0]) * trainer.world_size
 
-    def _draw(self, trainer: Trainer, model: GAN, batch_size: int) -> None:
+    def is_due(self, trainer: Trainer) -> bool:
+        return self._enabled and time.monotonic() - self._drawn_at > self.refresh_seconds
+
+    def on_due(self, trainer: Trainer, model: GAN) -> None:
         now, step = time.monotonic(), trainer.global_step
-        rate = (step - self._drawn[1]) / (now - self._drawn[0]) * batch_size
+        rate = self._images / (now - self._drawn_at)
         losses = {player[0].upper(): sum(terms.values()) for player, terms in model.last_output["terms"].items()}
         shown = [f"{name} loss {float(loss):.3f}" for name, loss in losses.items()]
         seconds = trainer.callback_metrics.get("time/epoch")
@@ -63,7 +66,7 @@ class Progress(ProgressBar):
         self._bar.set_postfix_str(", ".join([f"{rate:,.0f} images/s", *shown, *epoch]), refresh=False)
         self._bar.update(step - self._bar.n)
         self._bar.refresh()
-        self._drawn = (now, step)
+        self._drawn_at, self._images = now, 0
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._bar.update(trainer.global_step - self._bar.n)

@@ -8,14 +8,14 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
 
-from gan_lightning.cadence import due, is_last_batch
+from gan_lightning.cadence import StepCallback, due, is_last_batch
 from gan_lightning.files import write_json
 from gan_lightning.metric_names import METRICS
 
 
-class Pruning(Callback):
+class Pruning(StepCallback):
     """Stops runs by the median rule: Golovin et al. 2017 (Google Vizier), section 3.2.2.
 
     For each other run that got as far, take the mean of its metric up to this batch. A run stops if its best value so
@@ -40,9 +40,12 @@ class Pruning(Callback):
         """The values of the metric, by batch."""
         self.pruned = False
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+    def is_due(self, trainer: Trainer) -> bool:
+        return due(trainer, self.every_n_steps, None)
+
+    def on_due(self, trainer: Trainer, model: LightningModule) -> None:
         metric = trainer.callback_metrics.get(self.monitor)
-        if metric is None or not due(trainer, self.every_n_steps, None):
+        if metric is None:
             return
         self.values[trainer.global_step] = metric.item()
         if trainer.is_global_zero:

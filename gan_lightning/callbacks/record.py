@@ -8,17 +8,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
-from lightning import Callback, Trainer
+from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
+from gan_lightning.cadence import StepCallback
 from gan_lightning.data.foreign import warn_of_inexact_resume
+from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 
 NO_RESULTS = ("terms/", "lr/", "epoch")
 """Beginnings of logged names that are no columns of a sweep's results."""
 
 
-class Record(Callback):
+class Record(StepCallback):
     """Puts the configuration into checkpoints and TensorBoard, and keeps the final metrics.
 
     Args:
@@ -53,9 +55,7 @@ class Record(Callback):
         resumed_inside = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
         self._epoch_since = None if resumed_inside else time.monotonic()
 
-    def on_train_batch_end(  # type: ignore[override]
-        self, trainer: Trainer, pl_module: GAN, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
         self.images += len(batch[0]) * trainer.world_size
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]

@@ -7,21 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning import Callback, Trainer
+from lightning import Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 from PIL.PngImagePlugin import PngInfo
 from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning import rng
-from gan_lightning.cadence import due, is_last_batch
+from gan_lightning.cadence import StepCallback, due, is_last_batch
 from gan_lightning.files import atomic
+from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 from gan_lightning.visualization import grids
 from gan_lightning.visualization.grids import Picture
 
 
-class SampleGrid(Callback):
+class SampleGrid(StepCallback):
     """Writes grids of samples, always with the same latents, to TensorBoard as `samples` and to PNG files.
 
     With a conditional model each row has one label, and all rows have the same latents.
@@ -71,14 +72,16 @@ class SampleGrid(Callback):
             self._drawn_at = trainer.global_step
 
     @rank_zero_only
-    def on_train_batch_start(self, trainer: Trainer, pl_module: GAN, batch: Any, batch_idx: int) -> None:  # type: ignore[override]
-        if trainer.global_step == 0:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+        if trainer.global_step == 1:
             self.publish(trainer, "real", "real.png", grids.picture(batch[0][: self.num]))
 
+    def is_due(self, trainer: Trainer) -> bool:
+        return due(trainer, self.every_n_steps, self.every_n_epochs) or is_last_batch(trainer)
+
     @rank_zero_only
-    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
-        if due(trainer, self.every_n_steps, self.every_n_epochs) or is_last_batch(trainer):
-            self._draw(trainer, pl_module)
+    def on_due(self, trainer: Trainer, model: GAN) -> None:
+        self._draw(trainer, model)
 
     @rank_zero_only
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]

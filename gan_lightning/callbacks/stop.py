@@ -9,10 +9,12 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-from lightning import Callback, LightningModule, Trainer
+from lightning import LightningModule, Trainer
+
+from gan_lightning.cadence import StepCallback
 
 
-class GracefulStop(Callback):
+class GracefulStop(StepCallback):
     """On SIGTERM or Ctrl-C, finishes the batch and stops training; a second signal stops the process.
 
     With several processes, the signal may reach only some of them, and at different batches. After each batch the
@@ -39,7 +41,7 @@ class GracefulStop(Callback):
         self.received = number
         self._restore_handlers()
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *_: Any) -> None:
+    def on_step_end(self, trainer: Trainer, *_: Any) -> None:
         agreed = self.received if self._group is None else self._exchange()
         if agreed:
             self.received = agreed

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from lightning import Trainer
 from matplotlib.axes import Axes
 from torch import Tensor
 
 from gan_lightning import rng
-from gan_lightning.cadence import due, is_last_batch
 from gan_lightning.callbacks.samples import SampleGrid
 from gan_lightning.data import Gaussians2D
 from gan_lightning.errors import UserError
@@ -38,10 +35,9 @@ class SurfacePlot(SampleGrid):
         if not isinstance(data, Gaussians2D):
             raise UserError(f"callbacks.samples: SurfacePlot needs data=gaussians_2d, not {type(data).__name__}")
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
-        if due(trainer, self.every_n_steps, self.every_n_epochs) or is_last_batch(trainer):
-            self._measure(trainer, pl_module)
-        super().on_train_batch_end(trainer, pl_module)
+    def on_due(self, trainer: Trainer, model: GAN) -> None:
+        self._measure(trainer, model)
+        super().on_due(trainer, model)
 
     def _measure(self, trainer: Trainer, model: GAN) -> None:
         """Logs the metrics, which are the same in every process."""

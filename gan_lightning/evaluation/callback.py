@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from lightning import Callback, LightningDataModule, Trainer
+from lightning import LightningDataModule, Trainer
 
-from gan_lightning.cadence import due, is_last_batch
+from gan_lightning.cadence import StepCallback, due, is_last_batch
 from gan_lightning.data.images import Split
 from gan_lightning.distributed import collectives
 from gan_lightning.evaluation.features import Extractor, join
@@ -17,7 +15,7 @@ from gan_lightning.metric_names import CLASS_METRICS, METRICS
 from gan_lightning.models import GAN
 
 
-class Evaluation(Callback):
+class Evaluation(StepCallback):
     """Logs FID and the other metrics as `metric/*`. It uses the EMA generator if there is one, always in eval mode.
 
     Sample i depends only on `seed` and i, and the processes divide the samples: the metrics do not depend on their
@@ -68,11 +66,10 @@ class Evaluation(Callback):
     def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
         self.prepare(trainer.datamodule, trainer.strategy.root_device)  # type: ignore[attr-defined]
 
-    def on_train_batch_end(self, trainer: Trainer, pl_module: GAN, *_: Any) -> None:  # type: ignore[override]
-        if due(trainer, self.every_n_steps, self.every_n_epochs) or is_last_batch(trainer):
-            self._evaluate(trainer, pl_module)
+    def is_due(self, trainer: Trainer) -> bool:
+        return due(trainer, self.every_n_steps, self.every_n_epochs) or is_last_batch(trainer)
 
-    def _evaluate(self, trainer: Trainer, model: GAN) -> None:
+    def on_due(self, trainer: Trainer, model: GAN) -> None:
         shard = generated_features(
             model,
             self.extractor,

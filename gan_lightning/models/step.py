@@ -225,13 +225,13 @@ class GANStep(LatentModel):
 
         Lightning's own logging would write them only after the callbacks have saved a checkpoint of this batch: a run
         that is killed in between would lack them. It would also drop them where log_every_n_steps does not divide the
-        batch, and count from 0.
+        batch, count from 0, and take as long as a small update.
         """
         values = {name: float(value) for name, value in found.items()}
         for logger in self.trainer.loggers:
             logger.log_metrics(values, step=self.global_step)
             logger.save()
-        self.log_dict(dict(found), logger=False)
+        self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
 
     # Lightning's hooks
 

@@ -19,6 +19,7 @@ IGNORED_WARNINGS = (
     ".*module\\(s\\) in eval mode at the start of training.*",  # the averaged generator
     ".*have no `validation_step`.*",  # a user's data module has validation data for the metrics only
     ".*dataloader is not resumable.*",  # `warn_of_inexact_resume` warns of it in more detail
+    ".*Found `dataloader_iter` argument.*",  # `Blocks` uses it
     ".*isinstance\\(treespec, LeafSpec\\).*",  # a name that Lightning uses and torch deprecates
 )
 """Warnings of Lightning that do not apply to gan_lightning."""

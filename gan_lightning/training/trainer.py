@@ -1,12 +1,14 @@
-"""The arguments of Lightning's Trainer that are objects, and preparations before `fit`."""
+"""The Trainer, its arguments that are objects, and preparations before `fit`."""
 
 from __future__ import annotations
 
 import math
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any, Literal
 
-from lightning import Callback, LightningDataModule, Trainer
+import lightning
+from lightning import Callback, LightningDataModule
 from lightning.fabric.utilities.data import sized_len
 from lightning.pytorch.callbacks import Checkpoint, ProgressBar
 from lightning.pytorch.loggers import Logger
@@ -16,7 +18,25 @@ from gan_lightning.callbacks import Evaluation
 from gan_lightning.config.instantiate import Config
 from gan_lightning.distributed.strategy import GANStrategy
 from gan_lightning.errors import UserError
+from gan_lightning.training.blocks import Blocks
 from gan_lightning.training.checkpoint import AtomicCheckpointIO
+
+
+class Trainer(lightning.Trainer):
+    """Lightning's Trainer, with an option for speed.
+
+    Args:
+        steps_per_block: The number of batches in an iteration of Lightning's loop: "auto" for as many as there are up
+            to the next one after which something is due, such as logging; 1 for Lightning's own loop. The results are
+            the same.
+        args: Arguments of Lightning's Trainer.
+        kwargs: Arguments of Lightning's Trainer.
+    """
+
+    def __init__(self, *args: Any, steps_per_block: Literal["auto", 1] = "auto", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if steps_per_block == "auto":
+            self.callbacks.append(Blocks())  # type: ignore[attr-defined]
 
 
 def has_one_process(config: Config) -> bool:
@@ -61,7 +81,7 @@ def resume_loggers(loggers: Config, step: int) -> Config:
     }
 
 
-def planned_batches(trainer: Trainer, data: LightningDataModule) -> float:
+def planned_batches(trainer: lightning.Trainer, data: LightningDataModule) -> float:
     """Returns the number of batches of the whole run, with earlier sessions; infinity where there is no limit."""
     loader = trainer.strategy.process_dataloader(data.train_dataloader())  # raises where it cannot be distributed
     limited = trainer.max_epochs not in (None, -1)
@@ -69,7 +89,7 @@ def planned_batches(trainer: Trainer, data: LightningDataModule) -> float:
     return min(by_epochs, trainer.max_steps if trainer.max_steps != -1 else math.inf)
 
 
-def prepare_evaluation(trainer: Trainer, data: LightningDataModule, config: Config) -> None:
+def prepare_evaluation(trainer: lightning.Trainer, data: LightningDataModule, config: Config) -> None:
     """Computes the reference features of the real images for the `Evaluation` callbacks.
 
     Raises:

@@ -5,6 +5,7 @@ import signal
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from gan_lightning.training.checkpoint import AtomicCheckpointIO
 from gan_lightning.training.run_folder import RunFolder
@@ -63,8 +64,17 @@ def test_the_last_batch_is_logged_whatever_the_interval(train):
 
 
 def test_a_checkpoint_finds_its_points_on_the_disk(train, monkeypatch):
-    """So that a run that is killed right after it lacks none."""
+    """So that a run that is killed right after it lacks none, however late TensorBoard's thread writes."""
     found, save = {}, AtomicCheckpointIO.save_checkpoint
+    waiting, write, flush = [], RecordWriter.write, RecordWriter.flush
+
+    def flush_all(self):
+        while waiting:
+            write(self, waiting.pop(0))
+        flush(self)
+
+    monkeypatch.setattr(RecordWriter, "write", lambda _, data: waiting.append(data))
+    monkeypatch.setattr(RecordWriter, "flush", flush_all)
 
     def save_after_a_look(self, checkpoint, path, storage_options=None):
         found[checkpoint["global_step"]] = points(path.parent.parent)

@@ -50,6 +50,7 @@ def refused(outcome) -> str:
         ("~logger", "logger=None: expected the options of a group, logger=..."),
         ("callbacks.ema=5", "callbacks.ema=5: expected options with a _target_, or null"),
         ("data._target_=null", "data._target_=None: expected the name of a class"),
+        ("trainer.devices=[0,1,2]", "data.batch_size=32: expected a multiple of the number of processes, 3"),
         ("trainer.devices=0", "trainer.devices=0: expected a number of devices from 1"),
         ("trainer.devices=-1", "trainer.devices=-1: stands for all GPUs"),
         ("model.generator_optimizer.lr=1" + "0" * 400, "model.generator_optimizer.lr=1000"),

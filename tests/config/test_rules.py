@@ -10,12 +10,21 @@ from gan_lightning.config.values import RULES, value_problem
 
 OF_TORCH = {"eps", "weight_decay"}
 """Arguments of torch's optimizers that no file of conf/ gives."""
+WITHOUT_RULE = {"mean", "num_sanity_val_steps", "n_trials", "n_jobs", "max_failure_rate"}
+"""Numbers of conf/ that may have any value, or that Lightning or Hydra checks."""
 
 
 def test_the_table_is_sorted_and_has_no_dead_entry():
     assert list(RULES) == sorted(RULES)
     given = {key for file in conf_folder().rglob("*.yaml") for key in re.findall(r"(\w+):", file.read_text())}
     assert set(RULES) - given == OF_TORCH
+
+
+def test_every_number_has_a_rule():
+    numbers = {
+        key for file in conf_folder().rglob("*.yaml") for key in re.findall(r"(?m)^ *(\w+): \[?-?\d", file.read_text())
+    }
+    assert numbers - set(RULES) == WITHOUT_RULE
 
 
 @pytest.mark.parametrize(
@@ -29,10 +38,35 @@ def test_the_table_is_sorted_and_has_no_dead_entry():
         ("data.test_fraction", 1.0, "a number from 0 to below 1"),
         ("data.batches_per_epoch", 0, "a whole number from 1 to 2147483647"),
         ("data.extent", 1.0, "a number above 0, below 1"),
+        ("model.optimizer.momentum", -1, "a number from 0 to below 1"),
+        ("network.generator.negative_slope", -1, "a number from 0 to 1"),
+        ("network.generator.batch_norm_eps", 0, "a number above 0"),
+        ("model.optimizer.eps", -1, "a number from 0"),
+        ("model.optimizer.weight_decay", "a", "a number from 0"),
+        ("model.penalties.r1.weight", -1, "a number from 0"),
+        ("model.penalties.r1.weight", 2.0**128, "a number from 0"),
+        ("model.optimizer.lr", True, "a number above 0"),
+        ("model.scheduler.step_size", 0, "a whole number from 1 to 2147483647"),
+        ("model.optimizer.betas", [0.5], "two numbers from 0 to below 1"),
+        ("network.generator.hidden_dims", [], "a list of whole numbers from 1 to 1048576"),
+        ("callbacks.evaluation.num", 100_001, "a whole number from 1 to 100000"),
+        ("anything", 2**63, "a number that torch can hold"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_key(key, value, expected):
     assert value_problem(key, value) == f"{key}={value!r}: expected {expected}"
+
+
+@pytest.mark.parametrize("shape", [[1, 28], [], [0, 28, 28], [4096, 4096, 2]])
+def test_shapes_that_are_none_of_images(shape):
+    assert "expected [channels, height, width]" in value_problem("data.image_shape", shape)
+
+
+def test_devices():
+    allowed = (1, [1], [0, 3], "auto", -1)
+    assert [devices for devices in allowed if value_problem("trainer.devices", devices)] == []
+    for devices in (0, 1025, [], [-1], "1"):
+        assert "expected a number of devices" in value_problem("trainer.devices", devices)
 
 
 @pytest.mark.parametrize(

@@ -177,6 +177,17 @@ def test_a_compressed_file_is_refused_before_it_is_unpacked(tmp_path):
         read(bomb)
 
 
+def test_a_file_whose_parts_overlap_is_refused(tmp_path):
+    """Such an archive unpacks to more than its size without any compression."""
+    bomb = tmp_path / "bomb.ckpt"
+    with zipfile.ZipFile(bomb, "w") as archive:
+        archive.writestr("archive/data.pkl", bytes(10_000))
+        archive.filelist *= 100  # entries of the directory, which name one part
+    append_checksum(bomb)
+    with pytest.raises(UserError, match="its parts overlap"):
+        read(bomb)
+
+
 def test_a_file_that_could_run_code_is_refused_as_what_it_is(tmp_path):
     for path, content in ((tmp_path / "a.ckpt", {"state_dict": {}, "x": Path}), (tmp_path / "b.ckpt", print)):
         torch.save(content, path)

@@ -8,7 +8,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 import gan_lightning
-from gan_lightning.config.guard import guarded
+from gan_lightning.config.guard import guarded, is_trusted
 from gan_lightning.config.options import conf_folder
 from gan_lightning.config.places import require_places_inside
 from gan_lightning.errors import UserError
@@ -41,9 +41,15 @@ def composed_with(tmp_path):
         ("e: {_target_: os.system}\nhydra: {sweeper: {n_trials: '${e}'}}", "hydra.sweeper.n_trials: only"),
         ("hydra: {sweeper: {params: {_target_: os.system}}}", "hydra.sweeper.params._target_: only"),
         ("hydra: {sweeper: {params: {+hydra.run.dir: /tmp/x}}}", "hydra.sweeper.params.+hydra.run.dir: only"),
+        ("hydra: {sweeper: {params: {resume: /tmp}}}", "hydra.sweeper.params.resume: only"),
+        ("hydra: {sweeper: {n_trials: [{_target_: os.system}]}}", "hydra.sweeper.n_trials: only"),
+        ("defaults: [/hydra/launcher@hydra.callbacks.e: basic]", "launcher=basic=hydra.callbacks.e: only the command"),
         ("defaults: [override /hydra/hydra_logging: hydra_debug]", "hydra_logging=hydra_debug: only the command line"),
         ("resume: /tmp", "resume: only the command line"),
+        ("branch_from: /tmp", "branch_from: only the command line"),
+        ("run_dir: /tmp", "run_dir: only the command line"),
         ("objective: ${oc.env:HOSTILE_SECRET}", "only the command line may read the environment"),
+        ("defaults: [{/data: '${oc.env:HOSTILE_SECRET}'}]", "only the command line may read the environment"),
         ("e: env\nobjective: '${oc.${e}:HOSTILE_SECRET}'", "only the command line may read the environment"),
         ("a: &a [*a]", "stands inside of its own value"),
         ("a: !!python/object/apply:os.system [x]", "plain data"),
@@ -67,10 +73,17 @@ def test_a_folder_that_the_user_trusts(composed_with, tmp_path, monkeypatch):
     assert composed_with("hydra: {job: {chdir: true}}").hydra.job.chdir
 
 
-def test_what_is_typed_is_the_users_own(composed_with):
+def test_a_package_is_trusted_by_its_name(monkeypatch):
+    monkeypatch.setenv("GAN_LIGHTNING_TRUST", "helpers")
+    packages = ("hydra.conf", "helpers/conf", "hydra_plugin.conf", "helpers_of_others.conf", "os")
+    assert [name for name in packages if is_trusted(f"pkg://{name}")] == ["hydra.conf", "helpers/conf"]
+
+
+def test_what_is_typed_is_the_users_own(composed_with, tmp_path):
     assert composed_with("seed: 3", "hydra.run.dir=/anywhere", "hydra.job.chdir=true").hydra.run.dir == "/anywhere"
-    with pytest.raises(UserError, match="a configuration cannot trust itself"), guarded():
-        gan_lightning.train(["+hydra.job.env_set.GAN_LIGHTNING_TRUST=os"])
+    trust = "+hydra.job.env_set.GAN_LIGHTNING_TRUST=os"
+    with pytest.raises(UserError, match="a configuration cannot trust itself"):
+        gan_lightning.train([*TINY, "trainer.max_steps=1", f"hydra.run.dir={tmp_path}/run", trust])
 
 
 def test_a_link_out_of_the_folder_of_configurations(composed_with, tmp_path):
@@ -126,14 +139,14 @@ def test_a_resumed_folder_is_refused(train, stranger, monkeypatch, section, valu
     assert not any(b"5d0c1f" in path.read_bytes() for path in stranger.rglob("*") if path.is_file())
 
 
-@pytest.mark.parametrize("name", ["samples", "train.log"])
-def test_a_link_out_of_a_resumed_folder(train, stranger, tmp_path, name):
+@pytest.mark.parametrize(("name", "target"), [("samples", "private"), ("train.log", "private/new")])
+def test_a_link_out_of_a_resumed_folder(train, stranger, tmp_path, name, target):
     (tmp_path / "private").mkdir()
     (stranger / name).unlink(missing_ok=True)
-    (stranger / name).symlink_to(tmp_path / "private")
+    (stranger / name).symlink_to(tmp_path / target)
     outcome = train("stranger", f"resume={stranger}", "trainer.max_steps=4")
     assert outcome.code == 1
-    assert f"{name} is a link to {tmp_path}/private" in outcome.output
+    assert f"{name} is a link to {tmp_path}/{target}, outside of the run folder" in outcome.output
     assert not list((tmp_path / "private").iterdir())
 
 
@@ -151,14 +164,18 @@ def test_a_resumed_run_downloads_into_no_folder_that_only_its_configuration_name
     [
         ("callbacks", {"dirpath": "/elsewhere"}, False),
         ("callbacks", {"dirpath": "relative"}, False),
+        *[("callbacks", {name: "relative"}, False) for name in ("log_dir", "dirs", "directory", "data_root", "folder")],
+        *[("callbacks", {name: "relative"}, False) for name in ("paths", "log_file")],
         ("callbacks", {"filename": "../../x"}, False),
+        ("callbacks", {"filename": "/elsewhere/x"}, False),
         ("callbacks", {"filename": "{epoch}"}, True),
         ("callbacks", {"deep": [{"csv_path": "relative"}]}, False),
         ("callbacks", {"weights": "/read/only.pth"}, True),
         ("logger", {"version": "$HOME"}, False),
-        ("logger", {"save_dir": "s3://bucket"}, False),
+        ("logger", {"tracking_uri": "s3://bucket"}, False),
         ("logger", {"tracking_uri": "file:x"}, False),
-        ("logger", {"save_dir": "~/x"}, False),
+        ("logger", {"name": "~/x"}, False),
+        ("logger", {"sub_dir": "x"}, True),
         ("logger", {"name": "", "version": "csv"}, True),
         ("trainer", {"profiler": "simple"}, True),
         ("data", {"root": "/elsewhere"}, True),

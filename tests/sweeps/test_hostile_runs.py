@@ -4,6 +4,7 @@ import base64
 import csv
 import io
 import json
+import math
 import os
 import re
 import struct
@@ -22,6 +23,9 @@ from gan_lightning.evaluation import report
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[2J\x9b31m\u202e$\\frac{$ {{7*7}}"
 PICTURE = "samples/step_00000010.png"
 HARMLESS = set(re.findall(r"\w+", "html head meta title style body h1 h2 p table tr th td img figure figcaption"))
+METRIC = {"value": 1.0, "std": None, "baseline": None, "baseline_std": None, "better": "min"}
+REPORT = {"metrics": {}, "protocol": {}, "baseline": None, "checkpoint": {"step": 1}, "weights": "raw"}
+"""An evaluation report, and a metric of one."""
 EVENTS = "tensorboard/events.out.tfevents.1.host.1.0"
 
 
@@ -58,10 +62,11 @@ def link(path: Path, place: Path | str) -> None:
 
 
 def bomb(path: Path) -> None:
-    """A small PNG of 20,000 x 20,000 pixels."""
+    """A whole PNG of 12 kB, of 10,000 x 10,000 pixels: beyond Pillow's limit, where it warns, and below twice of it."""
     parts = (
-        (b"IHDR", struct.pack(">IIBBBBB", 20_000, 20_000, 8, 0, 0, 0, 0)),
-        (b"IDAT", zlib.compress(bytes(2_000_000))),
+        (b"IHDR", struct.pack(">IIBBBBB", 10_000, 10_000, 1, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(bytes(10_000 * 1251))),
+        (b"IEND", b""),
     )
     chunks = (struct.pack(">I", len(d)) + name + d + struct.pack(">I", zlib.crc32(name + d)) for name, d in parts)
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
@@ -117,14 +122,15 @@ def test_hostile_texts_are_shown_as_they_are(tmp_path, capsys):
 
 
 def test_cells_of_a_spreadsheet_are_no_formulas(tmp_path):
-    run_folder(tmp_path / "=HYPERLINK(1)", "-1", final={"metric/fid": -2.5, "@sum": 1.0})
+    formulas = {f"{first}sum": 1.0 for first in "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"}  # the last four are wide
+    run_folder(tmp_path / "=HYPERLINK(1)", "-1", final={"metric/fid": -2.5} | formulas)
     run_folder(tmp_path / "failed", "+cmd|' /C calc'!A1", status="failed", reason="\t=1+1")
     main([str(tmp_path)])
     found = rows(tmp_path)
     assert set(found) == {"'=HYPERLINK(1)", "failed"}
     assert found["'=HYPERLINK(1)"]["model.optimizer.lr"] == "-1"
     assert found["'=HYPERLINK(1)"]["metric/fid"] == "-2.5"
-    assert found["'=HYPERLINK(1)"]["'@sum"] == "1.0"
+    assert [found["'=HYPERLINK(1)"][f"'{name}"] for name in formulas] == ["1.0"] * 11
     assert found["failed"]["model.optimizer.lr"] == "'+cmd|' /C calc'!A1"
     assert found["failed"]["reason"] == "'\t=1+1"
 
@@ -134,6 +140,8 @@ BROKEN = {
     "summary of another type": lambda run: write(run / "summary.json", "[]"),
     "summary nested": lambda run: write(run / "summary.json", "[" * 100_000),
     "step": lambda run: run_folder(run, step="ten"),
+    "images_seen": lambda run: run_folder(run, images_seen="many"),
+    "objective": lambda run: run_folder(run, objective="low"),
     "seconds": lambda run: run_folder(run, seconds=1e50),
     "final": lambda run: run_folder(run, final={"metric/fid": "low"}),
     "status": lambda run: run_folder(run, status=["finished"]),
@@ -144,6 +152,10 @@ BROKEN = {
     "seed": lambda run: write(run / "config.yaml", "seed: [1]"),
     "cycle": lambda run: write(run / "config.yaml", "seed: 0\nmodel: {optimizer: {lr: &x [*x]}}"),
     "overrides": lambda run: write(run / ".hydra/overrides.yaml", "[1, 2]"),
+    "choices of a refused run": lambda run: (
+        (run / "config.yaml").unlink(),
+        write(run / "refused.json", '{"status": "refused", "reason": "x", "choices": [1]}'),
+    ),
     "choices": lambda run: write(run / ".hydra/hydra.yaml", "hydra: {runtime: {choices: [1]}}"),
     "csv": lambda run: write(run / "csv/metrics.csv", "step,metric/fid\n1,low\n"),
     "csv columns": lambda run: write(run / "csv/metrics.csv", "step,metric/fid\n1,2,3,4\n"),
@@ -187,6 +199,7 @@ def test_events_of_a_killed_run_are_read_as_far_as_they_go(tmp_path):
     ],
     ids=["link", "pipe", "text", "jpeg", "torn", "bomb"],
 )
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # as outside of the tests
 def test_only_pictures_of_the_run_enter_the_page(tmp_path, make, message):
     secret = tmp_path / "secret.png"
     Image.new("RGB", (7, 7), "blue").save(secret)
@@ -202,7 +215,7 @@ def test_the_page_has_the_pixels_of_a_picture_and_nothing_else(tmp_path):
     run = run_folder(tmp_path / "run")
     private = PngInfo()
     private.add_text("comment", "private")
-    Image.new("RGB", (20, 20), "red").save(run / PICTURE, pnginfo=private)
+    Image.new("RGB", (3000, 20), "red").save(run / PICTURE, pnginfo=private, icc_profile=b"private")
     (run / PICTURE).write_bytes((run / PICTURE).read_bytes() + b"<script>")
     main([str(tmp_path)])
     page = Page(tmp_path / "results.html")
@@ -212,6 +225,8 @@ def test_the_page_has_the_pixels_of_a_picture_and_nothing_else(tmp_path):
     assert b"private" not in content
     assert b"<script>" not in content
     with Image.open(io.BytesIO(content)) as picture:
+        assert picture.width == 2000
+        assert not picture.info
         assert picture.getpixel((3, 3)) == (255, 0, 0)
 
 
@@ -220,7 +235,9 @@ def test_the_page_has_the_pixels_of_a_picture_and_nothing_else(tmp_path):
     [
         {"metrics": []},
         {"metrics": {"fid": {"value": "low"}}},
-        {"metrics": {"fid": {"value": 10**400, "std": None, "baseline": None, "baseline_std": None, "better": "min"}}},
+        {"metrics": {"fid": METRIC | {"value": math.nan}}},
+        {"metrics": {"fid": METRIC | {"better": "most"}}},
+        {"metrics": {"fid": METRIC | {"value": 10**400}}},
         {"protocol": 5},
         {"baseline": {"images": "many"}},
         {"checkpoint": {"step": "ten"}},
@@ -228,16 +245,21 @@ def test_the_page_has_the_pixels_of_a_picture_and_nothing_else(tmp_path):
     ],
 )
 def test_broken_evaluation_reports_are_refused(tmp_path, change):
-    whole = {"metrics": {}, "protocol": {}, "baseline": None, "checkpoint": {"step": 1}, "weights": "raw"}
-    write(tmp_path / "whole.json", json.dumps(whole))
-    write(tmp_path / "x.json", json.dumps(whole | change))
+    write(tmp_path / "whole.json", json.dumps(REPORT))
+    write(tmp_path / "x.json", json.dumps(REPORT | change))
     report.comparison([str(tmp_path / "whole.json")])
     with pytest.raises(ValueError, match="is not an evaluation report"):
         report.comparison([str(tmp_path / "whole.json"), str(tmp_path / "x.json")])
 
 
+def test_a_report_that_is_a_link_to_another_place_is_refused(tmp_path):
+    write(tmp_path / "whole.json", json.dumps(REPORT))
+    (tmp_path / "run").mkdir()
+    link(tmp_path / "run" / "evaluation.json", tmp_path / "whole.json")
+    with pytest.raises(ValueError, match="is not an evaluation report"):
+        report.comparison([str(tmp_path / "run")])
+
+
 def test_a_report_cannot_command_the_terminal(tmp_path):
-    metric = {"value": 1.0, "std": None, "baseline": None, "baseline_std": None, "better": "min"}
-    found = {"metrics": {EVIL: metric}, "protocol": {}, "baseline": None, "checkpoint": {"step": 1}, "weights": EVIL}
-    write(tmp_path / "x.json", json.dumps(found))
+    write(tmp_path / "x.json", json.dumps(REPORT | {"metrics": {EVIL: METRIC}, "weights": EVIL}))
     assert commands(report.comparison([str(tmp_path / "x.json")])) == []

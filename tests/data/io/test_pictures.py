@@ -49,6 +49,7 @@ BOTH = pytest.mark.parametrize("kind", [ImageFolder, TaggedImages])
 
 
 @BOTH
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # as outside of the tests
 def test_bombs(folder, monkeypatch, kind):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
     names = ["bomb.bmp", "bomb.jpg", "bomb.png", "bomb.webp"]
@@ -74,6 +75,7 @@ def png_header(width: int, height: int) -> bytes:
         b"BM" + struct.pack("<IHHIIiiHHIIiiII", 70, 0, 0, 54, 40, 2**30, 2**30, 1, 24, 0, 0, 0, 0, 0, 0),
         b"II*\0" + struct.pack("<I", 2**32 - 1),
         b"II*\0" + struct.pack("<IH", 8, 65535) + struct.pack("<HHII", 256, 4, 2**32 - 1, 2**31) * 40,
+        b"II+\0\x08\0\0\0" + struct.pack("<Q", 2**63 - 1),  # a place that the system cannot seek
         b"RIFF" + struct.pack("<I", 2**31) + b"WEBPVP8X" + struct.pack("<II", 10, 0) + b"\xff" * 6,
         b"P5 999999999 999999999 255\n",
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n",

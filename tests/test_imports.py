@@ -32,6 +32,7 @@ LEVELS = (
             "errors",
             "files",
             "labels",
+            "metric_names",
             "rng",
         ),
         *("specs", "tensor_file", "terminal", "visualization", "yaml_file"),
@@ -162,6 +163,35 @@ def test_the_package_itself_imports_nothing():
     found = {alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names}
     found |= {str(node.module).partition(".")[0] for node in tree.body if isinstance(node, ast.ImportFrom)}
     assert found <= set(sys.stdlib_module_names)
+
+
+# Slow imports
+
+SLOW = {"gan_lightning.training.experiment": {"sklearn", "tensorboard"}, "gan_lightning.cli.results": {"torch"}}
+"""What a module must not import before a function of it needs it."""
+
+
+def on_import(path: Path) -> Iterator[str]:
+    """The dotted names that a module imports as soon as it is imported."""
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("module", SLOW)
+def test_slow_imports_come_late(module):
+    seen, ahead = set(), [module]
+    while ahead:
+        name = ahead.pop()
+        parts = name.split(".")
+        names = [".".join(parts[:count]) for count in range(1, len(parts) + 1)]  # its packages are imported, too
+        for part in set(names) - seen:
+            seen.add(part)
+            own = MODULES.get(part.removeprefix("gan_lightning").lstrip(".") or "__init__")
+            ahead += on_import(own) if own else []
+    assert seen & SLOW[module] == set()
 
 
 # Private names

@@ -5,12 +5,23 @@ import os
 import pytest
 import yaml
 
+from gan_lightning import yaml_file
 from gan_lightning.errors import UserError
 from gan_lightning.yaml_file import MAX_BYTES, read_yaml
 
 LAUGHS = "a0: &a0 [1, 1]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
 
 
+@pytest.fixture(params=["C", "Python"])
+def loader(request, monkeypatch) -> None:
+    """The C library's loader, where there is one, and Python's."""
+    if request.param == "Python":
+        monkeypatch.setattr(yaml_file, "LOADER", yaml.SafeLoader)
+    elif yaml.__with_libyaml__:
+        assert yaml_file.LOADER is yaml.CSafeLoader
+
+
+@pytest.mark.usefixtures("loader")
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -17,8 +17,8 @@ from torch.optim import Optimizer
 
 from gan_lightning.cadence import StepCallback, due, is_last_batch
 from gan_lightning.callbacks.writer import Writer
-from gan_lightning.evaluation.metrics import METRICS
 from gan_lightning.files import link
+from gan_lightning.metric_names import METRICS
 from gan_lightning.models import GAN
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from lightning import LightningModule, Trainer
 
 from gan_lightning.cadence import StepCallback, due, is_last_batch
-from gan_lightning.evaluation.metrics import METRICS
 from gan_lightning.files import write_json
+from gan_lightning.metric_names import METRICS
 
 
 class Pruning(StepCallback):

@@ -36,6 +36,7 @@ from gan_lightning.files import AUTO
 from gan_lightning.sweeps.callback import PARALLEL_LAUNCHERS, launcher_kind, report_results
 from gan_lightning.sweeps.job import fit_apart
 from gan_lightning.terminal import error_line
+from gan_lightning.training.process import quick_imports, set_up_process
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # --help and completion do not need torch, which takes seconds to import
@@ -103,8 +104,8 @@ def run(cfg: DictConfig) -> RunResult:
         FloatingPointError: A loss, a weight or the objective is not finite.
         ProcessError: Another process of the run has failed.
     """
-    from gan_lightning.training.experiment import Experiment
-    from gan_lightning.training.process import set_up_process
+    with quick_imports():
+        from gan_lightning.training.experiment import Experiment
 
     set_up_process()
     typed, folder = HydraConfig.get().overrides.task, HydraConfig.get().runtime.output_dir

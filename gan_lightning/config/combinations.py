@@ -70,7 +70,7 @@ def condition_problems(config: Config) -> Iterator[str]:
 
 def _metric_problems(config: Config) -> Iterator[str]:
     """Yields messages on objectives and monitored metrics that nothing computes."""
-    from gan_lightning.evaluation.metrics import METRICS
+    from gan_lightning.metric_names import METRICS
 
     plot = _section(config, "callbacks", "samples").get("_target_") == "gan_lightning.callbacks.SurfacePlot"
     known = [f"metric/{metric}" for metric in METRICS]

@@ -93,7 +93,7 @@ def _restarted_job() -> str:
 
 def _direction(objective: str) -> str:
     """Returns the direction of the objective as Optuna names it: "minimize" or "maximize"."""
-    from gan_lightning.evaluation.metrics import METRICS
+    from gan_lightning.metric_names import METRICS
 
     return "maximize" if METRICS.get(objective.removeprefix("metric/")) == "max" else "minimize"
 

@@ -10,8 +10,8 @@ from gan_lightning.data.images import Split
 from gan_lightning.distributed import collectives
 from gan_lightning.evaluation.features import Extractor, join
 from gan_lightning.evaluation.generated import generated_features, samples_seed
-from gan_lightning.evaluation.metrics import CLASS_METRICS, METRICS
 from gan_lightning.evaluation.reference import Reference
+from gan_lightning.metric_names import CLASS_METRICS, METRICS
 from gan_lightning.models import GAN
 
 

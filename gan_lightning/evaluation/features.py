@@ -38,6 +38,10 @@ class Features:
     def __len__(self) -> int:
         return len(self.vectors)
 
+    def to(self, device: torch.device | str) -> Features:
+        """The features on a device."""
+        return Features(self.vectors.to(device), None if self.logits is None else self.logits.to(device))
+
 
 class Extractor:
     """Maps images of any size and color to features, always in the same way.

@@ -28,7 +28,7 @@ class Reference:
         extractor: It maps images to features.
         data: A data module that yields images; it need not be an `ImageData`.
         split: The split to compare with: test, or train.
-        device: The device of the extractor.
+        device: The device of the extractor; the metrics are computed there, too, or on the CPU where it has no float64.
 
     Raises:
         UserError: The data has no images, or the extractor's network is not available.
@@ -43,9 +43,9 @@ class Reference:
         self.split: Split = split
         images = data.split(split)[0]
         self.images_digest = digest_of(images)
-        self.features = cached_features(
-            extractor, images, self.images_digest, f"features of {len(images):,} real images"
-        )
+        found = cached_features(extractor, images, self.images_digest, f"features of {len(images):,} real images")
+        self.device = torch.device("cpu" if torch.device(device).type == "mps" else device)
+        self.features = found.to(self.device)
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -68,7 +68,7 @@ class Reference:
 
     def metrics(self, generated: Features, seed: int) -> dict[str, float]:
         """Every metric of generated images; `seed` is that of KID's and the inception score's subsets."""
-        return metrics(self.features, generated, seed, self._radii)
+        return metrics(self.features, generated.to(self.device), seed, self._radii)
 
     @cached_property
     def _radii(self) -> list[Tensor]:

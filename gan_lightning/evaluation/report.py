@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation.metrics import METRICS
 from gan_lightning.files import own_file
+from gan_lightning.metric_names import METRICS
 from gan_lightning.terminal import printable
 
 NAME = "evaluation.json"

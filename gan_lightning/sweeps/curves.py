@@ -3,28 +3,67 @@
 from __future__ import annotations
 
 import csv
-import logging
+import hashlib
+import io
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from gan_lightning.errors import UserError
-from gan_lightning.files import own_file
+import numpy as np
+from jaxtyping import Float64
 
-Series = list[tuple[int, float]]
-"""(batch, value) of one logged metric."""
+from gan_lightning.errors import UserError
+from gan_lightning.files import atomic, cache_folder, own_file
+from gan_lightning.sweeps.event_file import read_events
+
+Series = Float64[np.ndarray, "points 2"]
+"""(batch, value) of one logged metric, in the order of the batches."""
+Points = dict[str, dict[int, float]]
+"""The last value at each batch of each metric: a run that was killed and resumed has logged some batches twice."""
+FORMAT = 1
+"""The version of the cached curves: increase it when the same files would give others."""
+DIGEST_SIZE = 16
+"""The length in bytes of the checksum that a file of cached curves begins with."""
+CACHED_FROM = 100_000
+"""The size in bytes of a run's event files from which their curves are kept in the cache."""
 
 
 def read_curves(folder: Path) -> dict[str, Series]:
     """Returns every metric that the run in `folder` logged to TensorBoard, or else to CSV files.
 
+    Those of large files of TensorBoard are kept in the cache.
+
     Raises:
         UserError: A file is no file of the run, or a cell of a CSV file is no number.
     """
-    found = _tensorboard_series(folder) or _csv_series(folder)
-    # The last value of each batch: a run that was killed and resumed has logged some batches twice.
-    return {name: sorted(dict(series).items()) for name, series in found.items()}
+    files = sorted(own_file(path, folder) for path in folder.rglob("events.out.tfevents.*"))
+    facts = [(str(path.resolve()), path.stat().st_size, path.stat().st_mtime_ns) for path in files]
+    if sum(size for _, size, _ in facts) < CACHED_FROM:
+        return _tensorboard_series(files) or _csv_series(folder)
+    name = _digest(str(folder.resolve()).encode()).hex()
+    return _cached(cache_folder() / f"curves_{name}.npz", repr((FORMAT, facts)), files)
+
+
+def _cached(cache: Path, facts: str, files: Sequence[Path]) -> dict[str, Series]:
+    """The curves of `files` from the file `cache`, which is made again if its `facts` differ or it is damaged."""
+    content = cache.read_bytes() if cache.exists() else b""
+    if content[:DIGEST_SIZE] == _digest(content[DIGEST_SIZE:]):
+        with np.load(io.BytesIO(content[DIGEST_SIZE:])) as stored:
+            told, names, *arrays = (stored[key] for key in stored.files)
+        if told.item() == facts:
+            return dict(zip(names.tolist(), arrays, strict=True))
+    found = _tensorboard_series(files)
+    made = io.BytesIO()
+    np.savez(made, np.array(facts), np.array(list(found), str), *found.values())
+    with atomic(cache) as partial:
+        partial.write_bytes(_digest(made.getvalue()) + made.getvalue())
+    return found
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest()
 
 
 def natural_key(text: str) -> list[Any]:
@@ -32,21 +71,28 @@ def natural_key(text: str) -> list[Any]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text) if part]
 
 
-def _tensorboard_series(folder: Path) -> dict[str, Series]:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it logs a message at the end of each file
-    found: dict[str, Series] = {}
-    files = [own_file(path, folder) for path in folder.rglob("events.out.tfevents.*")]
-    for place in sorted({path.parent for path in files}):
-        events = EventAccumulator(str(place), size_guidance={"scalars": 0}).Reload()
-        for tag in events.Tags()["scalars"]:
-            found.setdefault(tag, []).extend((event.step, event.value) for event in events.Scalars(tag))
-    return found
+def _tensorboard_series(files: Sequence[Path]) -> dict[str, Series]:
+    found: dict[Path, Points] = {path.parent: {} for path in files}
+    for path in files:
+        points = found[path.parent]
+        for event in read_events(path):
+            if event.HasField("session_log") and event.session_log.status == event.session_log.START:
+                # A session that goes on from a checkpoint: what an earlier one has logged after it did not happen.
+                for series in points.values():
+                    for step in [step for step in series if step >= event.step]:
+                        del series[step]
+            for value in event.summary.value:
+                if value.HasField("simple_value"):
+                    points.setdefault(value.tag, {})[event.step] = value.simple_value
+    merged: Points = {}
+    for points in found.values():
+        for name, series in points.items():
+            merged.setdefault(name, {}).update(series)
+    return _sorted(merged)
 
 
 def _csv_series(folder: Path) -> dict[str, Series]:
-    found: dict[str, Series] = {}
+    found: Points = {}
     for path in sorted(folder.rglob("metrics.csv"), key=lambda path: natural_key(str(path))):
         with own_file(path, folder).open(encoding="utf-8") as lines:
             for number, row in enumerate(csv.DictReader(lines), 2):
@@ -56,10 +102,14 @@ def _csv_series(folder: Path) -> dict[str, Series]:
                     step = _bounded(row.pop("step"), 1e13)
                     for name, value in row.items():
                         if value:
-                            found.setdefault(name, []).append((int(step), _bounded(value, math.inf)))
+                            found.setdefault(name, {})[int(step)] = _bounded(value, math.inf)
                 except (TypeError, ValueError, OverflowError) as error:
                     raise UserError(f"{path}, line {number}: expected numbers under its names; {error}") from error
-    return found
+    return _sorted(found)
+
+
+def _sorted(points: Points) -> dict[str, Series]:
+    return {name: np.array(sorted(series.items()), np.float64).reshape(-1, 2) for name, series in points.items()}
 
 
 def _bounded(text: str, largest: float) -> float:

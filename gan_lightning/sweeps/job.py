@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gan_lightning.errors import ProcessError, UserError
-from gan_lightning.training.process import end_with
+from gan_lightning.training.process import end_with, quick_imports, set_up_process
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the command line's --help does not need torch
@@ -72,8 +72,8 @@ def _fit(
     assert parent.pid is not None
     end_with(parent.pid, signal.SIGTERM)  # which stops the run with a checkpoint
     multiprocessing.set_start_method(None, force=True)  # loader workers start as in any other run
-    from gan_lightning.training.experiment import Experiment
-    from gan_lightning.training.process import set_up_process
+    with quick_imports():
+        from gan_lightning.training.experiment import Experiment
 
     logging.config.dictConfig(job_logging)
     set_up_process()

@@ -19,6 +19,8 @@ FEW = 10
 """The largest number of points of a curve at which each point has a marker."""
 MOST = 12
 """The largest number of values of a key that is an axis of a heat map."""
+DENSEST = 1000
+"""The largest number of points of a curve, which has about 500 pixels."""
 LONGEST = 40
 """The largest number of characters of a text in a plot."""
 LARGEST = 1e100
@@ -98,15 +100,16 @@ def _order(text: str) -> tuple[float, str]:
 def curves(groups: Sequence[Group], objective: str | None) -> bytes | None:
     """A PNG of the objective and both losses over batches, with one color per group and one line per seed."""
     names = [name for name in (objective, "loss/discriminator", "loss/generator") if name]
-    shown = [name for name in dict.fromkeys(names) if any(run.curves.get(name) for g in groups for run in g.runs)]
+    shown = [name for name in dict.fromkeys(names) if any(name in run.curves for g in groups for run in g.runs)]
 
     def drawing(name: str) -> Draw:
         def draw(axes: Axes) -> None:
             for index, group in enumerate(groups):
                 label: str | None = _text(", ".join(group.labels())) or "all"
                 for run in group.runs:
-                    points = np.array(sorted(run.curves.get(name, []))).reshape(-1, 2)
+                    points = run.curves.get(name, np.empty((0, 2)))
                     points = points[np.abs(points[:, 1]) <= LARGEST]
+                    points = points[np.linspace(0, max(len(points) - 1, 0), min(len(points), DENSEST)).astype(int)]
                     color = f"C{index}" if index < 10 else "lightgrey"
                     axes.plot(
                         points[:, 0],

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from scipy import stats
+from scipy.special import stdtrit
 
 from gan_lightning.files import atomic
 from gan_lightning.sweeps.collect import UNREADABLE, Run, as_text, display_text, is_better_high, rounded
@@ -47,7 +47,7 @@ class Group:
         count = len(self.results)
         if count < 2:
             return None
-        quantile = float(stats.t.ppf((1 + LEVEL) / 2, count - 1))
+        quantile = float(stdtrit(count - 1, (1 + LEVEL) / 2))
         return quantile * statistics.stdev(self.results) / math.sqrt(count)
 
     def result(self) -> str:

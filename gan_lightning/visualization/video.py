@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import shutil
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import imageio.v3 as imageio
 import numpy as np
+from imageio_ffmpeg import write_frames
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
-from gan_lightning.visualization.pictures import read_picture
+from gan_lightning.visualization.pictures import read_picture, size_of
 
-LARGEST = 2**32
-"""The largest number of bytes of the frames of a video."""
+LARGEST = 2**29
+"""The largest number of bytes of a frame."""
+_PALETTES = "split[a][b];[a]palettegen=stats_mode=single:reserve_transparent=0[p];[b][p]paletteuse=new=1"
+FORMATS: dict[str, dict[str, Any]] = {
+    # A palette for each frame, of which ffmpeg waits for no later one.
+    ".gif": {"codec": "gif", "quality": None, "pix_fmt_out": "pal8", "output_params": ["-filter_complex", _PALETTES]},
+    ".mp4": {"codec": "libx264"},
+}
+"""What ffmpeg is told for each suffix."""
 
 
 def pictures_of(samples: Path) -> list[Path]:
@@ -60,32 +70,43 @@ def thinned(pictures: Sequence[Path]) -> list[Path]:
 def write(pictures: Sequence[Path], stem: Path, fps: int) -> list[Path]:
     """Writes `stem`.gif and `stem`.mp4, and returns their paths; the last picture stays for a second.
 
+    One frame at a time is in memory.
+
     Raises:
-        UserError: A picture is damaged or no file of its run, or the video would need more than `LARGEST` bytes.
+        UserError: A picture is damaged or no file of its run, or a frame would need more than `LARGEST` bytes.
     """
-    frames = _frames([*pictures, *[pictures[-1]] * fps])
-    formats: dict[str, dict[str, Any]] = {
-        ".gif": {"duration": 1000 / fps, "loop": 0},
-        ".mp4": {"fps": fps, "codec": "libx264", "macro_block_size": 2},
-    }
-    for suffix, options in formats.items():
-        content = imageio.imwrite("<bytes>", frames, extension=suffix, **options)
-        with atomic(stem.with_suffix(suffix)) as path:
-            path.write_bytes(content)  # ffmpeg would not say why it cannot write
-    return [stem.with_suffix(suffix) for suffix in formats]
+    size = _frame_size(pictures)
+    with tempfile.TemporaryDirectory(prefix="gan_lightning_") as place:
+        made = [Path(place, f"video{suffix}") for suffix in FORMATS]
+        for path in made:
+            _encode(pictures, path, size, fps)
+        for path in made:
+            with atomic(stem.with_suffix(path.suffix)) as partial:
+                shutil.copyfile(path, partial)  # ffmpeg would not say why it cannot write
+    return [stem.with_suffix(suffix) for suffix in FORMATS]
 
 
-def _frames(pictures: Sequence[Path]) -> np.ndarray:
-    """All pictures at the size of the largest; MP4 needs even sizes."""
-    frames: list[np.ndarray] = []
-    height = width = 0
+def _encode(pictures: Sequence[Path], path: Path, size: tuple[int, int], fps: int) -> None:
+    width, height = size
+    encoder = write_frames(
+        str(path), size, fps=fps, macro_block_size=2, ffmpeg_log_level="error", **FORMATS[path.suffix]
+    )
+    encoder.send(None)  # starts ffmpeg
+    with contextlib.closing(encoder):
+        for picture in [*pictures, *[pictures[-1]] * fps]:
+            frame = np.asarray(read_picture(picture, picture.parent.parent))
+            encoder.send(np.pad(frame, ((0, height - frame.shape[0]), (0, width - frame.shape[1]), (0, 0))))
+
+
+def _frame_size(pictures: Sequence[Path]) -> tuple[int, int]:
+    """The width and height of the largest picture; MP4 needs even ones."""
+    width = height = 0
     for path in pictures:
-        frame = np.asarray(read_picture(path, path.parent.parent))
-        height, width = (max(size, axis + axis % 2) for size, axis in zip((height, width), frame.shape, strict=False))
-        frames.append(frame)
-        if len(pictures) * height * width * 3 > LARGEST:
+        sides = size_of(path, path.parent.parent)
+        width, height = (max(before, side + side % 2) for before, side in zip((width, height), sides, strict=True))
+        if height * width * 3 > LARGEST:
             raise UserError(
-                f"{path}: {len(pictures)} pictures of {width} x {height} pixels take more than {LARGEST:,} bytes as a "
-                "video. Make it of fewer pictures (--thin), or of smaller ones"
+                f"{path}: a frame of {width} x {height} pixels takes more than {LARGEST:,} bytes. Make the video of "
+                "smaller pictures"
             )
-    return np.stack([np.pad(f, ((0, height - f.shape[0]), (0, width - f.shape[1]), (0, 0))) for f in frames])
+    return width, height

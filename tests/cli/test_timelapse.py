@@ -2,6 +2,7 @@
 
 import math
 import os
+import tracemalloc
 
 import imageio.v3 as imageio
 import pytest
@@ -97,6 +98,22 @@ def test_pictures_of_different_sizes_make_one_film(tmp_path):
     assert imageio.imread(tmp_path / "video.gif").shape[1:] == (8, 12, 3)
 
 
+def test_a_film_has_one_frame_in_memory(tmp_path):
+    for number in range(40):
+        Image.new("RGB", (500, 400), (6 * number, 0, 0)).save(tmp_path / f"{number:02}.png")
+    frame = 500 * 400 * 3
+    tracemalloc.start()
+    try:
+        video.write(sorted(tmp_path.glob("*.png")), tmp_path / "video", fps=10)
+        assert tracemalloc.get_traced_memory()[1] < 8 * frame
+    finally:
+        tracemalloc.stop()
+    assert count_frames_and_secs(str(tmp_path / "video.mp4"))[0] == 50
+    found = imageio.imread(tmp_path / "video.gif")
+    assert len({image.tobytes() for image in found}) == 40
+    assert found[20, 0, 0].tolist() == pytest.approx([120, 0, 0], abs=2)
+
+
 def link(path, secret):
     path.symlink_to(secret)
 
@@ -133,7 +150,7 @@ def test_a_video_that_would_fill_the_memory_is_refused(tmp_path, monkeypatch):
     samples.mkdir()
     for number, side in enumerate((8, 80)):
         Image.new("RGB", (side, side)).save(samples / f"step_{number:08d}.png")
-    with pytest.raises(SystemExit, match=r"step_00000001.png: 12 pictures of 80 x 80 pixels take more than 10,000"):
+    with pytest.raises(SystemExit, match=r"step_00000001.png: a frame of 80 x 80 pixels takes more than 10,000"):
         main([str(tmp_path)])
 
 

@@ -9,7 +9,9 @@ from scipy import linalg, stats
 from torch_fidelity.metric_isc import isc_features_to_metric
 from torch_fidelity.metric_kid import kernel_poly, mmd2
 from torch_fidelity.metric_prc import prc_features_to_metric
+from torchmetrics.image.fid import FrechetInceptionDistance
 
+from gan_lightning.evaluation import metrics as metrics_module
 from gan_lightning.evaluation.features import Features
 from gan_lightning.evaluation.manifold import manifold_metrics
 from gan_lightning.evaluation.metrics import class_metrics, fid, inception_score, kid, metrics
@@ -22,12 +24,41 @@ def clouds() -> tuple[torch.Tensor, torch.Tensor]:
     return real, 0.7 * generated + 0.3
 
 
-def test_fid_is_the_formulas(clouds):
-    real, generated = (cloud.double().numpy() for cloud in clouds)
-    difference = real.mean(0) - generated.mean(0)
-    a, b = np.cov(real.T), np.cov(generated.T)
+@pytest.mark.parametrize("dimensions", [8, 96])
+def test_fid_is_the_formulas(dimensions, monkeypatch):
+    monkeypatch.setattr(metrics_module, "BLOCK", 128)
+    generator = torch.Generator().manual_seed(0)
+    mixed = torch.randn(dimensions, dimensions, generator=generator)
+    real = torch.randn(400, dimensions, generator=generator) @ mixed
+    generated = 0.7 * torch.randn(300, dimensions, generator=generator) + 0.3
+    x, y = real.double().numpy(), generated.double().numpy()
+    difference = x.mean(0) - y.mean(0)
+    a, b = np.cov(x.T), np.cov(y.T)
     expected = difference @ difference + np.trace(a + b - 2 * linalg.sqrtm(a @ b).real)
-    assert fid(*clouds) == pytest.approx(expected, rel=1e-6)
+    assert fid(real, generated) == pytest.approx(expected, rel=1e-9)
+    other = FrechetInceptionDistance(_Features(dimensions))
+    other.update(real.double(), real=True)
+    other.update(generated.double(), real=False)
+    assert fid(real, generated) == pytest.approx(other.compute().item(), rel=1e-9)
+
+
+class _Features(torch.nn.Identity):
+    def __init__(self, num_features: int) -> None:
+        super().__init__()
+        self.num_features = num_features
+
+
+def test_fid_of_fewer_images_than_dimensions():
+    """Covariances that have no inverse."""
+    generator = torch.Generator().manual_seed(0)
+    real, generated = torch.randn(40, 96, generator=generator), torch.randn(30, 96, generator=generator)
+    x, y = (cloud.double().numpy() for cloud in (real, generated))
+    x, y = x - x.mean(0), y - y.mean(0)
+    common = linalg.svdvals(x @ y.T).sum() / math.sqrt(39 * 29)  # the square roots of the eigenvalues of C_r C_g
+    difference = (real.mean(0) - generated.mean(0)).double().square().sum().item()
+    expected = difference + (x**2).sum() / 39 + (y**2).sum() / 29 - 2 * common
+    assert fid(real, generated) == pytest.approx(expected, rel=1e-6)
+    assert fid(real, real) == pytest.approx(0, abs=1e-4)
 
 
 def test_kid_is_torch_fidelitys_on_all_images(clouds):

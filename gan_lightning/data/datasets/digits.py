@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from sklearn.datasets import load_digits
 
 from gan_lightning import rng
 from gan_lightning.data.images import ImageData, Images, Labels, Split, numbered
@@ -17,6 +16,8 @@ class Digits(ImageData):
     TEST = 360
 
     def load(self, split: Split) -> tuple[Images, Labels]:
+        from sklearn.datasets import load_digits  # a slow import, which other data does without
+
         digits = load_digits()
         images = torch.from_numpy(digits.images) * (255 / 16)
         labels = torch.from_numpy(digits.target).long()

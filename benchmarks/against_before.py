@@ -27,7 +27,7 @@ except ImportError:  # an earlier checkout, in which Lightning's loop takes ever
 
     class StepCallback(Callback):  # type: ignore[no-redef]
         def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *given: Any) -> None:
-            self.on_step_end(trainer, pl_module, None, None)
+            self.on_step_end(trainer, pl_module, None, None)  # type: ignore[attr-defined]
 
 
 PROJECT = Path(__file__).resolve().parent.parent

@@ -90,6 +90,7 @@ def test_stopped_killed_and_resumed_with_two_processes(train_apart):
     assert losses(resumed.folder, rank=1) == losses(undisturbed.folder, rank=1)
 
 
+@pytest.mark.slow
 def test_resumed_again_and_again(train, short, undisturbed):
     for limit in (
         f"trainer.max_steps={EPOCH}",
@@ -209,7 +210,8 @@ def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
     assert training_differences(whole, train("other", *recipe, "trainer.max_steps=6", "seed=1"))
 
 
-@pytest.mark.parametrize("aid", [pytest.param("augment=diffaugment", marks=pytest.mark.slow), "augment=adaptive"])
+@pytest.mark.slow
+@pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=adaptive"])
 def test_augmentation_and_regularizer_go_on_exactly(train, aid):
     """Cut between two moves of the share, which comes every four batches."""
     moving = ("model.augment.ada_images=640", "model.augment.target=-0.9") if aid == "augment=adaptive" else ()

@@ -124,6 +124,7 @@ def test_more_seeds_join_those_that_are_there(command, tmp_path):
     assert float(told[2]) == pytest.approx((spread[1] - spread[0]) / 2, rel=0.05)
 
 
+@pytest.mark.slow
 def test_a_mistyped_objective_costs_no_training(command, tmp_path):
     sweep = tmp_path / "sweep"
     for _ in range(2):

@@ -236,6 +236,7 @@ def test_a_model_can_be_fitted_twice():
         assert runner.global_step == steps
 
 
+@pytest.mark.slow
 def test_a_density_is_drawn_with_minibatch_discrimination(train):
     options = ("experiment=gaussian_1d", "network.discriminator.minibatch=true", "callbacks.video=null")
     outcome = train("run", *options, "trainer=cpu", "trainer.max_steps=2")

@@ -85,7 +85,8 @@ class ImageData(Described, LightningDataModule):
         """The training images that are labeled, and their labels."""
         images, labels = self.load("train")
         known = (labels != 0).any(1) if labels.ndim == 2 else labels >= 0
-        return images[known], labels[known]
+        # All of them are not copied, since they may be a memory-mapped file that is larger than the memory.
+        return (images, labels) if known.all() else (images[known], labels[known])
 
     def split(self, split: Split) -> tuple[Images, Labels]:
         """The images of a split at `image_shape`, and their labels; the training images up to `limit`."""

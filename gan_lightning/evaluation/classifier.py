@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from pathlib import Path
 
+import torch
 from torch import Tensor, nn
 
-from gan_lightning.data.images import ImageData, fit_to
+from gan_lightning.data.images import ImageData, Images, fit_to
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import classifier_network, classifier_training
-from gan_lightning.evaluation.cache import cached
+from gan_lightning.evaluation.cache import cached, cached_digest
 from gan_lightning.evaluation.classifier_network import ByChannel, ConvClassifier, WithoutClasses
-from gan_lightning.evaluation.features import Extractor
+from gan_lightning.evaluation.features import PROTOCOL, Extractor
 from gan_lightning.tensor_file import digest_of, load_tensors
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -46,13 +48,19 @@ class Classifier(Extractor):
             raise UserError(
                 f"{data.title} has no labels to train a classifier on. Choose another extractor: inception, or random"
             )
-        images = fit_to(images, input_shape)
         code = "".join(inspect.getsource(module) for module in (classifier_network, classifier_training))
-        key = digest_of(images, labels, f"{data.condition_dim} {self.IMAGES_SEEN} {code}".encode())
+        facts = f"{data.condition_dim} {self.IMAGES_SEEN} {code}".encode()
+
+        @functools.cache
+        def fitted() -> Images:
+            return fit_to(images, input_shape)
+
+        resizing = f"{input_shape} torch {torch.__version__} protocol {PROTOCOL}".encode()
+        key = cached_digest(lambda: digest_of(fitted(), labels, facts), images, labels, facts, resizing)
 
         def train() -> tuple[dict[str, Tensor], dict[str, str]]:
             title = f"training a classifier of {data.title}"
-            network = classifier_training.fit(images, labels, data.condition_dim, title, self.IMAGES_SEEN)
+            network = classifier_training.fit(fitted(), labels, data.condition_dim, title, self.IMAGES_SEEN)
             return network.state_dict(), {}
 
         network = _network(cached(f"classifier_{key}", train)[0])

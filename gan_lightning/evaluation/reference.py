@@ -14,7 +14,7 @@ from gan_lightning import rng
 from gan_lightning.data.foreign import images_of
 from gan_lightning.data.images import Images, Split, fit_to
 from gan_lightning.errors import NoSuchSplit
-from gan_lightning.evaluation.cache import cached
+from gan_lightning.evaluation.cache import cached, cached_digest
 from gan_lightning.evaluation.features import Extractor, Features, join
 from gan_lightning.evaluation.manifold import radii
 from gan_lightning.evaluation.metrics import among_neighbors, metrics
@@ -42,7 +42,7 @@ class Reference:
         self.data = data
         self.split: Split = split
         images = data.split(split)[0]
-        self.images_digest = digest_of(images)
+        self.images_digest = cached_digest(lambda: digest_of(images), images)
         found = cached_features(extractor, images, self.images_digest, f"features of {len(images):,} real images")
         self.device = torch.device("cpu" if torch.device(device).type == "mps" else device)
         self.features = found.to(self.device)
@@ -90,7 +90,7 @@ class Reference:
             images = fit_to(self.data.load(other)[0], self.data.image_shape)  # all, even if data.limit is set
         except NoSuchSplit:
             return None
-        digest = digest_of(images)
+        digest = cached_digest(lambda: digest_of(images), images)
         facts = f"{self.extractor.digest} {self.images_digest} {digest} {num} {repeats}"
         draws = repeats if num < len(images) else 1
 

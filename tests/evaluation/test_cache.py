@@ -2,16 +2,19 @@
 
 import hashlib
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from gan_lightning.data import Digits
+from gan_lightning.data import Digits, ImageFolder
 from gan_lightning.errors import UserError
-from gan_lightning.evaluation import Random
+from gan_lightning.evaluation import Classifier, Random, classifier, reference
 from gan_lightning.evaluation.cache import cached
 from gan_lightning.evaluation.inception import _fetch
 from gan_lightning.evaluation.reference import Reference
 from gan_lightning.files import PARTS
+from gan_lightning.tensor_file import digest_of
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +70,73 @@ def test_features_and_baseline(cache, capsys):
     assert baseline == baseline_again
     assert len(baseline["metrics"]) == 2
     assert capsys.readouterr().out.count("damaged") == 2
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Pictures of random pixels of two classes."""
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (8, 9, 9, 3), np.uint8)):
+        path = tmp_path / "pictures" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(path)
+    return str(tmp_path / "pictures")
+
+
+class Negatives(ImageFolder):
+    def load(self, split):
+        images, labels = super().load(split)
+        return 255 - images, labels
+
+
+class Shuffled(ImageFolder):
+    def load(self, split):
+        images, labels = super().load(split)
+        return images.flip(0), labels
+
+
+def test_pixels_in_a_file_of_the_cache_are_read_once_for_their_digest(folder, cache, monkeypatch):
+    def digest(kind=ImageFolder, extractor=Random, **changes):
+        data = kind(**{"image_shape": [3, 9, 9], "root": folder, "batch_size": 1, "condition_dim": 2} | changes)
+        found = Reference(extractor(), data, "train")
+        assert found.images_digest == digest_of(data.split("train")[0])
+        return found.images_digest
+
+    def digest_of_no_pixels(*parts):
+        assert not any(isinstance(part, torch.Tensor) and part.ndim == 4 and len(part) == 8 for part in parts)
+        return digest_of(*parts)
+
+    variants = {"kind": Negatives}, {"kind": Shuffled}, {"limit": 7}, {"image_shape": [1, 9, 9]}
+    found = [digest(), *(digest(**changes) for changes in variants)]
+    assert len(set(found)) == len(found)
+    with monkeypatch.context() as patch:
+        patch.setattr(reference, "digest_of", digest_of_no_pixels)
+        assert digest() == found[0]
+        with pytest.raises(AssertionError):
+            digest(Negatives)
+    Image.new("RGB", (9, 9)).save(f"{folder}/a/0.png")
+    assert digest() not in found
+
+
+def test_pictures_are_resized_once_for_their_classifier(folder, cache, monkeypatch):
+    monkeypatch.setattr(Classifier, "IMAGES_SEEN", 64)
+    monkeypatch.setattr(Classifier, "LARGEST", 8)
+
+    def weights(kind=ImageFolder):
+        extractor = Classifier()
+        extractor.prepare(kind([3, 9, 9], root=folder, batch_size=1, condition_dim=2))
+        return extractor.digest
+
+    class Swapped(ImageFolder):
+        def load(self, split):
+            images, labels = super().load(split)
+            return images, 1 - labels
+
+    first = weights()
+    assert len(list(cache.glob("classifier_*"))) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(classifier, "fit_to", lambda *_: pytest.fail("resized again"))
+        assert weights() == first
+    assert len({first, weights(Swapped), weights(Negatives)}) == 3
 
 
 def test_downloaded_weights_are_those_of_their_name(tmp_path, monkeypatch, capsys):

@@ -11,7 +11,6 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from jaxtyping import Int64
 from lightning.pytorch.utilities import rank_zero_only
@@ -65,7 +64,7 @@ def decoded(
     if skipped:
         _print(f"{count(skipped, 'picture')} of {len(files):,} cannot be decoded and are left out: see {cache.journal}")
     kept = [index for index, file in enumerate(files) if file not in skipped]
-    return _mapped(cache.path, (len(kept), *shape)), torch.tensor(kept)
+    return cache.mapped(done), torch.tensor(kept)
 
 
 @rank_zero_only
@@ -135,10 +134,3 @@ def _bounded_map(pool: Executor, work: Callable[[Any], Any], items: Iterable[Any
     finally:
         for future in waiting:
             future.cancel()  # after an error or Ctrl-C
-
-
-def _mapped(path: Path, shape: tuple[int, ...]) -> Images:
-    pixels = np.memmap(path, np.uint8, mode="r", shape=shape)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # the warning that the tensor is not writable
-        return torch.from_numpy(pixels)

@@ -7,6 +7,8 @@ import hashlib
 import json
 import os
 import time
+import warnings
+import weakref
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,9 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from filelock import Timeout
 from tqdm.auto import tqdm
 
+from gan_lightning.data.images import Images
 from gan_lightning.files import cache_folder, file_lock
 
 FORMAT = 1
@@ -27,6 +31,8 @@ CHUNK = 32
 """The pictures of a line of the journal: each thread that decodes loses up to so many when the process is killed."""
 ABANDONED = 7 * 24 * 3600.0
 """The time, in seconds, after which a file that was left unfinished is removed."""
+_MAPPED: dict[int, str] = {}
+"""What stands for the pixels of each file that this process has mapped, by its address in memory."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,7 @@ class PixelFile:
         self.path = cache_folder() / f"pictures_{_key(root, files, shape)}.uint8"
         self.journal = self.path.with_suffix(".jsonl")
         self.chunks = [files[first : first + CHUNK] for first in range(0, len(files), CHUNK)]
+        self.shape = tuple(shape)
         self.picture_size = int(np.prod(shape))
         self.size = len(files) * self.picture_size
         facts = {"root": str(Path(root).resolve()), "shape": list(shape), "chunks": len(self.chunks)}
@@ -115,11 +122,36 @@ class PixelFile:
                 os.fsync(file.fileno())
         return entries
 
+    def mapped(self, entries: Sequence[Entry]) -> Images:
+        """The pictures of the file, all of whose `entries` are known, as a read-only memory map."""
+        count = self._ends(entries)[-1] // self.picture_size
+        pixels = np.memmap(self.path, np.uint8, mode="r", shape=(count, *self.shape))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # the warning that the tensor is not writable
+            images = torch.from_numpy(pixels)
+        digest = hashlib.blake2b(self.path.name.encode(), digest_size=16)
+        for entry in entries:
+            digest.update(entry.line)
+        _MAPPED[images.data_ptr()] = digest.hexdigest()
+        weakref.finalize(pixels, _MAPPED.pop, images.data_ptr())  # before another map can have the address
+        return images
+
     def _ends(self, entries: Sequence[Entry]) -> list[int]:
         """The places in the file where the chunks begin and end."""
         chunks = zip(self.chunks, entries, strict=False)
         sizes = ((len(chunk) - len(entry.skipped)) * self.picture_size for chunk, entry in chunks)
         return list(accumulate(sizes, initial=0))
+
+
+def fingerprint(images: Images) -> str | None:
+    """A text that stands for images that lie in a `PixelFile`, such as a slice of it: their pixels need not be read.
+
+    It depends on the paths, sizes and times of the picture files, on the checksums of the pixels, and on which of them
+    `images` has. It is None for images that lie elsewhere, copies among them.
+    """
+    file = _MAPPED.get(images.untyped_storage().data_ptr())
+    view = images.storage_offset(), tuple(images.shape), images.stride()
+    return None if file is None else f"{file} {view}"
 
 
 def _body(content: dict[str, Any]) -> bytes:

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from gan_lightning.data.io import decoding, pixel_file
-from gan_lightning.data.io.pixel_file import ABANDONED, PixelFile
+from gan_lightning.data.io.pixel_file import ABANDONED, PixelFile, fingerprint
 from gan_lightning.files import file_lock
 
 COUNT = 9
@@ -181,6 +181,38 @@ def test_an_unfinished_file_is_kept_for_a_week(folder, cache, monkeypatch, age):
     assert other.path.exists() == other.journal.exists() == (age < ABANDONED)
     assert busy.path.exists()
     assert all(path.exists() for path in finished)
+
+
+def test_a_fingerprint_stands_for_the_pixels(folder, cache, monkeypatch):
+    def decoded():
+        return decoding.decoded(folder, FILES, SHAPE, skip_bad=True)[0]
+
+    images = decoded()
+    known = fingerprint(images)
+    parts = (images, images[:4], images[4:], images[:8:2], images.mT)
+    assert len({fingerprint(part) for part in parts}) == len(parts)
+    assert fingerprint(images[:4]) == fingerprint(decoded()[:4])
+    assert [fingerprint(copy) for copy in (images.clone(), images[[0, 1]], images.to("meta"))] == [None] * 3
+    (path,) = cache.glob("*.uint8")
+    path.write_bytes(b"")
+    assert fingerprint(decoded()) == known  # decoded again, to the same pixels
+    path.unlink()
+    read = decoding.read_picture
+    monkeypatch.setattr(decoding, "read_picture", lambda *given: read(*given) ^ 1)  # as another Pillow may
+    assert decoded()[0].unique().tolist() == [1]
+    assert list(cache.glob("*.uint8")) == [path]
+    found = {known, fingerprint(decoded())}
+    os.utime(folder / "0.png", (0, 0))
+    assert len(found | {fingerprint(decoded()), None}) == 4
+
+
+def test_a_fingerprint_goes_with_its_pixels(folder, cache):
+    images = decoding.decoded(folder, FILES, SHAPE, skip_bad=True)[0]
+    address, part = images.data_ptr(), images[2:]
+    del images
+    assert fingerprint(part) is not None
+    del part
+    assert address not in pixel_file._MAPPED  # other memory may begin there now
 
 
 SCRIPT = """

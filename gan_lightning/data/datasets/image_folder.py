@@ -23,7 +23,8 @@ class ImageFolder(ImageData):
     If both train/ and test/ exist, they are the splits, and the classes are the folders in each. A picture outside the
     class folders is unlabeled. Pictures are cropped to the proportions of `image_shape` and resized, once, into a
     memory-mapped file in the cache, which may be larger than the memory. They are in a fixed random order, so that
-    `limit` selects from all classes. Further arguments are those of `ImageData`.
+    `limit` selects from all classes. The folder is read once by each object. Further arguments are those of
+    `ImageData`.
 
     Args:
         root: The folder.
@@ -41,6 +42,7 @@ class ImageFolder(ImageData):
         self.root = root
         self.test_fraction = test_fraction
         self.skip_bad = skip_bad
+        self._folders: dict[Path, tuple[Images, Labels, int]] = {}
 
     def condition_names(self) -> Sequence[str]:
         return class_names(self.root)
@@ -53,18 +55,24 @@ class ImageFolder(ImageData):
                 "expected 0"
             )
         folder = Path(self.root, split) if split_folders else Path(self.root)
-        # Sorted by a hash of the names: a random order, and adding or removing files moves no other one between splits.
-        files = sorted(list_pictures(folder), key=lambda file: rng.mix("folder", file))
-        images, places = decoded(folder, files, self.image_shape, self.skip_bad)
-        labels = self._labels([files[place] for place in places.tolist()])
+        if folder not in self._folders:
+            self._folders[folder] = self._read(folder)
+        images, labels, num_test = self._folders[folder]
         if split_folders:
             return images, labels
-        shares = torch.tensor([rng.mix("folder", files[place]) / 2**63 for place in places.tolist()])
-        num_test = int((shares < self.test_fraction).sum())
         if split == "test" and not num_test:
             raise none_aside(self.root, self.test_fraction)
         part = slice(num_test) if split == "test" else slice(num_test, None)  # a slice needs no copy of the mapped file
         return images[part], labels[part]
+
+    def _read(self, folder: Path) -> tuple[Images, Labels, int]:
+        """The pictures of a folder, their labels, and how many of them, the first ones, are the test split."""
+        # Sorted by a hash of the names: a random order, and adding or removing files moves no other one between splits.
+        hashed = sorted((rng.mix("folder", file), file) for file in list_pictures(folder))
+        images, places = decoded(folder, [file for _, file in hashed], self.image_shape, self.skip_bad)
+        kept = [hashed[place] for place in places.tolist()]
+        shares = torch.tensor([number / 2**63 for number, _ in kept])
+        return images, self._labels([file for _, file in kept]), int((shares < self.test_fraction).sum())
 
     def _labels(self, files: Sequence[str]) -> Int64[Tensor, " count"]:
         index_of = {name: index for index, name in enumerate(self.condition_names())}

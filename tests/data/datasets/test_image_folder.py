@@ -11,9 +11,11 @@ from PIL import Image
 from torchvision import datasets
 
 from gan_lightning.data import ImageFolder
+from gan_lightning.data.datasets import image_folder
 from gan_lightning.data.images import fit_to
 from gan_lightning.data.io import decoding
 from gan_lightning.data.io.folders import class_names, list_pictures
+from gan_lightning.data.io.pixel_file import PixelFile
 from gan_lightning.errors import UserError
 from tests.conftest import TINY
 
@@ -255,6 +257,15 @@ def test_pictures_are_decoded_once(folder, own_cache, monkeypatch):
     assert len(cached(own_cache)) == 1
 
 
+def test_an_object_reads_the_folder_once(folder, monkeypatch):
+    data = opened(folder, test_fraction=0.4)
+    monkeypatch.setattr(image_folder, "list_pictures", lambda *_: pytest.fail("listed again"))
+    monkeypatch.setattr(PixelFile, "verified", lambda *_: pytest.fail("verified again"))
+    (images, _), (aside, _) = data.load("train"), data.load("test")
+    assert len(images) + len(aside) == len(LEVELS)
+    assert aside.untyped_storage().data_ptr() == images.untyped_storage().data_ptr()
+
+
 def test_they_are_decoded_again_where_anything_differs(folder, own_cache):
     def level(shape=(3, 8, 8)):
         return sorted(opened(folder, shape).train.images[:, 0, 0, 0].tolist())[0]
@@ -289,6 +300,13 @@ def test_batches_come_from_the_file_itself(folder, own_cache, num_workers):
 def test_what_fits_already_is_not_copied():
     images = torch.randint(0, 256, (4, 1, 8, 8), dtype=torch.uint8)[1:]
     assert fit_to(images, [1, 8, 8]).data_ptr() == images.data_ptr()
+
+
+def test_all_labeled_pictures_are_not_copied(folder):
+    assert sorted(opened(folder).labeled()[0][:, 0, 0, 0].tolist()) == [10, 20, 30, 40]
+    (folder / "e.png").unlink()
+    data = opened(folder)
+    assert data.labeled()[0].data_ptr() == data.train.images.data_ptr()
 
 
 SCRIPT = """

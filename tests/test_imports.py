@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -192,6 +193,21 @@ def test_slow_imports_come_late(module):
             own = MODULES.get(part.removeprefix("gan_lightning").lstrip(".") or "__init__")
             ahead += on_import(own) if own else []
     assert seen & SLOW[module] == set()
+
+
+# Dependencies
+
+MODULE_OF = {"pillow": "PIL", "scikit-learn": "sklearn", "hydra-core": "hydra", "pyyaml": "yaml"}
+"""The modules of packages that have another name."""
+
+
+def test_the_dependencies_are_what_is_imported():
+    tomllib = pytest.importorskip("tomllib")  # of Python 3.11
+    project = tomllib.loads((PACKAGE.parent / "pyproject.toml").read_text())["project"]
+    names = [re.split("[^a-z0-9-]", line)[0] for line in project["dependencies"]]
+    declared = {MODULE_OF.get(name, name.replace("-", "_")) for name in names}
+    found = {name for module in MODULES for name in direct(module)} - {"gan_lightning", *MODULES}
+    assert found - sys.stdlib_module_names == declared | {"torch_fidelity"}  # metrics=inception says how to install it
 
 
 # Private names

@@ -180,6 +180,21 @@ def test_a_broken_run_is_listed_and_the_others_are_as_ever(tmp_path, monkeypatch
     assert "broken: unreadable, " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    "make", [link, lambda path, _: pipe(path), lambda path, _: path.mkdir()], ids=["link", "pipe", "folder"]
+)
+def test_a_lock_that_is_no_file_is_left_alone(tmp_path, make):
+    """A process that trains would hold the lock: the run has died. What a link leads to is not opened to write."""
+    secret = tmp_path / "secret"
+    secret.write_text("private")
+    make(run_folder(tmp_path / "runs" / "broken", status="running") / ".lock", secret)
+    run_folder(tmp_path / "runs" / "good")
+    main([str(tmp_path / "runs")])
+    found = rows(tmp_path / "runs")
+    assert {name: row["status"] for name, row in found.items()} == {"broken": "died", "good": "finished"}
+    assert secret.read_text() == "private"
+
+
 def test_events_of_a_killed_run_are_read_as_far_as_they_go(tmp_path):
     write(run_folder(tmp_path / "run") / EVENTS, b"\x18\x00\x00\x00\x00\x00\x00\x00torn")
     write(run_folder(tmp_path / "csv") / "csv/metrics.csv", "metric/fid,step\n1.5,2\n0.5")

@@ -126,7 +126,7 @@ class CompiledGradients:
         forget_parametrizations()
         output = self._model.losses(players, real, draws)
         with torch.autocast(self._model.device.type, enabled=False):
-            gradients = {
+            gradients: dict[Player, tuple[Tensor | None, ...]] = {
                 player: torch.autograd.grad(
                     total(output["terms"][player]),
                     list(self._parameters[player]),

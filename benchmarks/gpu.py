@@ -73,7 +73,7 @@ class HandWritten:
         self.update()
 
     def update(self) -> None:
-        real = self.images[self.rows].float().div_(127.5).sub_(1)
+        real = self.images.index_select(0, self.rows).float().div_(127.5).sub_(1)
         self.discriminator.requires_grad_(True)
         with torch.no_grad():
             fake = self.generator(self.latent())

@@ -78,7 +78,15 @@ def test_where_it_cannot_hold_it_is_refused():
 @pytest.mark.parametrize("model", ["gan_r1", "sngan"])
 def test_compiled_training_and_its_resumption(train_apart, model):
     """With SGD, which leaves a rounding error small."""
-    options = (f"model={model}", *TINY, "model.n_critic=1", "model/optimizer=sgd", "~model.optimizer.betas", "model.optimizer.lr=0.01", "data.limit=128")
+    options = (
+        f"model={model}",
+        *TINY,
+        "model.n_critic=1",
+        "model/optimizer=sgd",
+        "~model.optimizer.betas",
+        "model.optimizer.lr=0.01",
+        "data.limit=128",
+    )
     plain = train_apart("plain", *options, "trainer.max_steps=6")
     whole = train_apart("whole", *options, "model.compile=true", "trainer.max_steps=6")
     assert "Compiled the losses of discriminator in" in whole.output

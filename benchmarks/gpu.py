@@ -29,12 +29,14 @@ R3GAN = tuple(
     for player in ("generator", "discriminator")
     for name, value in (("channels", "[768,768,768,768]"), ("blocks", 2), ("group_width", 64))
 )
+DCGAN = (
+    *("dcgan", "data=mnist", "model=dcgan", "network=dcgan", "data.image_shape=[3,64,64]", "data.limit=10000"),
+    "network.generator.base_channels=64",
+)
 CASES = {
     "recipe 1": ("dcgan", "experiment=vanilla_mnist"),
-    "DCGAN, 64x64": (
-        *("dcgan", "data=mnist", "model=dcgan", "network=dcgan", "data.image_shape=[3,64,64]", "data.limit=10000"),
-        "network.generator.base_channels=64",
-    ),
+    "DCGAN, 64x64": DCGAN,
+    "DCGAN, 64x64, images on the host": (*DCGAN, "data.gpu_memory_fraction=0"),
     "R3GAN, the paper's 32x32": (
         *("r3gan", "data=mnist", "model=r3gan", "network=r3gan", "data.image_shape=[3,32,32]", "data.limit=10000"),
         *R3GAN,
@@ -71,7 +73,7 @@ class HandWritten:
         self.update()
 
     def update(self) -> None:
-        real = self.images[self.rows].float().div_(127.5).sub_(1)
+        real = self.images.index_select(0, self.rows).float().div_(127.5).sub_(1)
         self.discriminator.requires_grad_(True)
         with torch.no_grad():
             fake = self.generator(self.latent())

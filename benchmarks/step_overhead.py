@@ -89,7 +89,7 @@ def plain_loop(root: str) -> Loop:
     stream = order()
 
     def step() -> None:
-        real = data[next(stream)].float().div_(127.5).sub_(1)
+        real = data.index_select(0, next(stream)).float().div_(127.5).sub_(1)
         discriminator.requires_grad_(True)
         with torch.no_grad():
             fake = generator(torch.randn(BATCH, 100))

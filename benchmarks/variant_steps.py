@@ -159,8 +159,8 @@ class Plain:
 
     def step(self) -> None:
         rows = next(self.order)
-        real = self.images[rows].float().div_(127.5).sub_(1)
-        condition = self.labels[rows] if self.conditional else None
+        real = self.images.index_select(0, rows).float().div_(127.5).sub_(1)
+        condition = self.labels.index_select(0, rows) if self.conditional else None
         self.discriminator.requires_grad_(True)
         self.head.requires_grad_(True)
         z = self.latent()
@@ -259,7 +259,7 @@ class PlainBEGAN(Plain):
 
 class PlainSimultaneous(Plain):
     def step(self) -> None:
-        real = self.images[next(self.order)].float().div_(127.5).sub_(1)
+        real = self.images.index_select(0, next(self.order)).float().div_(127.5).sub_(1)
         fake = self.generator(self.latent())
         logits = self.discriminator(fake)
         d_loss, g_loss = ones(self.discriminator(real)) + zeros(logits), ones(logits)

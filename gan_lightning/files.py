@@ -38,7 +38,9 @@ def atomic(path: Path) -> Iterator[Path]:
             _flush(partial)
             _rename(partial, path)
         except OSError as error:
-            if error.filename in (None, str(partial)):  # writing and flushing do not say which file
+            if error.filename2 == str(partial):  # copying names the source first
+                error.filename2 = str(path)
+            elif error.filename in (None, str(partial)):  # writing and flushing do not say which file
                 error.strerror, error.filename = error.strerror or str(error).partition("\n")[0], str(path)
             raise
         finally:

@@ -11,7 +11,8 @@ import threading
 import pytest
 
 from gan_lightning import files
-from gan_lightning.files import PARTS, atomic, file_lock, link, remove_stale_parts
+from gan_lightning.errors import UserError
+from gan_lightning.files import PARTS, atomic, file_lock, link, read_json, remove_stale_parts
 from gan_lightning.training.run_folder import RunFolder
 
 WRITER = """
@@ -178,3 +179,12 @@ def test_a_name_that_is_being_given_is_no_stale_file(two_files, monkeypatch):
     link(new, last)
     assert seen == [True]
     assert last.read_text() == "new"
+
+
+@pytest.mark.parametrize("content", [b"[" * 10**6, b'{"step": 4', b'"\xff"', b"[4]"])
+def test_json_that_is_damaged(tmp_path, content):
+    file = tmp_path / "summary.json"
+    assert read_json(file) == {}
+    file.write_bytes(content)
+    with pytest.raises(UserError, match=rf"{file} is damaged: "):
+        read_json(file)

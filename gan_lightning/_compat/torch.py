@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.nn.utils import parametrize
 from torch.optim import Optimizer
+
+from gan_lightning.errors import UserError
 
 
 def abort_collectives() -> None:
@@ -48,3 +52,43 @@ def copy_all_(targets: Sequence[Tensor], sources: Sequence[Tensor]) -> None:
         theirs.append(source)
     for ours, theirs in pairs.values():
         torch._foreach_copy_(ours, theirs)
+
+
+def forget_parametrizations() -> None:
+    """Empties the cache of `parametrize.cached()`.
+
+    Reason: at its end the cache is another dictionary, and the one before keeps the weights of a compiled function,
+    which torch would return from it. Without a public function, the compiled function itself begins with another one.
+    """
+    parametrize._cache = {}
+
+
+def compiled(function: Callable[..., Any], option: str) -> Callable[..., Any]:
+    """Returns the function, compiled as a single graph in which `torch.autograd.grad` may stand.
+
+    Reason: torch traces `autograd.grad` with a setting of its own only, and has no public base class of what compiling
+    raises.
+
+    Args:
+        function: A function of tensors, and of containers with them.
+        option: The option to change if it cannot be compiled, for the message.
+    """
+    from torch._dynamo import config  # a second of imports
+    from torch._dynamo.exc import TorchDynamoException
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    fast = torch.compile(function, fullgraph=True, dynamic=False, options={"fallback_random": True})
+
+    def call(*given: Any) -> Any:
+        try:
+            with config.patch(trace_autograd_ops=True):
+                return fast(*given)
+        except TorchDynamoException as error:
+            if isinstance(getattr(error, "inner_exception", None), InvalidCxxCompiler):
+                raise UserError(
+                    f"{option}: needs a C++ compiler. Install g++, name yours in CXX, or set false"
+                ) from error
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(f"{option}: torch cannot compile the losses: {reason}. Set it to false") from error
+
+    return call

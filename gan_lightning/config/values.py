@@ -103,6 +103,7 @@ RULES: dict[str, Rule] = {
     "extent": _number(0, 1, open_low=True),
     "fps": _whole(1, 240),
     "gamma": _WEIGHT,
+    "gpu_memory_fraction": _FRACTION,
     "gradient_clip_norm": _optional(_POSITIVE),
     "group_width": _SIZE,
     "hidden_dim": _SIZE,

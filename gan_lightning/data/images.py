@@ -11,7 +11,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_lightning.data.sampler import ResumableLoader, ShardedBatchSampler, TensorBatches, require_even_shards
+from gan_lightning.data.sampler import HOST, ResumableLoader, ShardedBatchSampler, TensorBatches, require_even_shards
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.specs import Described
@@ -36,6 +36,9 @@ class ImageData(Described, LightningDataModule):
         seed: The seed of the order of the images.
         condition_dim: The number of classes or tags, for which the networks are built; None: the number of names.
         limit: Only the first `limit` training images are used; None: all.
+        gpu_memory_fraction: The part of a GPU's free memory, from 0 to below 1, that the training images may take. If
+            they fit, they are copied there once, and batches are gathered there, without workers. If not, each batch is
+            copied by pinned memory. The batches are the same.
 
     Raises:
         UserError: At setup, if `batch_size` or `condition_dim` does not fit the data.
@@ -57,6 +60,7 @@ class ImageData(Described, LightningDataModule):
         seed: int = 0,
         condition_dim: int | None = None,
         limit: int | None = None,
+        gpu_memory_fraction: float = 0.25,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -65,6 +69,7 @@ class ImageData(Described, LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         self.limit = limit
+        self.gpu_memory_fraction = gpu_memory_fraction
         self._splits: dict[str, tuple[Images, Labels]] = {}
         self.train: TensorBatches | None = None
 
@@ -133,6 +138,9 @@ class ImageData(Described, LightningDataModule):
         trainer = self.trainer
         world_size = trainer.world_size if trainer else 1
         require_even_shards(self.batch_size, world_size)
+        device = trainer.strategy.root_device if trainer else HOST
+        place = device if self.train.fit_on(device, self.gpu_memory_fraction) else HOST
+        workers = self.num_workers if place == HOST else 0
         sampler = ShardedBatchSampler(
             size=len(self.train.images),
             batch_size=self.batch_size,
@@ -140,14 +148,15 @@ class ImageData(Described, LightningDataModule):
             position=lambda: trainer.global_step if trainer else 0,
             rank=trainer.global_rank if trainer else 0,
             world_size=world_size,
+            device=place,
         )
         return ResumableLoader(
-            self.train,
+            self.train.to(place),
             sampler=sampler,
             batch_size=None,  # the sampler yields whole batches
-            num_workers=self.num_workers,
-            persistent_workers=self.num_workers > 0,
-            pin_memory=torch.cuda.is_available(),
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=device.type == "cuda" and place == HOST,
         )
 
     def on_after_batch_transfer(self, batch: Sequence[Tensor], dataloader_idx: int) -> Any:

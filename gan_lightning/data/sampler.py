@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
 from gan_lightning import rng
 from gan_lightning.errors import UserError
+
+HOST = torch.device("cpu")
 
 
 class ShardedBatchSampler(DistributedSampler[Tensor]):
@@ -26,6 +29,7 @@ class ShardedBatchSampler(DistributedSampler[Tensor]):
         position: Returns the number of batches that the run has trained on.
         rank: The index of this process's shard.
         world_size: The number of processes, and so of shards.
+        device: The device of the indices. The permutations are computed on the CPU, so that they are the same.
     """
 
     def __init__(
@@ -36,11 +40,13 @@ class ShardedBatchSampler(DistributedSampler[Tensor]):
         position: Callable[[], int] = lambda: 0,
         rank: int = 0,
         world_size: int = 1,
+        device: torch.device = HOST,
     ) -> None:
         super().__init__(range(size), world_size, rank, seed=seed)  # type: ignore[arg-type]
         self.size = size
         self.batch_size = batch_size
         self.position = position
+        self.device = device
 
     def __len__(self) -> int:
         return self.size // self.batch_size
@@ -52,10 +58,16 @@ class ShardedBatchSampler(DistributedSampler[Tensor]):
         for batch in range(first, first + len(self)):
             epoch, index = divmod(batch, len(self))
             if order_of != epoch:
-                order_of, order = epoch, rng.permutation(self.size, "order", self.seed, epoch)
+                order_of, order = epoch, self._order(epoch)
             start = index * self.batch_size + self.rank * shard
             assert order is not None
             yield order[start : start + shard]
+
+    def _order(self, epoch: int) -> Tensor:
+        order = rng.permutation(self.size, "order", self.seed, epoch)
+        if self.device.type == "cuda":
+            order = order.pin_memory()  # from other memory, the copy would wait until the GPU has nothing left to do
+        return order.to(self.device, non_blocking=True)
 
 
 def require_even_shards(batch_size: int, world_size: int) -> None:
@@ -68,14 +80,33 @@ def require_even_shards(batch_size: int, world_size: int) -> None:
 
 
 class TensorBatches(Dataset[tuple[Tensor, Tensor]]):
-    """Images and labels in memory; one indexing call returns a whole batch."""
+    """Images and labels in memory; one indexing call returns a whole batch.
+
+    Args:
+        images: (count, ...).
+        labels: (count, ...), on the same device.
+    """
 
     def __init__(self, images: Tensor, labels: Tensor) -> None:
         self.images = images
         self.labels = labels
 
     def __getitem__(self, indices: Tensor) -> tuple[Tensor, Tensor]:
-        return self.images[indices], self.labels[indices]
+        # It is ten times as fast as images[indices] on a CPU, for bytes.
+        return self.images.index_select(0, indices), self.labels.index_select(0, indices)
+
+    def to(self, device: torch.device) -> TensorBatches:
+        """Returns the same data on a device."""
+        return TensorBatches(self.images.to(device), self.labels.to(device))
+
+    def fit_on(self, device: torch.device, fraction: float) -> bool:
+        """Whether the data takes at most that fraction of the free memory of a GPU; no for another device."""
+        return self.images.nbytes + self.labels.nbytes <= fraction * free_memory(device)
+
+
+def free_memory(device: torch.device) -> int:
+    """Returns the free memory of a GPU in bytes; 0 for another device."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else 0
 
 
 class ResumableLoader(DataLoader[Any]):

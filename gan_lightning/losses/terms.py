@@ -73,6 +73,16 @@ def means(terms: Terms) -> Terms:
     return {name: term.mean() for name, term in terms.items()}
 
 
+def detached(output: StepOutput) -> StepOutput:
+    """Returns the same values without their graph."""
+    return StepOutput(
+        terms={
+            player: {name: term.detach() for name, term in terms.items()} for player, terms in output["terms"].items()
+        },
+        logits={kind: logits.detach() for kind, logits in output["logits"].items()},
+    )
+
+
 def total(terms: Terms) -> Tensor:
     """Returns the loss, the sum of its terms."""
     return functools.reduce(operator.add, terms.values())

@@ -35,6 +35,10 @@ class Draws:
     shard: int = 0
     num_shards: int = 1
 
+    def is_due(self, every: int) -> bool:
+        """Whether something that is done every `every` batches is done in this one."""
+        return (self.batch_index + 1) % every == 0
+
     def local_shard(self, sampler: Sampler, count: int, *purpose: str) -> Tensor:
         """Returns our `count` rows of those that `sampler` samples for the global batch."""
         generator = rng.generator(*purpose, self.seed, self.batch_index, device=self.device)

@@ -115,6 +115,11 @@ class GAN(Described, GANStep):
                 f"model.reuse_fake=True: keeps G's activations of the whole batch, which model.accumulate="
                 f"{self.micro_batches} is to save; set one of them to its default"
             )
+        if self.compiles:
+            raise ValueError(
+                "model.reuse_fake=True: G's part of the graph outlives D's update, and model.compile=True makes one "
+                "graph of each update; set one of them to false"
+            )
 
     @parametrize.cached()  # one estimate of the singular values for all calls of D, if it is spectrally normalized
     def losses(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
@@ -175,7 +180,7 @@ class GAN(Described, GANStep):
         return DiscriminatorOutput(to_float32(logits), features, batch.condition, batch.z)
 
     def _has_penalties(self, draws: Draws) -> bool:
-        return bool(self.penalties) and (draws.batch_index + 1) % self.penalty_every == 0
+        return bool(self.penalties) and draws.is_due(self.penalty_every)
 
     def _penalty_terms(
         self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws

@@ -17,10 +17,12 @@ from gan_lightning.cadence import is_last_batch
 from gan_lightning.distributed.collectives import all_reduce_mean_
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Player, StepOutput
-from gan_lightning.losses.terms import total
+from gan_lightning.losses.terms import detached, total
 from gan_lightning.models.batch import Batch
+from gan_lightning.models.compiled import CompiledGradients
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.finite import FiniteGuard, finite_guard
+from gan_lightning.models.micro_batches import in_micro_batches
 from gan_lightning.models.phases import Phase, Phases, alternating
 from gan_lightning.models.rebuild import match_memory_format, require_optimizer_states
 from gan_lightning.models.sampling import LatentModel
@@ -46,6 +48,8 @@ class GANStep(LatentModel):
         accumulate: The number of micro-batches in which a batch is processed, for less memory. The update is that of
             the whole batch, unless a layer or a loss depends on all of its samples, or is random (dropout,
             augmentation).
+        compile: Whether torch compiles the losses with their gradients, which needs a C++ compiler on the CPU and a
+            minute at the start of a run. Only the speed and the rounding differ.
         conditional: Whether both networks get the labels of a sample; they get None otherwise.
         seed: The seed of all random numbers in training.
     """
@@ -63,6 +67,7 @@ class GANStep(LatentModel):
         n_critic: int = 1,
         gradient_clip_norm: float | None = None,
         accumulate: int = 1,
+        compile: bool = False,
         conditional: bool = False,
         seed: int = 0,
     ) -> None:
@@ -79,10 +84,12 @@ class GANStep(LatentModel):
         self.n_critic = n_critic
         self.gradient_clip_norm = gradient_clip_norm
         self.micro_batches = accumulate
+        self.compiles = compile
         self.conditional = conditional
         self.last_output = StepOutput(terms={}, logits={})
         """The last terms of each player and the last logits, for reports."""
         self._guard = FiniteGuard()
+        self._compiled: CompiledGradients | None = None
 
     def losses(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         """Returns the objectives of a phase's players on a batch, with their graph.
@@ -144,9 +151,10 @@ class GANStep(LatentModel):
         for player in players:
             self._optimizer_of[player].zero_grad()
         if self.micro_batches == 1:
-            output = self._backward(players, real, draws, fake)
+            output = self._add_gradients(players, real, draws, fake)
         else:
-            output = self._backward_in_micro_batches(players, real, draws)
+            parameters = [parameter for player in players for parameter in self._parameters_of[player]]
+            output = in_micro_batches(self._add_gradients, self.micro_batches, parameters, players, real, draws)
         if self.trainer.world_size > 1:
             gradients = [p.grad for player in players for p in self._parameters_of[player] if p.grad is not None]
             # The terms, too, so that all processes stop at the same batch if one is not finite.
@@ -183,8 +191,10 @@ class GANStep(LatentModel):
         else:  # the same step, without the hooks that increase global_step, which counts batches
             self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None, self)
 
-    def _backward(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
+    def _add_gradients(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         """Adds the gradients of the players' losses to their parameters."""
+        if self._compiled is not None:
+            return self._compiled(players, real, draws)
         output = self.losses(players, real, draws, fake)
         for player in players:
             # Autocast would round the gradient of a float32 penalty.
@@ -194,27 +204,7 @@ class GANStep(LatentModel):
                     inputs=self._parameters_of[player],
                     retain_graph=player != players[-1],
                 )
-        terms = {p: {name: term.detach() for name, term in terms.items()} for p, terms in output["terms"].items()}
-        return StepOutput(terms=terms, logits={kind: logits.detach() for kind, logits in output["logits"].items()})
-
-    def _backward_in_micro_batches(self, players: Phase, real: Batch, draws: Draws) -> StepOutput:
-        """Does the same in micro-batches; returns the means of their terms, and all their logits."""
-        count = self.micro_batches
-        if len(real.samples) % count:
-            raise UserError(f"model.accumulate={count}: expected a divisor of a process's {len(real.samples)} samples")
-        done = [
-            self._backward(players, part, draws.micro_batch(index, count))
-            for index, part in enumerate(real.chunk(count))
-        ]
-        for gradient in (p.grad for player in players for p in self._parameters_of[player] if p.grad is not None):
-            gradient /= count
-        terms = {
-            player: {name: torch.stack([part["terms"][player][name] for part in done]).mean() for name in names}
-            for player, names in done[0]["terms"].items()
-        }
-        return StepOutput(
-            terms=terms, logits={kind: torch.cat([part["logits"][kind] for part in done]) for kind in done[0]["logits"]}
-        )
+        return detached(output)
 
     def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
         """Returns the losses of a batch, their terms, scores, learning rates, and the epoch.
@@ -275,13 +265,15 @@ class GANStep(LatentModel):
             self.vocabulary = getattr(self.trainer.datamodule, "vocabulary", None)  # type: ignore[attr-defined]
             if self.vocabulary is None or len(self.vocabulary.examples) == 0:
                 raise UserError("model.conditional=true: the data has no labels. Choose another data=, or false")
-        joint_phases = [
-            phase for index in range(self.n_critic) for phase in self.phases(index, self.n_critic) if phase[1:]
-        ]
-        if (
-            joint_phases and self.trainer.precision == "16-mixed"
-        ):  # its gradient scale would change between the two steps
-            raise UserError("trainer.precision=16-mixed: players that step together need bf16-mixed or 32-true")
+        if self.trainer.precision == "16-mixed":
+            phases = [phase for index in range(self.n_critic) for phase in self.phases(index, self.n_critic)]
+            if any(len(players) > 1 for players in phases):  # the gradients' scale would change between the two steps
+                raise UserError("trainer.precision=16-mixed: players that step together need bf16-mixed or 32-true")
+            if self.compiles:
+                raise UserError(
+                    "trainer.precision=16-mixed: scales losses, which model.compile=true does not; use "
+                    "bf16-mixed or 32-true"
+                )
 
     def on_train_start(self) -> None:
         networks = self.networks()
@@ -295,6 +287,7 @@ class GANStep(LatentModel):
             optimizer.zero_grad()
             optimizer.step()
         self._guard = finite_guard(self.trainer.optimizers, self.device, self._grad_scaler() is not None)
+        self._compiled = CompiledGradients(self, self._parameters_of) if self.compiles else None
         if self.vocabulary:
             self.vocabulary = self.vocabulary.to(self.device)  # conditions are sampled from it in every batch
         schedulers = self.lr_schedulers() or []
@@ -304,6 +297,7 @@ class GANStep(LatentModel):
         for parameters in self._parameters_of.values():
             for parameter in parameters:
                 parameter.requires_grad_(True)
+        self._compiled = None
         self.require_finite_losses()
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

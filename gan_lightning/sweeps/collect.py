@@ -21,7 +21,7 @@ UNREADABLE = "unreadable"
 """The status of a run folder whose files are damaged."""
 WITHOUT_EFFECT = (
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "callbacks.progress", "logger"),
-    *("data.root", "data.num_workers", "name", "objective", "resume", "hydra"),
+    *("data.root", "data.num_workers", "data.gpu_memory_fraction", "name", "objective", "resume", "hydra"),
 )
 """Beginnings of the keys that change no result."""
 

@@ -73,9 +73,11 @@ def natural_key(text: str) -> list[Any]:
 
 def _tensorboard_series(files: Sequence[Path]) -> dict[str, Series]:
     found: dict[Path, Points] = {path.parent: {} for path in files}
-    for path in files:
-        points = found[path.parent]
-        for event in read_events(path):
+    sessions = [(list(read_events(path)), path.parent) for path in files]
+    # Not by name, which has the second alone: a run may be killed and resumed within one.
+    for events, folder in sorted(sessions, key=lambda each: each[0][0].wall_time if each[0] else 0.0):
+        points = found[folder]
+        for event in events:
             if event.HasField("session_log") and event.session_log.status == event.session_log.START:
                 # A session that goes on from a checkpoint: what an earlier one has logged after it did not happen.
                 for series in points.values():

@@ -11,7 +11,10 @@ from gan_lightning.errors import UserError
 from gan_lightning.training import checkpoint
 from gan_lightning.training.run_folder import RunFolder
 
-CHANGEABLE = ("trainer.", "callbacks.", "data.root", "data.download", "data.num_workers", "objective")
+CHANGEABLE = (
+    *("trainer.", "callbacks.", "objective"),
+    *(f"data.{name}" for name in ("root", "download", "num_workers", "gpu_memory_fraction")),
+)
 """The keys that may change when a run is resumed, and the beginnings of such keys."""
 FIXED = (
     "trainer.precision",

@@ -49,8 +49,8 @@ def test_the_names_of_one_batch_are_one_file(train):
 
 
 def test_saves_by_the_clock(train, monkeypatch):
-    """A batch takes a second here, and every other batch is logged."""
-    now, saved = [0], []
+    """A batch takes a second here, and every third batch is logged."""
+    now, saved = [100], []
     end, save = Record.on_step_end, Checkpoints._save
 
     def end_batch(self, *arguments):
@@ -64,6 +64,6 @@ def test_saves_by_the_clock(train, monkeypatch):
     monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(Record, "on_step_end", end_batch)
     monkeypatch.setattr(Checkpoints, "_save", saving)
-    by_time = ("callbacks.checkpoints.every_n_seconds=5", "trainer.log_every_n_steps=2", "trainer.max_steps=15")
+    by_time = ("callbacks.checkpoints.every_n_seconds=6", "trainer.log_every_n_steps=3", "trainer.max_steps=16")
     assert train("run", *TINY, *by_time, "callbacks.checkpoints.keep_every_n_steps=8").code == 0
-    assert saved == [6, 8, 14, 15]
+    assert saved == [6, 8, 15, 16]

@@ -1,6 +1,7 @@
 """What a run logs: every point once, before the checkpoint that it belongs to, in every session."""
 
 import signal
+import time
 
 import pytest
 import torch
@@ -137,6 +138,7 @@ def test_a_killed_run_has_the_points_of_an_undisturbed_one(train, train_apart, t
     """Before the first checkpoint it begins anew; after one it goes on."""
     killed = train_apart("run", *SAVING, kill(step, signal.SIGKILL))
     assert killed.code == -signal.SIGKILL
+    time.sleep(1)  # TensorBoard sorts sessions by the second in which they began, and then by their process numbers
     again = train("run", *(SAVING if step < 4 else [f"resume={killed.folder}"]))
     assert again.code == 0, again.output
     whole = points(trained(*SAVING).folder)

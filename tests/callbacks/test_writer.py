@@ -25,6 +25,14 @@ def writer():
 
 
 @pytest.fixture
+def hold(writer):
+    """An event that lets the thread wait until it is set."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
 def batches(monkeypatch):
     """Tells threads that the run has ended batch n: `batches[n].wait()`."""
     ended = [threading.Event() for _ in range(20)]
@@ -38,8 +46,8 @@ def batches(monkeypatch):
     return ended
 
 
-def test_files_are_written_in_order(writer):
-    written, hold = [], threading.Event()
+def test_files_are_written_in_order(writer, hold):
+    written = []
     writer.submit(lambda: hold.wait(PATIENCE))
     for number in range(5):
         writer.submit(lambda number=number: written.append(number))
@@ -49,8 +57,8 @@ def test_files_are_written_in_order(writer):
     assert written == [0, 1, 2, 3, 4]
 
 
-def test_nothing_is_written_after_a_write_that_failed(writer):
-    written, hold = [], threading.Event()
+def test_nothing_is_written_after_a_write_that_failed(writer, hold):
+    written = []
 
     def fail():
         hold.wait(PATIENCE)
@@ -66,21 +74,17 @@ def test_nothing_is_written_after_a_write_that_failed(writer):
     assert written == []
 
 
-def test_no_more_than_a_few_files_wait(writer):
-    hold, submitted = threading.Event(), []
-
-    def submit():
-        for number in range(Writer.LIMIT + 1):
-            writer.submit(lambda: hold.wait(PATIENCE))
-            submitted.append(number)
-
-    thread = threading.Thread(target=submit)
+def test_no_more_than_a_few_files_wait(writer, hold):
+    for _ in range(8):
+        writer.submit(lambda: hold.wait(PATIENCE))
+    assert len(writer._waiting) == 8  # and so nobody has waited
+    thread = threading.Thread(target=lambda: writer.submit(lambda: None))
     thread.start()
     thread.join(0.3)
-    assert len(submitted) == Writer.LIMIT
+    assert thread.is_alive()
     hold.set()
     thread.join(PATIENCE)
-    assert len(submitted) == Writer.LIMIT + 1
+    assert not thread.is_alive()
 
 
 def test_a_trainer_built_by_hand_gets_one():

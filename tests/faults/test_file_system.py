@@ -101,8 +101,8 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "rename: config.yaml": (of(fail, os, "replace", errno.EIO, "run/config.yaml"), "config.yaml: Input/output error"),
     "disk full: picture": (of(fill_up, errno.ENOSPC, part("step_00000004.png")), "step_00000004.png: No space left"),
     "PNG encoder": (of(fail, Image.Image, "save", errno.EIO, part("step_00000002.png")), "step_00000002.png: Input"),
-    "disk full: GIF": (of(fill_up, errno.ENOSPC, part("video.gif")), "video.gif: No space left on device"),
-    "disk full: MP4": (of(fill_up, errno.ENOSPC, part("video.mp4")), "video.mp4: No space left on device"),
+    "disk full: GIF": (of(fail, os, "sendfile", errno.ENOSPC), "samples/video.gif: No space left on device"),
+    "disk full: MP4": (of(fail, os, "sendfile", errno.ENOSPC, "", 2), "samples/video.mp4: No space left on device"),
     "disk full: generator": (of(fill_up, errno.ENOSPC, part("generator.safetensors")), "generator.safetensors: No"),
     "rename: discriminator": (
         of(fail, os, "replace", errno.EROFS, "/discriminator.safetensors"),

@@ -3,10 +3,14 @@
 They run with `python -m pytest -m gpu`. GAN_LIGHTNING_TEST_ACCELERATOR=cpu runs the same lines on the CPU.
 """
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 
 import gan_lightning
+from gan_lightning.data import Digits
+from gan_lightning.data.sampler import TensorBatches
 from gan_lightning.models import finite
 from tests.conftest import ACCELERATOR, TINY, WITHOUT_MLP, training_differences
 from tests.matrix.test_matrix import VARIANTS
@@ -35,6 +39,40 @@ def test_every_variant_trains_and_resumes_to_the_bit(train, variant):
     resumed = train("part", f"resume={part.folder}", "trainer.max_steps=12")
     assert resumed.code == 0, resumed.output
     assert training_differences(resumed, whole) == []
+
+
+def test_images_on_the_device_train_the_same_weights(train, monkeypatch):
+    """They go there and back in the middle of an epoch, of 44 batches."""
+    copy, places = TensorBatches.to, []
+    monkeypatch.setattr(TensorBatches, "to", lambda data, place: places.append(place.type) or copy(data, place))
+    exact, on_host = (*small("gan_r1"), "trainer.deterministic=true"), "data.gpu_memory_fraction=0"
+    whole = train("whole", *exact, "trainer.max_steps=100")
+    goes_on = f"resume={train('part', *exact, on_host, 'trainer.max_steps=20').folder}"
+    train("part", goes_on, "data.gpu_memory_fraction=0.25", "trainer.max_steps=60")
+    resumed = train("part", goes_on, on_host, "trainer.max_steps=100")
+    assert resumed.code == 0, resumed.output
+    assert training_differences(resumed, whole) == []
+    assert places.count("cuda") == (2 if ACCELERATOR == "gpu" else 0)
+
+
+def test_a_batch_from_the_device_waits_for_nothing():
+    data = Digits([1, 8, 8], batch_size=32)
+    data.setup()
+    strategy = SimpleNamespace(root_device=torch.device("cuda" if ACCELERATOR == "gpu" else "cpu"))
+    data.trainer = SimpleNamespace(global_step=0, global_rank=0, world_size=1, strategy=strategy)
+    loader = data.train_dataloader()
+    if ACCELERATOR == "gpu":
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        batches = [data.on_after_batch_transfer(batch, 0) for batch in loader]
+    finally:
+        if ACCELERATOR == "gpu":
+            torch.cuda.set_sync_debug_mode("default")
+    assert {images.device.type for images, _ in batches} == {strategy.root_device.type}
+    data.trainer.strategy.root_device = torch.device("cpu")
+    for here, there in zip(data.train_dataloader(), batches, strict=True):
+        assert torch.equal(data.on_after_batch_transfer(here, 0)[0], there[0].cpu())
+        assert torch.equal(here[1], there[1].cpu())
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
 from gan_lightning import rng
-from gan_lightning.data.sampler import ResumableLoader, require_even_shards
+from gan_lightning.data.sampler import HOST, ResumableLoader, require_even_shards
 from gan_lightning.specs import Described
 
 
@@ -79,4 +79,6 @@ class SyntheticData(Described, LightningDataModule):
             return whole.tensor_split(world_size)[rank]
 
         due = DueBatches(self.batches_per_epoch, lambda: trainer.global_step if trainer else 0, rank, world_size)
-        return ResumableLoader(SyntheticBatches(shard), sampler=due, batch_size=None)
+        device = trainer.strategy.root_device if trainer else HOST
+        pinned = device.type == "cuda"
+        return ResumableLoader(SyntheticBatches(shard), sampler=due, batch_size=None, pin_memory=pinned)

@@ -9,9 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
+from lightning import Callback, LightningModule
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from torch import Tensor, nn
 
 from gan_lightning._compat.torch import compiled, forget_parametrizations
+from gan_lightning.errors import UserError
 from gan_lightning.losses import Player, StepOutput
 from gan_lightning.losses.terms import detached, total
 from gan_lightning.models.batch import Batch
@@ -73,9 +76,13 @@ class CompiledGradients:
     Args:
         model: The model with the losses.
         parameters: The parameters of each player.
+
+    Raises:
+        UserError: The model or a callback has a hook of the backward pass.
     """
 
     def __init__(self, model: GANStep, parameters: Mapping[Player, Sequence[nn.Parameter]]) -> None:
+        _require_no_backward_hooks(model)
         self._model = model
         self._parameters = parameters
         self._every: set[int] = set()
@@ -136,3 +143,13 @@ class CompiledGradients:
                 for player in players
             }
         return detached(output), gradients
+
+
+def _require_no_backward_hooks(model: GANStep) -> None:
+    for part in (model, *model.trainer.callbacks):  # type: ignore[attr-defined]
+        for hook in ("on_before_backward", "on_after_backward"):
+            if is_overridden(hook, part, LightningModule if part is model else Callback):
+                raise UserError(
+                    f"model.compile=true: {type(part).__name__} has the hook {hook}, and a compiled loss has its "
+                    "backward pass inside; use on_before_optimizer_step, or set it to false"
+                )

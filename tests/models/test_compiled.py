@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning import Callback
 
 from gan_lightning.errors import UserError
 from gan_lightning.losses import penalties
@@ -72,6 +73,17 @@ def test_where_it_cannot_hold_it_is_refused():
     model.trainer = SimpleNamespace(precision="16-mixed")  # without a GPU, a real one has another
     with pytest.raises(UserError, match=r"trainer.precision=16-mixed: scales losses, which model.compile=true does"):
         model.setup("fit")
+
+
+def test_a_hook_of_the_backward_pass_is_not_forgotten(not_compiled):
+    class Gradients(Callback):
+        def on_after_backward(self, trainer, pl_module):
+            raise AssertionError
+
+    with pytest.raises(
+        UserError, match=r"model.compile=true: Gradients has the hook on_after_backward, and a compiled"
+    ):
+        fit(GAN(*networks(), compile=True), max_steps=1, callbacks=[Gradients()])
 
 
 @pytest.mark.slow

@@ -21,9 +21,12 @@ from typing import IO, Any
 
 from lightning import Callback, LightningModule, Trainer
 
-try:
+import gan_lightning
+
+# An import that fails would not tell: where the package is installed from a checkout, that one's modules join.
+if Path(gan_lightning.__file__).with_name("cadence.py").exists():
     from gan_lightning.cadence import StepCallback
-except ImportError:  # an earlier checkout, in which Lightning's loop takes every batch
+else:  # an earlier checkout, in which Lightning's loop takes every batch
 
     class StepCallback(Callback):  # type: ignore[no-redef]
         def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *given: Any) -> None:
@@ -32,7 +35,7 @@ except ImportError:  # an earlier checkout, in which Lightning's loop takes ever
 
 PROJECT = Path(__file__).resolve().parent.parent
 CASES = {
-    "MLP + R1, digits 8x8": (),
+    "MLP + R1, digits 28x28": (),
     "DCGAN 64x64": ("model=dcgan", "data.image_shape=[3,64,64]"),
     "DCGAN 64x64 + R1": ("network=dcgan", "data.image_shape=[3,64,64]"),
     "ResNet 32x32 + R1": ("network=resnet", "data.image_shape=[3,32,32]"),

@@ -6,11 +6,13 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies import SingleDeviceStrategy
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from gan_lightning._compat.lightning import count_batch
 from gan_lightning.cadence import StepCallback
 from gan_lightning.data import ImageData, SyntheticData
+from gan_lightning.distributed.strategy import GANStrategy
 
 
 class Blocks(Callback):
@@ -45,9 +47,12 @@ class Blocks(Callback):
         block = vars(pl_module).get("training_step")
         if block is not None:  # the loader is chosen; with that argument, every `log` would need a batch size
             pl_module.training_step = lambda *batches: block(*batches)  # type: ignore[method-assign]
+            if not needs_lightnings_backward(trainer, pl_module):
+                pl_module.manual_backward = torch.Tensor.backward  # type: ignore[method-assign]
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         vars(pl_module).pop("training_step", None)
+        vars(pl_module).pop("manual_backward", None)
 
 
 def _ends_block(trainer: Trainer, callbacks: list[StepCallback]) -> bool:
@@ -73,4 +78,18 @@ def allows_blocks(trainer: Trainer, model: LightningModule) -> bool:
             for callback in trainer.callbacks  # type: ignore[attr-defined]
             for hook in hooks
         )
+    )
+
+
+def needs_lightnings_backward(trainer: Trainer, model: LightningModule) -> bool:
+    """Whether `manual_backward` does more than torch's: calls a hook that somebody has, or scales the loss.
+
+    It looks for the hooks of all callbacks, which takes 2% of a small step.
+    """
+    hooks = ("on_before_backward", "on_after_backward")
+    return (
+        not isinstance(trainer.strategy, (SingleDeviceStrategy, GANStrategy))
+        or getattr(trainer.precision_plugin, "scaler", None) is not None
+        or any(is_overridden(hook, model) for hook in (*hooks, "backward"))
+        or any(is_overridden(hook, callback, Callback) for callback in trainer.callbacks for hook in hooks)  # type: ignore[attr-defined]
     )

@@ -3,12 +3,13 @@
 import signal
 
 import pytest
+from lightning.pytorch.strategies import DDPStrategy
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.cadence import StepCallback
 from gan_lightning.callbacks import SampleGrid
 from gan_lightning.data import Digits
-from gan_lightning.training.blocks import allows_blocks
+from gan_lightning.training.blocks import allows_blocks, needs_lightnings_backward
 from gan_lightning.training.trainer import Trainer
 from tests import helpers
 from tests.conftest import TINY, training_differences
@@ -93,3 +94,44 @@ def test_whoever_wants_every_batch_gets_it(callback, data, hook, allowed):
     model = build_model(*SMALL)
     setattr(model, hook, lambda *_: None)
     assert allows_blocks(trainer, model) is allowed
+
+
+class Backward(StepCallback):
+    """Notes after each batch whether its backward passes were torch's alone."""
+
+    def __init__(self):
+        self.plain = []
+
+    def on_step_end(self, trainer, model, batch, output):
+        self.plain.append("manual_backward" in vars(model))
+
+
+class WithHook(Backward):
+    calls = 0
+
+    def on_after_backward(self, trainer, pl_module):
+        self.calls += 1
+
+
+@pytest.mark.filterwarnings("ignore:.*dataloader_iter")
+@pytest.mark.parametrize(
+    ("callback", "hook", "plain"),
+    [(Backward(), None, True), (WithHook(), None, False), (Backward(), "on_before_backward", False)],
+)
+def test_whoever_wants_the_backward_passes_gets_them(callback, hook, plain):
+    off = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = Trainer(accelerator="cpu", max_steps=3, use_distributed_sampler=False, callbacks=[callback], **off)
+    model, calls = build_model(*SMALL), []
+    if hook:
+        setattr(model, hook, lambda loss: calls.append(loss))
+    trainer.fit(model, Digits([1, 8, 8], batch_size=16))
+    assert callback.plain == [plain] * 3
+    assert getattr(callback, "calls", 0) + len(calls) == (0 if plain else 6)
+    assert "manual_backward" not in vars(model)
+
+
+def test_losses_that_are_scaled_or_reduced_are_lightnings(monkeypatch):
+    trainers = [Trainer(accelerator="cpu", logger=False, strategy=each) for each in ("auto", DDPStrategy())]
+    assert [needs_lightnings_backward(trainer, build_model(*SMALL)) for trainer in trainers] == [False, True]
+    monkeypatch.setattr(trainers[0].precision_plugin, "scaler", object(), raising=False)
+    assert needs_lightnings_backward(trainers[0], build_model(*SMALL))

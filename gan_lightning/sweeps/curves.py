@@ -78,14 +78,16 @@ def _tensorboard_series(files: Sequence[Path]) -> dict[str, Series]:
     for events, folder in sorted(sessions, key=lambda each: each[0][0].wall_time if each[0] else 0.0):
         points = found[folder]
         for event in events:
-            if event.HasField("session_log") and event.session_log.status == event.session_log.START:
+            kind = event.WhichOneof("what")
+            if kind == "summary":
+                for value in event.summary.value:
+                    if value.HasField("simple_value"):
+                        points.setdefault(value.tag, {})[event.step] = value.simple_value
+            elif kind == "session_log" and event.session_log.status == event.session_log.START:
                 # A session that goes on from a checkpoint: what an earlier one has logged after it did not happen.
                 for series in points.values():
                     for step in [step for step in series if step >= event.step]:
                         del series[step]
-            for value in event.summary.value:
-                if value.HasField("simple_value"):
-                    points.setdefault(value.tag, {})[event.step] = value.simple_value
     merged: Points = {}
     for points in found.values():
         for name, series in points.items():

@@ -21,6 +21,7 @@ SMALL = (
 )
 
 
+@pytest.mark.slow
 def test_pictures_and_metrics(train):
     run = train("run", *SMALL, "objective=metric/high_quality", "callbacks.checkpoints.monitor=metric/modes")
     assert run.code == 0, run.output

@@ -103,6 +103,7 @@ def test_pictures_of_different_sizes_make_one_film(tmp_path):
     assert frames(tmp_path / "video.gif").shape[1:] == (8, 12, 3)
 
 
+@pytest.mark.slow
 def test_a_film_has_one_frame_in_memory(tmp_path):
     for number in range(40):
         Image.new("RGB", (500, 400), (6 * number, 0, 0)).save(tmp_path / f"{number:02}.png")

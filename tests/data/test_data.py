@@ -61,6 +61,7 @@ def test_a_limit_takes_the_first_images():
     assert len(few.split("test")[0]) == 360
 
 
+@pytest.mark.slow
 def test_stacked_digits(mnist_root):
     data = StackedMNIST([3, 28, 28], root=mnist_root, count=300, test_count=200)
     plain = MNIST([1, 28, 28], root=mnist_root)

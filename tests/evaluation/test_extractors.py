@@ -164,6 +164,7 @@ class Pictures(torch.utils.data.Dataset):
         return self.images[index]
 
 
+@pytest.mark.slow
 def test_inception_gives_torch_fidelitys_metric(weights):
     extractor = Inception(weights, layer="64")
     extractor.prepare(Digits([3, 20, 20]))

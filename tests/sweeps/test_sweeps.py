@@ -57,6 +57,7 @@ def test_a_grid(command, tmp_path):
     assert 'src="http' not in page
 
 
+@pytest.mark.slow
 def test_jobs_that_fail_leave_the_others(command, tmp_path):
     """The second cannot start, the fourth becomes NaN."""
     sweep = tmp_path / "sweep"

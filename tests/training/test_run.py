@@ -202,6 +202,7 @@ def test_help_does_not_import_torch(option):
     assert not re.search(r"\| +torch$", result.stderr, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_a_sweep_makes_one_folder_a_job(command, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     values = ("model.optimizer.lr=1e-4,2e-4", "model.optimizer.betas=[0.5,0.999],[0.0,0.9]")

@@ -44,9 +44,10 @@ def _player_problems(player: str, network: Config, data: Config) -> Iterator[str
     shape, name = data.get("image_shape"), str(network.get("_target_")).removeprefix("gan_lightning.networks.")
     if "image_shape" in network and network["image_shape"] != shape:
         yield f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape={shape}"
-    if name.startswith("Scalar") and shape != [1]:
+    for_numbers = name.startswith(("Scalar", "Dirac"))
+    if for_numbers and shape != [1]:
         yield f"network.{player}: {name} is for numbers, data.image_shape={shape}; choose another network="
-    if data.get("_target_") == "gan_lightning.data.Gaussian1D" and name.endswith("Generator") and "Scalar" not in name:
+    if data.get("_target_") == "gan_lightning.data.Gaussian1D" and name.endswith("Generator") and not for_numbers:
         yield f"network.{player}: {name} ends in tanh, and the data lies beyond [-1, 1]; use network=scalar"
 
 

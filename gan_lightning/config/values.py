@@ -130,6 +130,7 @@ RULES: dict[str, Rule] = {
     "n_critic": _whole(1, 1000),
     "name": Rule(lambda value: value is None or isinstance(value, str | int | float), "a text"),
     "negative_slope": _PROBABILITY,
+    "noise_std": _WEIGHT,
     "num": _SAMPLES,
     "num_downsamples": _optional(_whole(0, 64)),
     "num_nodes": _whole(1, 2**20),

@@ -3,6 +3,7 @@
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator
 from gan_lightning.networks.began import BEGANDiscriminator, BEGANGenerator
 from gan_lightning.networks.dcgan import DCGANDiscriminator, DCGANGenerator
+from gan_lightning.networks.dirac import DiracDiscriminator, DiracGenerator
 from gan_lightning.networks.faces import FaceDiscriminator, FaceGenerator
 from gan_lightning.networks.minibatch import MinibatchDiscrimination
 from gan_lightning.networks.mlp import MLPDiscriminator, MLPGenerator
@@ -16,6 +17,8 @@ __all__ = [
     "BEGANGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
+    "DiracDiscriminator",
+    "DiracGenerator",
     "FaceDiscriminator",
     "FaceGenerator",
     "MLPDiscriminator",

@@ -130,8 +130,9 @@ def test_there_is_no_such_accelerator(command):
 
 
 def test_networks_that_do_not_fit_the_data():
-    message = "network.generator: ScalarGenerator is for numbers, data.image_shape=[1, 28, 28]"
-    assert message in refusal("network=scalar")
+    for network, generator in (("scalar", "ScalarGenerator"), ("dirac", "DiracGenerator")):
+        message = f"network.generator: {generator} is for numbers, data.image_shape=[1, 28, 28]"
+        assert message in refusal(f"network={network}")
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,7 @@ It updates G first: the second was started from theta = 1 and psi after five upd
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", AUTHORS)
 def test_trajectories_are_the_authors(method):
     loss, part = method

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gan_lightning.distributed.collectives import all_reduce_mean
+from gan_lightning.distributed.collectives import all_reduce_sum_
 from gan_lightning.losses.terms import to_float32
 
 LogitsOf = Callable[[Tensor], Tensor]
@@ -78,9 +78,15 @@ def dragan_uniform(
     """
     samples = real.detach()
     noise = draw_noise(torch.rand, 1 + samples[0].numel()).to(samples)
-    std = all_reduce_mean((samples - all_reduce_mean(samples.mean())).square().mean()).sqrt()
-    delta = scale * std * (noise[:, :1] * noise[:, 1:]).view_as(samples)
+    delta = scale * _standard_deviation(samples) * (noise[:, :1] * noise[:, 1:]).view_as(samples)
     return weight * (_gradient_norm(logits_of, samples + delta) - 1).square().mean()
+
+
+def _standard_deviation(samples: Samples) -> Float[Tensor, ""]:
+    """That of all numbers of a batch without a graph, over all processes."""
+    count = all_reduce_sum_(torch.ones_like(samples).sum())
+    mean = all_reduce_sum_(samples.sum()) / count
+    return (all_reduce_sum_((samples - mean).square().sum()) / count).sqrt()
 
 
 def _gradient_norm(logits_of: LogitsOf, samples: Tensor) -> Float[Tensor, " batch"]:

@@ -16,14 +16,16 @@ def largest_difference(one, other) -> float:
     return max((a[name] - b[name]).abs().max().item() for name in a)
 
 
-@pytest.mark.parametrize(("model", "n_critic"), [("gan_r1", 1), pytest.param("gan", 5, marks=pytest.mark.slow)])
-def test_two_processes_are_one(train, model, n_critic):
-    more = (
-        f"model={model}",
-        f"model.n_critic={n_critic}",
-        "model.optimizer.lr=2e-4",
-        "model.optimizer.betas=[0.5,0.999]",
-    )
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        ("model=gan_r1",),
+        pytest.param(("model=gan", "model.n_critic=5"), marks=pytest.mark.slow),
+        pytest.param(("model=dragan", "model/penalties=dragan_uniform"), marks=pytest.mark.slow),
+    ],
+)
+def test_two_processes_are_one(train, chosen):
+    more = (*chosen, "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
     alone = train("alone", *RUN, *more)
     together = train("together", *RUN, *more, "trainer.devices=2")
     assert together.code == 0, together.output

@@ -110,6 +110,16 @@ def _trainer_problems(config: Config) -> Iterator[str]:
         yield "trainer.devices=-1: stands for all GPUs; with trainer.accelerator=cpu, set a number of processes"
 
 
+def _length_problems(config: Config) -> Iterator[str]:
+    """Yields a message if a run has several lengths."""
+    trainer, unlimited = config["trainer"], {"max_images": "null", "max_steps": "-1", "max_epochs": "-1"}
+    given = [name for name in unlimited if trainer.get(name) not in (None, -1)]
+    if len(given) > 1:
+        first, *others = (f"trainer.{name}={trainer[name]}" for name in given)
+        off = " or ".join(f"trainer.{name}={unlimited[name]}" for name in given)
+        yield f"{first}: a run has one length, and {' and '.join(others)} is another; keep one, and set {off}"
+
+
 def _augment_problems(config: Config) -> Iterator[str]:
     """Yields messages on image augmentations that do not fit the samples; it skips those of other packages."""
     augment, shape = _section(config, "model", "augment"), config["data"].get("image_shape")
@@ -122,22 +132,29 @@ def _augment_problems(config: Config) -> Iterator[str]:
 
 
 def _batch_problems(config: Config) -> Iterator[str]:
-    trainer, batch_size = config["trainer"], config["data"].get("batch_size")
-    devices, nodes, parts = trainer.get("devices", 1), trainer.get("num_nodes", 1), config["model"].get("accumulate", 1)
+    """Yields messages on batches that the processes, or their micro-batches, cannot share."""
+    trainer, model, data = config["trainer"], config["model"], config["data"]
+    devices, nodes, parts = trainer.get("devices", 1), trainer.get("num_nodes", 1), model.get("accumulate", 1)
     per_node = len(devices) if isinstance(devices, list) else devices
-    counts = all(isinstance(count, int) and count > 0 for count in (per_node, nodes, batch_size, parts))
-    if not counts or not config["data"]["_target_"].startswith("gan_lightning."):  # elsewhere, that of one process
+    if not all(isinstance(count, int) and count > 0 for count in (per_node, nodes, parts)):
         return
-    if batch_size % (per_node * nodes):
-        yield (
-            f"data.batch_size={batch_size}: expected a multiple of the number of processes, "
-            f"{per_node * nodes} (trainer.devices times trainer.num_nodes), which share each batch"
-        )
-    elif batch_size // (per_node * nodes) % parts:
-        yield (
-            f"model.accumulate={parts}: expected a divisor of a process's part of the batch, "
-            f"{batch_size // (per_node * nodes)}; change it, or data.batch_size"
-        )
+    sizes = {"model.generator_batch_size": model.get("generator_batch_size")}
+    if data["_target_"].startswith("gan_lightning."):  # elsewhere, they are those of one process
+        sizes |= {f"data.{name}": data.get(name) for name in ("batch_size", "generator_real_batch_size")}
+    processes = per_node * nodes
+    for key, size in sizes.items():
+        if not isinstance(size, int):
+            continue
+        if size % processes:
+            yield (
+                f"{key}={size}: expected a multiple of the number of processes, "
+                f"{processes} (trainer.devices times trainer.num_nodes), which share each batch"
+            )
+        elif size // processes % parts:
+            yield (
+                f"model.accumulate={parts}: expected a divisor of a process's part of the batch, "
+                f"{size // processes}; change it, or {key}"
+            )
 
 
 def _optimizer_problems(config: Config) -> Iterator[str]:
@@ -153,7 +170,14 @@ def _optimizer_problems(config: Config) -> Iterator[str]:
 
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = (
     (("trainer",), _trainer_problems),
-    (("trainer", "data._target_", "data.batch_size", "model.accumulate"), _batch_problems),
+    (("trainer",), _length_problems),
+    (
+        (
+            *("trainer", "data._target_", "data.batch_size", "data.generator_real_batch_size"),
+            *("model.accumulate", "model.generator_batch_size"),
+        ),
+        _batch_problems,
+    ),
     (("model.scheduler", "model.optimizer"), _optimizer_problems),
     (("callbacks", "objective"), _metric_problems),
     (("model.augment", "data.image_shape"), _augment_problems),

@@ -21,6 +21,7 @@ from gan_lightning.files import AUTO, run_folder_of
 def register_resolvers() -> None:
     """Registers the functions of this module as resolvers."""
     OmegaConf.register_new_resolver("unless_steps", _unless_steps, replace=True)
+    OmegaConf.register_new_resolver("times", _times, replace=True)
     OmegaConf.register_new_resolver("when", _when, replace=True)
     OmegaConf.register_new_resolver("count_tags", _count_tags, replace=True)
     OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
@@ -29,9 +30,14 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("direction", _direction, replace=True)
 
 
-def _unless_steps(max_steps: int, epochs: int) -> int:
-    """Returns the default number of epochs; -1 (no limit) if a number of steps is given."""
-    return epochs if max_steps == -1 else -1
+def _unless_steps(max_steps: int, epochs: int, max_images: int | None = None) -> int:
+    """Returns the default number of epochs; -1 (no limit) if a number of steps or of images is given."""
+    return epochs if max_steps == -1 and max_images is None else -1
+
+
+def _times(factor: int, count: Any) -> Any:
+    """Returns a multiple of a count; None where there is none."""
+    return factor * count if isinstance(count, int) else None
 
 
 def _when(flag: bool, value: Any) -> Any:

@@ -28,6 +28,7 @@ from gan_lightning.losses import (
 from gan_lightning.losses.terms import join, means, to_float32
 from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
+from gan_lightning.models.generator_batch import require_fakes_fit, require_reals_fit
 from gan_lightning.models.phases import Phase
 from gan_lightning.models.rebuild import FORMAT, read, rebuild
 from gan_lightning.models.step import GANStep
@@ -58,6 +59,8 @@ class GAN(Described, GANStep):
             DiffAugment and of ADA do for R1.
         reuse_fake: Whether a batch in which G is updated has one set of fakes: D is updated on them, and then G, which
             saves a call of G. Both players see the same latents then; they see different ones otherwise.
+        generator_batch_size: The number of fakes in G's phase, over all processes together; None: as many as D's phase
+            has. The conditions of this number are sampled from the data's, and not those of a batch.
         channels_last: Whether the kernels of convolutions, and with them the feature maps, have their channels last in
             memory. Only the speed and the rounding differ; networks without convolutions stay as they are.
 
@@ -79,6 +82,7 @@ class GAN(Described, GANStep):
         heads: Mapping[str, Callable[[int], Head]] | None = None,
         augment: DiffAugment | None = None,
         reuse_fake: bool = False,
+        generator_batch_size: int | None = None,
         channels_last: bool = True,
         **step: Any,
     ) -> None:
@@ -102,6 +106,8 @@ class GAN(Described, GANStep):
         self.reuse_fake = reuse_fake
         if reuse_fake:
             self._require_shareable_fakes()
+        self.generator_batch_size = generator_batch_size
+        require_fakes_fit(self)
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
@@ -150,9 +156,13 @@ class GAN(Described, GANStep):
         return self.fake_batch(("generator",), real, draws)
 
     def fake_batch(self, players: Phase, real: Batch, draws: Draws) -> Batch:
-        """Generates as many samples as `real` has, for the same conditions."""
-        z = self.sample_z(len(real.samples), draws, players[0] if len(players) == 1 else "both")
-        return Batch(self.generator(z, real.condition), real.condition, z)
+        """Generates as many samples as `real` has, for the same conditions; in G's phase `generator_batch_size`."""
+        count, condition = len(real.samples), real.condition
+        if self.generator_batch_size and players == ("generator",):
+            count = self.generator_batch_size // draws.num_shards
+            condition = None if condition is None else self.sample_conditions(count, draws, "generator")
+        z = self.sample_z(count, draws, players[0] if len(players) == 1 else "both")
+        return Batch(self.generator(z, condition), condition, z)
 
     def discriminator_terms(
         self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws
@@ -217,6 +227,10 @@ class GAN(Described, GANStep):
     def _parts(self) -> list[Part]:
         parts: list[Any] = [self.loss, *self.regularizers.values(), *self.heads.values()]
         return parts + ([self.augment] if self.augment else [])
+
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        require_reals_fit(self)
 
     def on_step_end(self, output: StepOutput) -> None:
         for part in self._parts():

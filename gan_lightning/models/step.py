@@ -117,10 +117,12 @@ class GANStep(LatentModel):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> StepOutput:
-        """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None."""
-        samples, labels = batch
-        condition = self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None
-        real = Batch(samples.to(self.dtype), condition)
+        """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None.
+
+        A batch may have a second part, (samples, labels, samples, labels): real samples for the phase of G alone.
+        """
+        real = self._real_batch(*batch[:2])
+        generator_real = self._real_batch(*batch[2:]) if len(batch) > 2 else real
         draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size)
         # Dropout and augmentation use the global generators: seeds of (batch, process) make a resumed run exact.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
@@ -128,7 +130,7 @@ class GANStep(LatentModel):
         phases = self.phases(draws.batch_index, self.n_critic)
         fake = self.shared_fake(phases, real, draws)
         for players in phases:
-            update = self.update(players, real, draws, fake)
+            update = self.update(players, generator_real if players == ("generator",) else real, draws, fake)
             output = StepOutput(terms=output["terms"] | update["terms"], logits=output["logits"] | update["logits"])
         self.on_step_end(output)
         # For reports alone: G is not updated in every batch, and its last terms are shown until it is.
@@ -141,6 +143,10 @@ class GANStep(LatentModel):
         for scheduler in self._schedulers:
             scheduler.step()
         return output
+
+    def _real_batch(self, samples: Tensor, labels: Tensor | None) -> Batch:
+        condition = self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None  # type: ignore[arg-type]
+        return Batch(samples.to(self.dtype), condition)
 
     def update(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         """Updates the players of a phase from the same weights; the other players are frozen."""

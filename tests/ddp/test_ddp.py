@@ -16,18 +16,27 @@ def largest_difference(one, other) -> float:
     return max((a[name] - b[name]).abs().max().item() for name in a)
 
 
-@pytest.mark.parametrize(("model", "n_critic"), [("gan_r1", 1), pytest.param("gan", 5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("model", "n_critic"),
+    [
+        ("gan_r1", 1),
+        *(pytest.param(*each, marks=pytest.mark.slow) for each in (("gan", 5), ("projection", 2), ("r3gan", 1))),
+    ],
+)
 def test_two_processes_are_one(train, model, n_critic):
+    """G's batch is D's, has fakes of its own number with labels of their own, or real samples of its own."""
     more = (
         f"model={model}",
         f"model.n_critic={n_critic}",
         "model.optimizer.lr=2e-4",
         "model.optimizer.betas=[0.5,0.999]",
+        *("trainer.max_steps=-1", "trainer.max_images=1280"),
     )
     alone = train("alone", *RUN, *more)
     together = train("together", *RUN, *more, "trainer.devices=2")
     assert together.code == 0, together.output
     assert together.summary["processes"] == 2
+    assert alone.summary["step"] == 20
     assert together.summary["images_seen"] == alone.summary["images_seen"]
     assert largest_difference(alone, together) < 1e-5
     for name, value in alone.summary["final"].items():

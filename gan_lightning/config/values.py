@@ -72,7 +72,12 @@ _WEIGHT = _number(0)
 _SEED = _whole(0, 2**32 - 1)
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed")
 _TEXT = Rule(lambda value: isinstance(value, str), "a text")
+_AUGMENTATIONS = (
+    *("xflip", "rotate90", "xint", "scale", "rotate", "aniso", "xfrac"),
+    *("brightness", "contrast", "lumaflip", "hue", "saturation", "cutout"),
+)
 RULES: dict[str, Rule] = {
+    **dict.fromkeys(_AUGMENTATIONS, _PROBABILITY),  # their strengths
     "_partial_": Rule(lambda value: isinstance(value, bool), "true or false"),
     "accumulate": _SIZE,
     "ada_images": _COUNT,

@@ -61,7 +61,7 @@ class _Transform(NamedTuple):
     shape: tuple[int, ...] = ()
 
 
-TRANSFORMS: dict[Name, _Transform] = {
+TRANSFORMS: dict[str, _Transform] = {
     "xflip": _Transform(partial(_integers, 2), 0),
     "rotate90": _Transform(partial(_integers, 4), 0),
     "xint": _Transform(partial(_uniform, 0.125), 0, (2,)),
@@ -107,9 +107,8 @@ class AugmentPipeline(Augment):
 
     def __init__(self, p: float = 1.0, strengths: Mapping[Name, float] | None = None) -> None:
         super().__init__(p)
-        given: Mapping[str, float] = (
-            dict.fromkeys(TRANSFORMS, 1.0) | {"cutout": 0.0} if strengths is None else strengths
-        )
+        bgc = dict.fromkeys(TRANSFORMS, 1.0) | {"cutout": 0.0}
+        given = bgc if strengths is None else {str(name): factor for name, factor in strengths.items()}
         unknown = [name for name in given if name not in TRANSFORMS]
         if unknown:
             raise ValueError(f"model.augment.strengths: {unknown}: expected some of {', '.join(TRANSFORMS)}")
@@ -128,7 +127,7 @@ class AugmentPipeline(Augment):
                 wide = _cutout(wide, self._sample("cutout", wide))
         return wide.to(images.dtype)
 
-    def _sample(self, name: Name, like: Tensor) -> Float[Tensor, "batch ..."]:
+    def _sample(self, name: str, like: Tensor) -> Float[Tensor, "batch ..."]:
         """Draws the numbers of a transform for each sample; neutral ones where it is not applied."""
         draw, neutral, shape = TRANSFORMS[name]
         size = (len(like), *shape)

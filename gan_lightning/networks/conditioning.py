@@ -7,13 +7,14 @@ labeled. Where condition_dim is 0 the parts change nothing and expect None.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_lightning.networks.minibatch import MinibatchDiscrimination
 from gan_lightning.specs import Described
 
 Join = Literal["projection", "inner_product", "concat"]
@@ -166,12 +167,29 @@ class ConditionalDiscriminator(Described, nn.Module):
         self.head_condition_dim = 0 if join == "concat" else condition_dim
         self.concat = ChannelConcat(image_shape, condition_dim - self.head_condition_dim)
 
-    def set_body(self, body: nn.Module, feature_dim: int, bias: bool = True) -> None:
-        """Sets the body, and the head on its `feature_dim` features; `bias` is that of a linear head."""
+    def set_body(
+        self,
+        body: nn.Module,
+        feature_dim: int,
+        minibatch_discrimination: Callable[[int], MinibatchDiscrimination] | None = None,
+        bias: bool = True,
+    ) -> None:
+        """Sets the body and the head.
+
+        Args:
+            body: The network from the image to the features.
+            feature_dim: The width of its features.
+            minibatch_discrimination: A function that builds the layer on the features, from their width; None: there
+                is none.
+            bias: Whether a linear head has a bias.
+        """
+        if minibatch_discrimination is not None:
+            layer = minibatch_discrimination(feature_dim)
+            body, feature_dim = nn.Sequential(body, layer), feature_dim + layer.kernels
         self.feature_dim = feature_dim
         self.body = body
         if self.join == "inner_product" and self.head_condition_dim:
-            self.head: nn.Module = InnerProductHead(feature_dim, self.head_condition_dim)
+            self.head: InnerProductHead | LogitHead = InnerProductHead(feature_dim, self.head_condition_dim)
         else:
             self.head = LogitHead(feature_dim, self.head_condition_dim, bias)
 

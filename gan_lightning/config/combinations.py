@@ -127,8 +127,10 @@ def _augment_problems(config: Config) -> Iterator[str]:
         return
     if len(shape) == 1:
         yield f"model.augment: data.image_shape={shape}: it needs images; choose augment=null, or other data"
-    elif "quarter_turns" in (augment.get("policy") or ()) and shape[-1] != shape[-2]:
-        yield f"model.augment.policy: quarter_turns need square images; data.image_shape={shape}"
+        return
+    for key, node in (("model.augment", augment), ("model.augment.transforms", _section(augment, "transforms"))):
+        if "quarter_turns" in (node.get("policy") or ()) and shape[-1] != shape[-2]:
+            yield f"{key}.policy: quarter_turns need square images; data.image_shape={shape}"
 
 
 def _batch_problems(config: Config) -> Iterator[str]:

@@ -72,7 +72,12 @@ _WEIGHT = _number(0)
 _SEED = _whole(0, 2**32 - 1)
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed")
 _TEXT = Rule(lambda value: isinstance(value, str), "a text")
+_AUGMENTATIONS = (
+    *("xflip", "rotate90", "xint", "scale", "rotate", "aniso", "xfrac"),
+    *("brightness", "contrast", "lumaflip", "hue", "saturation", "cutout"),
+)
 RULES: dict[str, Rule] = {
+    **dict.fromkeys(_AUGMENTATIONS, _PROBABILITY),  # their strengths
     "_partial_": Rule(lambda value: isinstance(value, bool), "true or false"),
     "accumulate": _SIZE,
     "ada_images": _COUNT,
@@ -107,6 +112,7 @@ RULES: dict[str, Rule] = {
     "generator_real_batch_size": _optional(_SIZE, " for none"),
     "gpu_memory_fraction": _FRACTION,
     "gradient_clip_norm": _optional(_POSITIVE),
+    "group_size": _optional(_SIZE, " for the whole batch"),
     "group_width": _SIZE,
     "hidden_dim": _SIZE,
     "hidden_dims": _SIZES,
@@ -116,7 +122,9 @@ RULES: dict[str, Rule] = {
     "info_weight": _WEIGHT,
     "keep_every_n_epochs": _CADENCE,
     "keep_every_n_steps": _CADENCE,
+    "kernel_dim": _SIZE,
     "kernel_size": _SIZE,
+    "kernels": _SIZE,
     "label_embedding_dim": _SIZE_OR_0,
     "labeled_fraction": _PROBABILITY,
     "lambda_k": _WEIGHT,
@@ -135,6 +143,7 @@ RULES: dict[str, Rule] = {
     "negative_slope": _PROBABILITY,
     "noise_std": _WEIGHT,
     "num": _SAMPLES,
+    "num_channels": _SIZE,
     "num_downsamples": _optional(_whole(0, 64)),
     "num_nodes": _whole(1, 2**20),
     "num_workers": _whole(0, 256),

@@ -16,7 +16,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.losses import (
     AdaptiveAugment,
     AdversarialLoss,
-    DiffAugment,
+    Augment,
     DiscriminatorOutput,
     Head,
     NonSaturating,
@@ -80,7 +80,7 @@ class GAN(Described, GANStep):
         penalty_every: int = 1,
         regularizers: Mapping[str, Part] | None = None,
         heads: Mapping[str, Callable[[int], Head]] | None = None,
-        augment: DiffAugment | None = None,
+        augment: Augment | AdaptiveAugment | None = None,
         reuse_fake: bool = False,
         generator_batch_size: int | None = None,
         channels_last: bool = True,

@@ -73,6 +73,7 @@ def refused(outcome) -> str:
         ),
         ("augment=diffaugment model.augment.policy=[colors]", "model.augment.policy=['colors']: expected Sequence"),
         ("augment=diffaugment model.augment.p=1.5", "model.augment.p=1.5: expected a number from 0 to 1"),
+        ("augment=bgc model.augment.strengths.hue=2", "model.augment.strengths.hue=2: expected a number from 0 to 1"),
         ("augment=adaptive model.augment.target=1", "model.augment.target=1: expected a number above -1, below 1"),
         ("augment=adaptive model.augment.ada_images=0", "model.augment.ada_images=0: expected a whole number"),
         ("regularizer=lecam model.regularizers.lecam.decay=1", "model.regularizers.lecam.decay=1: expected a number"),
@@ -89,6 +90,11 @@ def refused(outcome) -> str:
         (
             "augment=diffaugment model.augment.policy=[quarter_turns] data.image_shape=[1,28,32]",
             "model.augment.policy: quarter_turns need square images; data.image_shape=[1, 28, 32]",
+        ),
+        (
+            "augment=adaptive augment@model.augment.transforms=diffaugment "
+            "model.augment.transforms.policy=[quarter_turns] data.image_shape=[1,28,32]",
+            "model.augment.transforms.policy: quarter_turns need square images; data.image_shape=[1, 28, 32]",
         ),
         ("trainer.num_nodes=true", "trainer.num_nodes=True: expected a whole number"),
         ("trainer.fast=true trainer.deterministic=true", "trainer.fast=True: its kernels are chosen by a trial"),

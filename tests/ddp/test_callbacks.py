@@ -5,7 +5,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from gan_lightning.losses.augmentation import AdaptiveAugment
+from gan_lightning.losses import AdaptiveAugment
 from gan_lightning.losses.regularizers import LeCam
 from tests.conftest import TINY
 from tests.ddp.test_ddp import RUN, largest_difference
@@ -20,7 +20,7 @@ def observed(logits):
     lecam = LeCam(weight=1.0)
     for module in (augment, lecam):
         module.on_step_end({"terms": {}, "logits": logits})
-    return {"p": augment.p, "images": augment.images, "anchors": lecam.anchors}
+    return {"p": augment.transforms.p, "images": augment.images, "anchors": lecam.anchors}
 
 
 def observe(rank, folder):
@@ -58,7 +58,7 @@ def test_augmentation_adapts_alike_in_all_processes(train_apart):
     assert outcome.code == 0, outcome.output
     first, second = (torch.load(outcome.folder / f"state.{rank}", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert first["augment.p"].item() == pytest.approx(0.4)  # twice 4 batches of 32 over both processes
+    assert first["augment.transforms.p"].item() == pytest.approx(0.4)  # twice 4 batches of 32 over both processes
 
 
 def test_all_processes_save_by_one_clock(train_apart):

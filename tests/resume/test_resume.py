@@ -211,7 +211,7 @@ def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=adaptive"])
+@pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=bgc", "augment=adaptive"])
 def test_augmentation_and_regularizer_go_on_exactly(train, aid):
     """Cut between two moves of the share, which comes every four batches."""
     moving = ("model.augment.ada_images=640", "model.augment.target=-0.9") if aid == "augment=adaptive" else ()
@@ -222,7 +222,8 @@ def test_augmentation_and_regularizer_go_on_exactly(train, aid):
     assert resumed.code == 0, resumed.output
     assert training_differences(resumed, whole) == []
     state = whole.checkpoint["state_dict"]
-    assert state["augment.p"].item() == pytest.approx(0.6 if moving else 1.0)
+    p = {"augment=diffaugment": 1.0, "augment=bgc": 0.5, "augment=adaptive": 0.6}[aid]
+    assert state["augment.transforms.p" if moving else "augment.p"].item() == pytest.approx(p)
     assert state["regularizers.lecam.anchors"].abs().min() > 0
     for index, left_out in enumerate((aid, "regularizer=lecam")):
         kept = [option for option in options if option != left_out and not (left_out == aid and option in moving)]

@@ -222,7 +222,9 @@ def _composed(overrides: list[str], config_dir: str | Path | None) -> DictConfig
 
 def _checked(cfg: DictConfig, typed: Sequence[str]) -> dict[str, Any]:
     from gan_lightning.config.check import check
+    from gan_lightning.config.recipes import fit_optimizer, typed_keys
 
+    fit_optimizer(cfg, typed_keys(typed), HydraConfig.get().runtime.choices.get("model/optimizer"))
     try:
         return check(cfg)
     except UserError as error:

@@ -145,6 +145,11 @@ def _optimizer_problems(config: Config) -> Iterator[str]:
     if str(_section(model, "scheduler").get("_target_")).endswith("ReduceLROnPlateau"):
         yield "model.scheduler: ReduceLROnPlateau waits for a metric, schedules here go by batches; choose another"
     optimizer = _section(model, "optimizer")
+    if str(optimizer.get("_target_")).endswith(("LBFGS", "SparseAdam")):
+        yield (
+            f"model.optimizer._target_={optimizer['_target_']}: it needs several losses a step, or sparse gradients; "
+            "choose another"
+        )
     for key in ("generator_optimizer", "discriminator_optimizer"):
         if "_target_" in optimizer:
             yield from argument_problems(f"model.{key}", optimizer | _section(model, key))

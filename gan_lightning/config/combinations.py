@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -155,11 +156,21 @@ def _optimizer_problems(config: Config) -> Iterator[str]:
             yield from argument_problems(f"model.{key}", optimizer | _section(model, key))
 
 
+def _logger_problems(config: Config) -> Iterator[str]:
+    """Yields messages on loggers whose packages are not installed."""
+    for name, logger in config["logger"].items():
+        kind = str(_section(logger).get("_target_")).rpartition(".")[2]
+        package = {"MLFlowLogger": "mlflow", "WandbLogger": "wandb", "CometLogger": "comet_ml"}.get(kind)
+        if package and importlib.util.find_spec(package) is None:
+            yield f"logger.{name}: needs the package {package}: pip install {package}"
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = (
     (("trainer",), _trainer_problems),
     (("trainer", "data._target_", "data.batch_size", "model.accumulate"), _batch_problems),
     (("model.scheduler", "model.optimizer"), _optimizer_problems),
     (("callbacks", "objective"), _metric_problems),
+    (("logger",), _logger_problems),
     (("model.augment", "data.image_shape"), _augment_problems),
     (("network", "model.generator", "model.discriminator", "data"), _network_problems),
     (("network", "model.generator", "model.discriminator", "model.conditional", "data"), condition_problems),

@@ -62,6 +62,23 @@ def fit_optimizer(config: DictConfig, typed: Collection[str], group: str | None)
         )
 
 
+def drop_absent_callbacks(config: DictConfig, typed: Collection[str], group: str | None) -> None:
+    """Removes what experiments and metrics set for the default callbacks, if none of them was chosen.
+
+    Args:
+        config: The composed configuration, which is changed.
+        typed: The keys of the command line.
+        group: The chosen option of the group callbacks.
+    """
+    if group in (None, "none"):
+        with open_dict(config):
+            for name in list(config.get("callbacks") or {}):
+                node, key = config.callbacks[name], f"callbacks.{name}"
+                own = isinstance(node, DictConfig) and "_target_" in node
+                if not own and not any(f"{each}.".startswith(f"{key}.") for each in typed):
+                    del config.callbacks[name]
+
+
 def _is_its_own_lr(group: str | None, target: str, lr: Any) -> bool:
     """Whether the file of the group model/optimizer sets this learning rate for this class."""
     file = conf_folder() / "model" / "optimizer" / f"{group}.yaml"

@@ -82,5 +82,5 @@ def _require_own_artifacts(logger: MLFlowLogger, loggers: dict[str, Any]) -> Non
         if local and not Path(os.path.realpath(place.removeprefix("file://"))).is_relative_to(os.path.realpath(local)):
             raise UserError(
                 f"logger.{name}.artifact_location={local}: the run {logger.run_id} in {node['tracking_uri']} has its "
-                f"pictures in {place}. Choose another database, logger.{name}.tracking_uri=, or logger.{name}=null"
+                f"pictures in {place}. Choose another database, +logger.{name}.tracking_uri=, or +logger.{name}=null"
             )

@@ -113,12 +113,13 @@ def resume_loggers(loggers: Config, step: int, logs: Any) -> Config:
     def changes(name: str, target: str) -> Config:
         identity = logs.get(name) if isinstance(logs, dict) else None
         known = isinstance(identity, str) and re.fullmatch(r"[\w-]{1,64}", identity)
-        return {
+        by_kind: dict[str, Config] = {
             "TensorBoardLogger": {"purge_step": step + 1},  # a killed run has logged batches after its last checkpoint
             "CSVLogger": {"version": f"csv_from_{step}"},  # this logger deletes the files in its folder
             "MLFlowLogger": {"run_id": identity} if known else {},
             "WandbLogger": {"id": identity} if known else {},
-        }.get(target.rpartition(".")[2], {})
+        }
+        return by_kind.get(target.rpartition(".")[2], {})
 
     return {name: node and node | changes(name, node["_target_"]) for name, node in loggers.items()}
 

@@ -110,7 +110,7 @@ def test_mlflow(train):
     outcome = train("moved", f"resume={moved}", "trainer.max_steps=10")
     assert outcome.code == 1
     assert "logger.mlflow" in outcome.output
-    assert train("moved", f"resume={moved}", "trainer.max_steps=10", "logger.mlflow=null").code == 0
+    assert train("moved", f"resume={moved}", "trainer.max_steps=10", "+logger.mlflow=null").code == 0
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
@@ -165,9 +166,23 @@ def _optimizer_problems(config: Config) -> Iterator[str]:
     if str(_section(model, "scheduler").get("_target_")).endswith("ReduceLROnPlateau"):
         yield "model.scheduler: ReduceLROnPlateau waits for a metric, schedules here go by batches; choose another"
     optimizer = _section(model, "optimizer")
+    if str(optimizer.get("_target_")).endswith(("LBFGS", "SparseAdam")):
+        yield (
+            f"model.optimizer._target_={optimizer['_target_']}: it needs several losses a step, or sparse gradients; "
+            "choose another"
+        )
     for key in ("generator_optimizer", "discriminator_optimizer"):
         if "_target_" in optimizer:
             yield from argument_problems(f"model.{key}", optimizer | _section(model, key))
+
+
+def _logger_problems(config: Config) -> Iterator[str]:
+    """Yields messages on loggers whose packages are not installed."""
+    for name, logger in config["logger"].items():
+        kind = str(_section(logger).get("_target_")).rpartition(".")[2]
+        package = {"MLFlowLogger": "mlflow", "WandbLogger": "wandb", "CometLogger": "comet_ml"}.get(kind)
+        if package and importlib.util.find_spec(package) is None:
+            yield f"logger.{name}: needs the package {package}: pip install {package}"
 
 
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = (
@@ -182,6 +197,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = 
     ),
     (("model.scheduler", "model.optimizer"), _optimizer_problems),
     (("callbacks", "objective"), _metric_problems),
+    (("logger",), _logger_problems),
     (("model.augment", "data.image_shape"), _augment_problems),
     (("network", "model.generator", "model.discriminator", "data"), _network_problems),
     (("network", "model.generator", "model.discriminator", "model.conditional", "data"), condition_problems),

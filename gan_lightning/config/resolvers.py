@@ -7,12 +7,13 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from gan_lightning.config.options import overview
 from gan_lightning.config.places import require_links_inside
 from gan_lightning.errors import UserError
 from gan_lightning.files import AUTO, run_folder_of
@@ -27,6 +28,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
     OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
+    OmegaConf.register_new_resolver("overview", _overview, replace=True)
     OmegaConf.register_new_resolver("direction", _direction, replace=True)
 
 
@@ -95,6 +97,12 @@ def _restarted_job() -> str:
             "Only in a job of Slurm, or of torchrun with --rdzv-id=NAME, is it named after the job"
         )
     return job
+
+
+def _overview(choices: Mapping[str, Any], sources: Sequence[Any]) -> str:
+    """Returns the options for Hydra's template of --help, in which $ has another meaning."""
+    folders = [Path(source.path) for source in sources if source.schema == "file"]
+    return overview(choices, folders).replace("$", "$$")
 
 
 def _direction(objective: str) -> str:

@@ -167,7 +167,8 @@ class Experiment:
     def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, strategy: GANStrategy) -> Trainer:
         config = self.config
         if start is not None:
-            config = config | {"logger": resume_loggers(config["logger"], start.step)}
+            logs = self.folder.known_summary().get("loggers")
+            config = config | {"logger": resume_loggers(config["logger"], start.step, logs)}
         named = {group: build(config, group).values() for group in ("callbacks", "logger")}  # null switches one off
         callbacks += [callback for callback in named["callbacks"] if callback is not None]
         if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
@@ -261,4 +262,6 @@ def _fit_or_stop_others(trainer: Trainer, model: GAN, data: LightningDataModule,
         fault = system_error(error)
         if fault is not None and fault is not error:  # Lightning says of a full disk: "you tried to log 0.7"
             raise fault from None
+        if type(error).__module__.partition(".")[0] in ("mlflow", "wandb"):  # no account, no server
+            raise UserError(f"logger: {error}") from error
         raise

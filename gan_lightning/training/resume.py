@@ -12,7 +12,7 @@ from gan_lightning.training import checkpoint
 from gan_lightning.training.run_folder import RunFolder
 
 CHANGEABLE = (
-    *("trainer.", "callbacks.", "objective"),
+    *("trainer.", "callbacks.", "logger.", "objective"),
     *(f"data.{name}" for name in ("root", "download", "num_workers", "gpu_memory_fraction")),
 )
 """The keys that may change when a run is resumed, and the beginnings of such keys."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -134,16 +135,27 @@ def trainer_arguments(
     }
 
 
-def resume_loggers(loggers: Config, step: int) -> Config:
-    """Returns the loggers' configuration for a session that begins after `step` batches, and keeps earlier logs."""
-    changes = {
-        "TensorBoardLogger": {"purge_step": step + 1},  # a killed run has logged batches after its last checkpoint
-        "CSVLogger": {"version": f"csv_from_{step}"},  # this logger deletes the files in its folder
-    }
-    return {
-        name: logger and logger | changes.get(logger["_target_"].rpartition(".")[2], {})
-        for name, logger in loggers.items()
-    }
+def resume_loggers(loggers: Config, step: int, logs: Any) -> Config:
+    """Returns the loggers' configuration for a session that begins after `step` batches, and keeps earlier logs.
+
+    Args:
+        loggers: The section of the configuration.
+        step: The number of batches.
+        logs: The identities of the logs of the session before, by the loggers' names, as in `summary.json`.
+    """
+
+    def changes(name: str, target: str) -> Config:
+        identity = logs.get(name) if isinstance(logs, dict) else None
+        known = isinstance(identity, str) and re.fullmatch(r"[\w-]{1,64}", identity)
+        by_kind: dict[str, Config] = {
+            "TensorBoardLogger": {"purge_step": step + 1},  # a killed run has logged batches after its last checkpoint
+            "CSVLogger": {"version": f"csv_from_{step}"},  # this logger deletes the files in its folder
+            "MLFlowLogger": {"run_id": identity} if known else {},
+            "WandbLogger": {"id": identity} if known else {},
+        }
+        return by_kind.get(target.rpartition(".")[2], {})
+
+    return {name: node and node | changes(name, node["_target_"]) for name, node in loggers.items()}
 
 
 def images_per_batch(trainer: lightning.Trainer, data: Any) -> int:

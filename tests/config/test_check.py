@@ -47,7 +47,7 @@ def refused(outcome) -> str:
         ("seed=5000000000", "seed=5000000000: expected a whole number from 0 to 4294967295"),
         ("data.batch_size=${n}", "n"),
         ("model.n_critic=${data.num_workers}", "model.n_critic=0: expected a whole number from 1"),
-        ("~logger", "logger=None: expected the options of a group, logger=..."),
+        ("~trainer", "trainer=None: expected the options of a group, trainer=..."),
         ("callbacks.ema=5", "callbacks.ema=5: expected options with a _target_, or null"),
         ("data._target_=null", "data._target_=None: expected the name of a class"),
         ("trainer.devices=[0,1,2]", "data.batch_size=32: expected a multiple of the number of processes, 3"),

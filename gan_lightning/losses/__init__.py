@@ -14,7 +14,7 @@ from gan_lightning.losses.adversarial import (
 from gan_lightning.losses.augmentation import Augment, DiffAugment
 from gan_lightning.losses.equilibrium import BoundaryEquilibrium
 from gan_lightning.losses.heads import ClassifierHead, CodeHead, Head
-from gan_lightning.losses.penalties import dragan, r1, r2, wgan_gp
+from gan_lightning.losses.penalties import dragan, dragan_uniform, r1, r2, wgan_gp
 from gan_lightning.losses.pipeline import AugmentPipeline
 from gan_lightning.losses.regularizers import LeCam
 from gan_lightning.losses.terms import DiscriminatorOutput, Part, Player, StepOutput, Terms
@@ -43,6 +43,7 @@ __all__ = [
     "Terms",
     "Wasserstein",
     "dragan",
+    "dragan_uniform",
     "r1",
     "r2",
     "wgan_gp",

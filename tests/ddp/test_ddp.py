@@ -17,21 +17,24 @@ def largest_difference(one, other) -> float:
 
 
 @pytest.mark.parametrize(
-    ("model", "n_critic"),
+    "chosen",
     [
-        ("gan_r1", 1),
-        *(pytest.param(*each, marks=pytest.mark.slow) for each in (("gan", 5), ("projection", 2), ("r3gan", 1))),
+        ("model=gan_r1",),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (
+                ("model=gan", "model.n_critic=5"),
+                ("model=projection", "model.n_critic=2"),
+                ("model=r3gan",),
+                ("model=dragan", "model/penalties=dragan_uniform"),
+            )
+        ),
     ],
 )
-def test_two_processes_are_one(train, model, n_critic):
+def test_two_processes_are_one(train, chosen):
     """G's batch is D's, has fakes of its own number with labels of their own, or real samples of its own."""
-    more = (
-        f"model={model}",
-        f"model.n_critic={n_critic}",
-        "model.optimizer.lr=2e-4",
-        "model.optimizer.betas=[0.5,0.999]",
-        *("trainer.max_steps=-1", "trainer.max_images=1280"),
-    )
+    length = ("trainer.max_steps=-1", "trainer.max_images=1280")
+    more = (*chosen, "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]", *length)
     alone = train("alone", *RUN, *more)
     together = train("together", *RUN, *more, "trainer.devices=2")
     assert together.code == 0, together.output

@@ -37,9 +37,13 @@ class GeneratorEMA(StepCallback):
         self, decay: float | None = 0.999, half_life: float | None = None, rampup: float | None = None
     ) -> None:
         if (decay is None) == (half_life is None):
-            raise ValueError(f"callbacks.ema.half_life={half_life}, decay={decay}: set one of them, and the other to null")
+            raise ValueError(
+                f"callbacks.ema.half_life={half_life}, decay={decay}: set one of them, and the other to null"
+            )
         if rampup is not None and half_life is None:
-            raise ValueError(f"callbacks.ema.rampup={rampup}: it limits the half-life; set callbacks.ema.half_life, too")
+            raise ValueError(
+                f"callbacks.ema.rampup={rampup}: it limits the half-life; set callbacks.ema.half_life, too"
+            )
         self.decay = decay
         self.half_life = half_life
         self.rampup = rampup
@@ -68,6 +72,7 @@ class GeneratorEMA(StepCallback):
             updates = trainer.global_step // model.n_critic
             return min(self.decay, (1 + updates) / (10 + updates))
         batch_size = global_batch_size(trainer, batch[0])
+        assert self.half_life is not None
         half_life = output.get("scheduled", {}).get("ema.half_life", self.half_life)
         if self.rampup is not None:
             half_life = min(half_life, self.rampup * (trainer.global_step - 1) * batch_size)

@@ -176,7 +176,7 @@ def _schedule_problems(config: Config) -> Iterator[str]:
             if not isinstance(curve, Schedule):
                 yield f"{key}: {node['_target_']} is none; expected {example}"
             elif curve.unit == "run" and endless:
-                yield f"{key}.unit=run: the run has no end; set trainer.max_steps or trainer.max_epochs, or unit=batches"
+                yield f"{key}.unit=run: the run has no end; set trainer.max_steps, or another unit"
             yield from _curve_problems(key, name, node)
 
 

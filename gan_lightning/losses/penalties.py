@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gan_lightning.losses.terms import to_float32
+from gan_lightning.losses.terms import Number, to_float32
 
 LogitsOf = Callable[[Tensor], Tensor]
 DrawNoise = Callable[..., Tensor]
@@ -23,21 +23,21 @@ Samples = Float[Tensor, "batch *sample"]
 
 
 def r1(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: Number
 ) -> Float[Tensor, ""]:
     """weight/2 * E_x ||grad_x D(x)||^2: Mescheder et al. 2018 (arXiv:1801.04406), eq. 9."""
     return weight / 2 * _squared_gradient_norm(logits_of, real).mean()
 
 
 def r2(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: Number
 ) -> Float[Tensor, ""]:
     """weight/2 * E_z ||grad D(G(z))||^2, at generated samples: Mescheder et al. 2018 (arXiv:1801.04406), eq. 10."""
     return weight / 2 * _squared_gradient_norm(logits_of, fake).mean()
 
 
 def wgan_gp(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number
 ) -> Float[Tensor, ""]:
     """Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3, between real and generated samples:
 
@@ -49,7 +49,7 @@ def wgan_gp(
 
 
 def dragan(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: float, std: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number, std: Number
 ) -> Float[Tensor, ""]:
     """Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1, around real samples:
 

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gan_lightning.distributed.collectives import all_reduce_sum_
-from gan_lightning.losses.terms import Part, StepOutput, to_float32
+from gan_lightning.losses.terms import Number, Part, StepOutput, to_float32
 
 
 class LeCam(Part):
@@ -43,7 +43,7 @@ class LeCam(Part):
         real_logits: Float[Tensor, " batch"],
         fake_logits: Float[Tensor, " batch"],
         *,
-        weight: float | Tensor | None = None,
+        weight: Number | None = None,
     ) -> Float[Tensor, ""]:
         """Returns the term of D's loss, a scalar in float32 or wider.
 

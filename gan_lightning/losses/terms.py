@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from gan_lightning.specs import Described
 
 Player = Literal["discriminator", "generator"]
+Number = float | Tensor
+"""A number of a loss; a scheduled one is a scalar tensor in a compiled loss."""
 Terms = dict[str, Tensor]
 """The terms of a loss, by name: scalars, or values (batch,), whose mean is used. The loss is their sum."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -168,7 +169,12 @@ class GAN(Described, GANStep):
         self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws
     ) -> Terms:
         """Returns the terms of D's objective."""
-        added = [{name: part(d_real.logits, d_fake.logits) for name, part in self.regularizers.items()}]
+        added = [
+            {
+                name: part(d_real.logits, d_fake.logits, **draws.arguments(f"regularizers.{name}"))
+                for name, part in self.regularizers.items()
+            }
+        ]
         if self._has_penalties(draws):
             added.append(self._penalty_terms(real, fake, d_real, d_fake, draws))
         added += [head.discriminator(d_real, d_fake) for head in self.heads.values()]  # type: ignore[operator]
@@ -207,9 +213,32 @@ class GAN(Described, GANStep):
             return self.discriminate(Batch(at, real.condition)).logits
 
         return {
-            name: self.penalty_every * penalty(logits, *samples, partial(draws.noise, len(real.samples), name))
+            name: self.penalty_every
+            * penalty(
+                logits,
+                *samples,
+                partial(draws.noise, len(real.samples), name),
+                **draws.arguments(f"penalties.{name}"),
+            )
             for name, penalty in self.penalties.items()
         }
+
+    def schedulable(self) -> dict[str, float]:
+        found = super().schedulable()
+        for name, penalty in self.penalties.items():
+            given = penalty.keywords if isinstance(penalty, partial) else {}
+            found |= {f"penalties.{name}.{key}": v for key, v in given.items() if isinstance(v, int | float)}
+        for name, part in self.regularizers.items():
+            if "weight" in inspect.signature(part.forward).parameters:
+                found[f"regularizers.{name}.weight"] = part.weight  # type: ignore[assignment]
+        if self.augment is not None and not isinstance(self.augment, AdaptiveAugment):
+            found["augment.p"] = self.augment.spec.get("p", 1.0)  # not `p` itself, which a resumed run has moved
+        return found
+
+    def on_step_begin(self, scheduled: Mapping[str, float]) -> None:
+        if "augment.p" in scheduled:
+            assert self.augment is not None
+            self.augment.p.fill_(scheduled["augment.p"])  # a part of its state, as that of ADA
 
     def networks(self) -> dict[Player, nn.Module]:
         if not self.heads:

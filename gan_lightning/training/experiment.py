@@ -28,7 +28,7 @@ from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.models import GAN
 from gan_lightning.training import checkpoint
-from gan_lightning.training.resume import ResumePoint
+from gan_lightning.training.resume import ResumePoint, schedules_by_run
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.start import ENDED_RUN, find_start, require_own_folder
 from gan_lightning.training.summary import Summary
@@ -208,8 +208,10 @@ class Experiment:
         """Returns the result of a run that an earlier session has completed."""
         summary = self.folder.read_summary()
         if self.job is None:
+            by_run = schedules_by_run(self.config)
+            way_on = f"begin another run by branch_from={self.folder.path}" if by_run else "add"
             print(
-                f"{self.folder.path} is {summary['status']}, {summary['step']} batches. To train longer, add "
+                f"{self.folder.path} is {summary['status']}, {summary['step']} batches. To train longer, {way_on} "
                 f"trainer.max_steps={2 * summary['step']}"
             )
         else:

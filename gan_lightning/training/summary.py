@@ -17,6 +17,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from gan_lightning.callbacks import Checkpoints, Record, loggers
 from gan_lightning.config.instantiate import Config
+from gan_lightning.training.resume import schedules_by_run
 from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PACKAGES = ("gan_lightning", "torch", "torchvision", "lightning", "hydra-core", "numpy")
@@ -107,6 +108,7 @@ class Summary(Callback):
             for player in ("discriminator", "generator")
             if f"loss/{player}" in metrics["final"]
         )
+        go_on = "resume" if interrupted or not schedules_by_run(self.config) else "branch_from"
         longer = "" if interrupted else f" trainer.max_steps={2 * metrics['step']}"
         return "\n".join(
             [
@@ -118,7 +120,7 @@ class Summary(Callback):
                 f"  look      {folder}/samples/, or: tensorboard --logdir {folder}",
                 f"  generate  gan-generate {folder} --num 64 --out grid.png",
                 f"  evaluate  gan-evaluate {folder}",
-                f"  resume    gan-train resume={folder}{longer}",
+                f"  resume    gan-train {go_on}={folder}{longer}",
             ]
         )
 

@@ -15,6 +15,9 @@ def refused(outcome) -> str:
     return outcome.output
 
 
+LINEAR = "{_target_:gan_lightning.schedules.Linear,end:1,until:5}"
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
@@ -120,6 +123,40 @@ def refused(outcome) -> str:
         (
             "+model.scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau +model.scheduler._partial_=true",
             "model.scheduler: ReduceLROnPlateau waits for a metric",
+        ),
+        ("+model.schedules.optimizer.lr=5", "model.schedules.optimizer.lr=5: expected a curve, such as"),
+        (
+            f"+model.schedules.optimizer.rl={LINEAR}",
+            "model.schedules.optimizer.rl: there is no number model.optimizer.rl",
+        ),
+        (
+            f"+model.schedules.n_critic={LINEAR}",
+            "model.schedules.n_critic: expected the name of a number that can have",
+        ),
+        (f"+model.schedules.penalties.r2.weight={LINEAR}", "there is no number model.penalties.r2.weight to schedule"),
+        (f"+model.schedules.optimizer.betas.2={LINEAR}", "there is no number model.optimizer.betas.2 to schedule"),
+        (f"+model.schedules.ema.half_life={LINEAR}", "there is no number callbacks.ema.half_life to schedule"),
+        (
+            f"+model.schedules.optimizer.lr={LINEAR} +model.schedules.optimizer.lr.begin=5",
+            "lr.until=5: expected more than",
+        ),
+        (
+            f"+model.schedules.optimizer.lr={LINEAR} model.schedules.optimizer.lr.until=0",
+            "lr.until=0: expected a number",
+        ),
+        (
+            f"+model.schedules.optimizer.lr={LINEAR} +model.schedules.optimizer.lr.unit=epochs",
+            "lr.unit='epochs': expected",
+        ),
+        (f"+model.schedules.optimizer.lr={LINEAR} +model.schedules.optimizer.lr.unti=4", "did you mean until?"),
+        (
+            f"+model.schedules.optimizer.betas.1={LINEAR}",
+            "model.schedules.optimizer.betas.1.end=1: expected a number from 0",
+        ),
+        ("model=sngan trainer.max_epochs=-1", "optimizer.lr.unit=run: the run has no end; set trainer.max_steps"),
+        (
+            "+model.schedules.optimizer.lr={_target_:gan_lightning.losses.Hinge}",
+            "model.schedules.optimizer.lr: gan_lightning.losses.Hinge is none; expected a curve, such as",
         ),
     ],
 )

@@ -43,7 +43,8 @@ def test_two_processes_know_what_one_would(tmp_path):
 
 
 def test_lecam_and_micro_batches_in_two_processes_are_those_of_one(train, train_apart):
-    more = ("regularizer=lecam", "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
+    lecam = ("regularizer=lecam", "model.schedules.regularizers.lecam.weight=null")
+    more = (*lecam, "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
     alone = train("alone", *RUN, *more)
     together = train_apart("together", *RUN, *more, "trainer.devices=2", "model.accumulate=4")
     assert together.code == 0, together.output

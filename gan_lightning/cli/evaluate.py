@@ -213,7 +213,8 @@ def _memorization(model: GAN, data: ImageData, count: int, seed: int, raw: bool,
     pairs = report.distances.argsort()[:: max(1, count // PAIRS)][:PAIRS]
     rows = torch.cat([generated[pairs], train[report.neighbors[pairs]]])
     with atomic(out) as path:
-        picture = grids.grid(to_unit_range(rows), len(pairs), ["generated", "nearest training image"])
+        captions = [text for text in ("generated", "nearest training image") for _ in pairs]
+        picture = grids.grid(to_unit_range(rows), len(pairs), captions)
         to_pil_image(picture).save(path, format="png")
     return report.metrics | {"picture": out.name}
 

@@ -188,9 +188,9 @@ def test_every_experiment_trains_two_steps(train, experiment, mnist_root):
     assert outcome.summary["step"] == 2
 
 
-def test_a_grid_is_a_picture_of_25(pictured):
+def test_a_grid_is_an_enlarged_picture_of_25(pictured):
     with Image.open(pictured.folder / "samples" / "step_00000010.png") as picture:
-        assert picture.size == (5 * 30 + 2, 5 * 30 + 2)
+        assert picture.size == (4 * (5 * 30 + 2), 4 * (5 * 30 + 2))
         assert picture.getextrema()[0][1] > 50
 
 

@@ -42,6 +42,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
         self.samples = self.path / "samples"
+        self.report = self.path / "report.html"
 
     def is_locked(self) -> bool:
         """Whether a process is training in this folder."""

@@ -5,7 +5,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from gan_lightning.sweeps import curves
+from gan_lightning.visualization import curves
 
 
 def log(folder, steps, **options):

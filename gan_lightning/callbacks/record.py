@@ -19,6 +19,14 @@ from gan_lightning.models import GAN
 NO_RESULTS = ("terms/", "lr/", "epoch")
 """Beginnings of logged names that are no columns of a sweep's results."""
 
+CHARTS = {
+    "GAN": {
+        "losses": ["Multiline", ["^loss/discriminator$", "^loss/generator$"]],
+        "scores": ["Multiline", ["^score/real$", "^score/fake$"]],
+    }
+}
+"""The charts of several curves in TensorBoard's tab of custom scalars."""
+
 
 class Record(StepCallback):
     """Puts the configuration into checkpoints and TensorBoard, and keeps the final metrics.
@@ -50,6 +58,7 @@ class Record(StepCallback):
                 indented = "".join(f"    {line}\n" for line in text.splitlines())  # a code block in Markdown
                 # At the first batch of this session, so that another session from the same checkpoint replaces it.
                 logger.experiment.add_text("config", indented, trainer.global_step + 1)
+                logger.experiment.add_custom_scalars(CHARTS)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         resumed_inside = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
@@ -61,7 +70,7 @@ class Record(StepCallback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
         if whole and self._epoch_since is not None:
-            pl_module.log("time/epoch", time.monotonic() - self._epoch_since, sync_dist=True)
+            pl_module.log_now({"time/seconds_per_epoch": time.monotonic() - self._epoch_since})
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()

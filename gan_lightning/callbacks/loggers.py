@@ -16,6 +16,14 @@ from PIL import Image
 
 from gan_lightning.errors import UserError
 
+CHARTS = {
+    "GAN": {
+        "losses": ["Multiline", ["^loss/discriminator$", "^loss/generator$"]],
+        "scores": ["Multiline", ["^score/real$", "^score/fake$"]],
+    }
+}
+"""The charts of several curves in TensorBoard's tab of custom scalars."""
+
 
 def log_config(logger: Logger, config: dict[str, Any], step: int) -> None:
     """Gives a logger the configuration, whose values are the hyper-parameters of the run.
@@ -29,6 +37,7 @@ def log_config(logger: Logger, config: dict[str, Any], step: int) -> None:
     if isinstance(logger, TensorBoardLogger):  # its table of hyper-parameters needs the results, at the end
         indented = "".join(f"    {line}\n" for line in text.splitlines())  # a code block in Markdown
         logger.experiment.add_text("config", indented, step)
+        logger.experiment.add_custom_scalars(CHARTS)
     elif isinstance(logger, MLFlowLogger):
         _require_own_artifacts(logger, config["logger"])
         logger.experiment.log_text(logger.run_id, text, "config.yaml")

@@ -61,7 +61,7 @@ class Progress(StepCallback, ProgressBar):
         rate = self._images / (now - self._drawn_at)
         losses = {player[0].upper(): sum(terms.values()) for player, terms in model.last_output["terms"].items()}
         shown = [f"{name} loss {float(loss):.3f}" for name, loss in losses.items()]
-        seconds = trainer.callback_metrics.get("time/epoch")
+        seconds = trainer.callback_metrics.get("time/seconds_per_epoch")
         epoch = [f"epoch {trainer.current_epoch + 1}" + (f" ({seconds:.1f} s each)" if seconds is not None else "")]
         self._bar.set_postfix_str(", ".join([f"{rate:,.0f} images/s", *shown, *epoch]), refresh=False)
         self._bar.update(step - self._bar.n)

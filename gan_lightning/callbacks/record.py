@@ -17,7 +17,7 @@ from gan_lightning.data.foreign import warn_of_inexact_resume
 from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
 
-NO_RESULTS = ("terms/", "lr/", "epoch")
+NO_RESULTS = ("terms/", "lr/", "schedule/", "time/epoch", "epoch")
 """Beginnings of logged names that are no columns of a sweep's results."""
 
 
@@ -59,7 +59,7 @@ class Record(StepCallback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
         if whole and self._epoch_since is not None:
-            pl_module.log("time/epoch", time.monotonic() - self._epoch_since, sync_dist=True)
+            pl_module.log_now({"time/seconds_per_epoch": time.monotonic() - self._epoch_since})
         if any(isinstance(callback, EarlyStopping) for callback in trainer.callbacks):  # type: ignore[attr-defined]
             # Its epoch may have ended before the first logged batch, or long after the last one.
             found = pl_module.metrics(pl_module.last_output)

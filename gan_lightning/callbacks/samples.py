@@ -65,7 +65,8 @@ class SampleGrid(StepCallback):
         columns = math.ceil(math.sqrt(self.num))
         conditions = model.vocabulary.distinct(self.ROWS)
         z = model.fixed_z(columns, self.seed).repeat(len(conditions), 1)
-        images = torch.cat(list(model.generate(z, conditions.repeat_interleave(columns, 0))))
+        conditions = conditions.repeat_interleave(columns, 0)
+        images = torch.cat(list(model.generate(z, conditions)))
         return grids.grid(images, columns, [model.vocabulary.describe(row) for row in conditions])
 
     @rank_zero_only

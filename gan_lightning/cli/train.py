@@ -22,7 +22,7 @@ from hydra.core.utils import run_job
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning._compat.hydra import REFUSED
@@ -148,7 +148,17 @@ def _origin(cfg: DictConfig) -> dict[str, str]:
     Hydra would write them before a run is refused, over those of the run that is in the folder.
     """
     nodes = {"config": cfg, "hydra": HydraConfig.instance().cfg, "overrides": HydraConfig.get().overrides.task}
+    nodes |= {"default": _default(cfg)}
     return {f"{name}.yaml": OmegaConf.to_yaml(node) for name, node in nodes.items()}
+
+
+def _default(cfg: DictConfig) -> Any:
+    """Returns the configuration of a command without overrides, in the folder of this run; its report compares both."""
+    default = GlobalHydra.instance().config_loader().load_configuration("config", [], RunMode.RUN)
+    with read_write(default), open_dict(default):
+        del default["hydra"]
+        default.name, default.run_dir = cfg.name, cfg.run_dir
+    return OmegaConf.to_container(default, resolve=True)
 
 
 def _job(cfg: DictConfig) -> float | None:

@@ -90,6 +90,10 @@ class ImageData(Described, LightningDataModule):
         """
         raise NotImplementedError
 
+    def has_test(self) -> bool:
+        """Whether there is a test split; it is not loaded for that."""
+        return True
+
     def labeled(self) -> tuple[Images, Labels]:
         """The training images that are labeled, and their labels."""
         images, labels = self.load("train")

@@ -237,7 +237,7 @@ class GAN(Described, GANStep):
 
     def on_step_begin(self, scheduled: Mapping[str, float]) -> None:
         if "augment.p" in scheduled:
-            assert self.augment is not None
+            assert isinstance(self.augment, Augment)
             self.augment.p.fill_(scheduled["augment.p"])  # a part of its state, as that of ADA
 
     def networks(self) -> dict[Player, nn.Module]:

@@ -247,7 +247,7 @@ class GANStep(LatentModel):
             found |= {f"terms/{player}_{name}": term for name, term in terms.items()}
             found[f"lr/{player}"] = self._optimizer_of[player].param_groups[0]["lr"]
         found |= {f"schedule/{name}": value for name, value in output.get("scheduled", {}).items()}
-        return found | {"epoch": float(self.current_epoch)}
+        return found | {"time/epoch": float(self.current_epoch)}
 
     def log_now(self, found: Mapping[str, float | Tensor]) -> None:
         """Writes values at the current batch to the loggers' files, and shows them to the callbacks.

@@ -200,7 +200,7 @@ class Experiment:
             gc.unfreeze()
             leave_process_group(trainer)
         if trainer.is_global_zero and self.job is None:  # a sweep prints one line per job
-            print(summary.closing_message(interrupted=status == "interrupted"))
+            print(summary.closing_message(status))
         metrics = dict(record.metrics)
         return RunResult(self.folder.path, status, trainer.global_step, metrics, objective, stop.received)
 

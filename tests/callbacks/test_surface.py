@@ -25,7 +25,7 @@ SMALL = (
 def test_pictures_and_metrics(train):
     run = train("run", *SMALL, "objective=metric/high_quality", "callbacks.checkpoints.monitor=metric/modes")
     assert run.code == 0, run.output
-    events = EventAccumulator(str(run.folder / "tensorboard")).Reload()
+    events = EventAccumulator(str(run.folder)).Reload()
     metrics = {name: {e.step: e.value for e in events.Scalars(f"metric/{name}")} for name in SurfacePlot.METRICS}
     assert [list(values) for values in metrics.values()] == [[4, 8, 10]] * 2
     model = checkpoint.load_model(checkpoint.locate(str(run.folder)))

@@ -41,7 +41,7 @@ def test_a_run_that_was_killed_goes_on_until_it_has_ended(start, undisturbed, ki
 
 def files(run) -> list[str]:
     found = (str(file.relative_to(run.folder)) for file in run.folder.rglob("*") if file.is_file())
-    return sorted(file for file in found if not file.startswith((".hydra", "tensorboard", "train.log")))
+    return sorted(file for file in found if not file.startswith((".hydra", "events.", "train.log")))
 
 
 def test_keys_that_may_change_count(start, undisturbed):

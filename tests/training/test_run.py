@@ -36,7 +36,7 @@ GRIDS = ("callbacks.samples.every_n_steps=4", "trainer.log_every_n_steps=5")
 
 
 def events(folder: Path) -> EventAccumulator:
-    accumulator = EventAccumulator(str(folder / "tensorboard"), size_guidance={"images": 0, "scalars": 0})
+    accumulator = EventAccumulator(str(folder), size_guidance={"images": 0, "scalars": 0})
     return accumulator.Reload()
 
 
@@ -98,7 +98,7 @@ def test_tensorboard(pictured):
     log = events(pictured.folder)
     for tag in (
         *("loss/discriminator", "loss/generator", "score/real", "score/fake"),
-        *("lr/discriminator", "lr/generator", "epoch"),
+        *("lr/discriminator", "lr/generator", "time/epoch"),
     ):
         assert sorted({event.step for event in log.Scalars(tag)}) == [5, 10], tag
     assert [event.step for event in log.Images("samples")] == [0, 4, 8, 10]
@@ -193,9 +193,9 @@ def test_every_experiment_trains_two_steps(train, experiment, mnist_root):
     assert outcome.summary["step"] == 2
 
 
-def test_a_grid_is_a_picture_of_25(pictured):
+def test_a_grid_is_an_enlarged_picture_of_25(pictured):
     with Image.open(pictured.folder / "samples" / "step_00000010.png") as picture:
-        assert picture.size == (5 * 30 + 2, 5 * 30 + 2)
+        assert picture.size == (4 * (5 * 30 + 2), 4 * (5 * 30 + 2))
         assert picture.getextrema()[0][1] > 50
 
 
@@ -263,3 +263,13 @@ def test_a_network_of_ones_own_group(command, train_apart, tmp_path, processes):
     outcome = run("run", "--config-dir", str(tmp_path / "my_conf"), *options, f"trainer.devices={processes}")
     assert outcome.code == 0, outcome.output
     assert outcome.summary["step"] == 2
+
+
+def test_the_logs_are_in_the_run_folder(pictured):
+    """TensorBoard shows a run by the name of its folder; both losses are in one chart."""
+    names = {path.name for path in pictured.folder.iterdir() if ".tfevents." not in path.name}
+    assert names == {".hydra", ".lock", "checkpoints", "config.yaml", "samples", "summary.json"}  # no train.log
+    layout = events(pictured.folder).Tensors("custom_scalars__config__")[-1].tensor_proto.string_val[0]
+    assert b"^loss/discriminator$" in layout
+    assert b"^loss/generator$" in layout
+    assert max(events(pictured.folder).Tags()["scalars"]).startswith("time/")

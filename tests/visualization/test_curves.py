@@ -5,12 +5,12 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from gan_lightning.sweeps import curves
+from gan_lightning.visualization import curves
 
 
 def log(folder, steps, **options):
     """Logs two metrics, and then a text and a picture, which make long records."""
-    with SummaryWriter(str(folder / "tensorboard"), **options) as writer:
+    with SummaryWriter(str(folder), **options) as writer:
         for step in steps:
             writer.add_scalar("loss/generator", step / 7, step)
             writer.add_scalar("metric/fid", float("nan") if step == 2 else -step, step)
@@ -19,7 +19,7 @@ def log(folder, steps, **options):
 
 
 def expected(folder):
-    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0}).Reload()
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
@@ -48,7 +48,7 @@ def test_sessions_count_in_the_order_of_their_beginnings(tmp_path):
 
 def test_damaged_files(tmp_path):
     log(tmp_path, range(1, 9))
-    (path,) = (tmp_path / "tensorboard").glob("events*")
+    (path,) = tmp_path.glob("events*")
     whole = path.read_bytes()
     size = whole.index(b"config")  # what follows is long, and not read
     for place in range(0, size - 40, 23):

@@ -31,7 +31,8 @@ class Batch:
         """Returns a batch whose samples are packs of `count` neighbors, with conditions and latents side by side."""
         if count == 1:
             return self
-        return Batch(*(None if part is None else pack(part, count) for part in (self.samples, self.condition, self.z)))
+        condition, z = (None if part is None else pack(part, count) for part in (self.condition, self.z))
+        return Batch(pack(self.samples, count), condition, z)
 
     def chunk(self, count: int) -> list[Batch]:
         """Splits a real batch into `count` micro-batches."""

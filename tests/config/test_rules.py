@@ -37,7 +37,7 @@ def test_every_number_has_a_rule():
         ("network.discriminator.kernel_size", 4.5, "a whole number from 1 to 1048576"),
         ("data.test_fraction", 1.0, "a number from 0 to below 1"),
         ("data.batches_per_epoch", 0, "a whole number from 1 to 2147483647"),
-        ("data.extent", 1.0, "a number above 0, below 1"),
+        ("data.extent", 0.0, "a number above 0"),
         ("model.optimizer.momentum", -1, "a number from 0 to below 1"),
         ("network.generator.negative_slope", -1, "a number from 0 to 1"),
         ("network.generator.batch_norm_eps", 0, "a number above 0"),

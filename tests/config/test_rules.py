@@ -10,8 +10,11 @@ from gan_lightning.config.values import RULES, value_problem
 
 OF_TORCH = {"eps", "weight_decay"}
 """Arguments of torch's optimizers that no file of conf/ gives."""
-WITHOUT_RULE = {"mean", "num_sanity_val_steps", "n_trials", "n_jobs", "max_failure_rate"}
-"""Numbers of conf/ that may have any value, or that Lightning or Hydra checks."""
+WITHOUT_RULE = {
+    *("mean", "num_sanity_val_steps", "n_trials", "n_jobs", "max_failure_rate", "start_factor", "end_factor"),
+    *("trials", "tolerance"),
+}
+"""Numbers of conf/ that may have any value, that Lightning, Hydra or torch checks, or that belong to no run."""
 
 
 def test_the_table_is_sorted_and_has_no_dead_entry():

@@ -81,6 +81,7 @@ def run_of(place, seed, pack=1, status="finished", modes=17.0, **changed):
     (place / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {choices: {reproduce: pacgan_grid}}}")
 
 
+@pytest.mark.slow
 def test_the_table_of_all(monkeypatch, tmp_path, capsys):
     """Of two entries, since the composition of all takes seconds."""
     monkeypatch.setattr(reproduction, "options", lambda group: ["pacgan_grid", "pacgan_ring"])
@@ -133,9 +134,8 @@ def test_a_key_that_is_newer_than_the_run_is_no_change(expected, tmp_path):
 # The files
 
 
-@pytest.mark.parametrize(
-    "name", ["pacgan_ring", *(pytest.param(n, marks=pytest.mark.slow) for n in NAMES if n != "pacgan_ring")]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
 def test_an_entry_is_complete(name):
     found = reproduction.entry(name)
     assert found.source

@@ -48,7 +48,13 @@ TINY = (
 
 WITHOUT_MLP = (
     *(option for option in TINY if not option.startswith("network.discriminator")),
-    *(f"~network.discriminator.{name}" for name in ("hidden_dims", "negative_slope", "condition_dim", "join")),
+    *(
+        f"~network.discriminator.{name}"
+        for name in (
+            *("hidden_dims", "negative_slope", "condition_dim", "join"),
+            *("minibatch_std", "minibatch_discrimination"),
+        )
+    ),
 )
 """The same for a discriminator of the tests' own."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from lightning import Callback, LightningDataModule
+from lightning.pytorch.loggers import Logger
 from torch import nn
 from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -289,3 +290,29 @@ class SpoilsGenerator(Callback):
         if trainer.global_step == self.step:
             with torch.no_grad():
                 next(pl_module.generator.parameters()).fill_(torch.nan)
+
+
+class OneFile(Logger):
+    """A user's logger that takes pictures as that of Weights & Biases does, and keeps a line for each call."""
+
+    name, version = "one", "file"
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = Path(path)
+
+    def _write(self, *call) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps(call) + "\n")
+
+    def log_metrics(self, metrics, step=None) -> None:
+        self._write("metrics", step, metrics)
+
+    def log_hyperparams(self, params) -> None:
+        self._write("hyperparams", None, params)
+
+    def log_image(self, key, images, step=None) -> None:
+        self._write("image", step, key, [Path(image).name for image in images])
+
+    def finalize(self, status) -> None:
+        self._write("end", None, status)

@@ -103,9 +103,9 @@ def _override(config: DictConfig, overrides: Sequence[str], allowed: Callable[[s
         changed.add(key)
     if "download" in config.data and not {"data.root", "data.download"} & changed and not is_known(config.data.root):
         config.data.download = False  # into a folder that the user has never named
-    # A limit of the command line replaces the other one, as in a new run.
-    if "trainer.max_steps" in changed and "trainer.max_epochs" not in changed:
-        config.trainer.max_epochs = -1
-    if "trainer.max_epochs" in changed and "trainer.max_steps" not in changed:
-        config.trainer.max_steps = -1
+    # A length of the command line replaces the other ones, as in a new run.
+    lengths = {"trainer.max_steps": -1, "trainer.max_epochs": -1, "trainer.max_images": None}
+    if lengths.keys() & changed:
+        for key in lengths.keys() - changed:
+            OmegaConf.update(config, key, lengths[key], force_add=True)
     return changed

@@ -25,6 +25,7 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_lightning._compat.hydra import REFUSED
 from gan_lightning.cli import suggestions
 from gan_lightning.config import renamed
 from gan_lightning.config.guard import guarded
@@ -108,6 +109,8 @@ def run(cfg: DictConfig) -> RunResult:
         from gan_lightning.training.experiment import Experiment
 
     set_up_process()
+    if REFUSED in cfg:
+        raise UserError(cfg[REFUSED])
     typed, folder = HydraConfig.get().overrides.task, HydraConfig.get().runtime.output_dir
     place = None if cfg.resume is None else str(cfg.resume)  # a name such as 7 is a number in YAML
     try:
@@ -223,7 +226,11 @@ def _composed(overrides: list[str], config_dir: str | Path | None) -> DictConfig
 
 def _checked(cfg: DictConfig, typed: Sequence[str]) -> dict[str, Any]:
     from gan_lightning.config.check import check
+    from gan_lightning.config.recipes import drop_absent_callbacks, fit_optimizer, typed_keys
 
+    choices, keys = HydraConfig.get().runtime.choices, typed_keys(typed)
+    fit_optimizer(cfg, keys, choices.get("model/optimizer"))
+    drop_absent_callbacks(cfg, keys, choices.get("callbacks"))
     try:
         return check(cfg)
     except UserError as error:

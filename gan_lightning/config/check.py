@@ -23,6 +23,7 @@ def check(config: DictConfig) -> Config:
         plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise UserError(f"{error.full_key or 'the configuration'}: {str(error).splitlines()[0]}") from error
+    plain = {"callbacks": {}, "logger": {}} | plain  # callbacks=null, logger=null
     require_none(plain_problems(plain, set(_repeated_keys(config))))
     return plain
 

@@ -72,7 +72,12 @@ _WEIGHT = _number(0)
 _SEED = _whole(0, 2**32 - 1)
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed")
 _TEXT = Rule(lambda value: isinstance(value, str), "a text")
+_AUGMENTATIONS = (
+    *("xflip", "rotate90", "xint", "scale", "rotate", "aniso", "xfrac"),
+    *("brightness", "contrast", "lumaflip", "hue", "saturation", "cutout"),
+)
 RULES: dict[str, Rule] = {
+    **dict.fromkeys(_AUGMENTATIONS, _PROBABILITY),  # their strengths
     "_partial_": Rule(lambda value: isinstance(value, bool), "true or false"),
     "accumulate": _SIZE,
     "ada_images": _COUNT,
@@ -80,6 +85,8 @@ RULES: dict[str, Rule] = {
     "batch_norm_eps": _POSITIVE,
     "batch_size": _SIZE,
     "batches_per_epoch": _COUNT,
+    "before": _WEIGHT,
+    "begin": _WEIGHT,
     "betas": _list_of(_FRACTION, "two numbers from 0 to below 1", 2),
     "blocks": _whole(1, 1000),
     "categories": _SIZE,
@@ -90,22 +97,31 @@ RULES: dict[str, Rule] = {
     "condition_dim": _SIZE_OR_0,
     "continuous": _SIZE_OR_0,
     "count": _whole(1, 10**8),
-    "decay": _FRACTION,
+    "critic_steps": _COUNT,
+    "decay": _optional(_FRACTION),
     "devices": Rule(_is_devices, "a number of devices from 1 to 1024, a list of their indices, or auto"),
     "drawing_seed": _SEED,
     "dropout": _FRACTION,
+    "end": _WEIGHT,
     "eps": _WEIGHT,
+    "every": _POSITIVE,
     "every_n_batches": _COUNT,
     "every_n_epochs": _CADENCE,
     "every_n_seconds": _optional(_POSITIVE),
     "every_n_steps": _CADENCE,
     "expansion": _SIZE,
     "extent": _POSITIVE,
+    "factor": _WEIGHT,
+    "first_updates": _whole(0, 2**31 - 1),
     "fps": _whole(1, 240),
     "gamma": _WEIGHT,
+    "generator_batch_size": _optional(_SIZE, " for that of D"),
+    "generator_real_batch_size": _optional(_SIZE, " for none"),
     "gpu_memory_fraction": _FRACTION,
     "gradient_clip_norm": _optional(_POSITIVE),
+    "group_size": _optional(_SIZE, " for the whole batch"),
     "group_width": _SIZE,
+    "half_life": _optional(_WEIGHT),
     "hidden_dim": _SIZE,
     "hidden_dims": _SIZES,
     "image_shape": Rule(
@@ -114,7 +130,9 @@ RULES: dict[str, Rule] = {
     "info_weight": _WEIGHT,
     "keep_every_n_epochs": _CADENCE,
     "keep_every_n_steps": _CADENCE,
+    "kernel_dim": _SIZE,
     "kernel_size": _SIZE,
+    "kernels": _SIZE,
     "label_embedding_dim": _SIZE_OR_0,
     "labeled_fraction": _PROBABILITY,
     "lambda_k": _WEIGHT,
@@ -125,12 +143,15 @@ RULES: dict[str, Rule] = {
     "lr": _POSITIVE,
     "max_depth": _whole(-1, 1000),
     "max_epochs": _optional(_whole(-1, 2**53)),
+    "max_images": _optional(_whole(1, 2**53), " for no limit"),
     "max_steps": _whole(-1, 2**53),
     "momentum": _FRACTION,
     "n_critic": _whole(1, 1000),
     "name": Rule(lambda value: value is None or isinstance(value, str | int | float), "a text"),
     "negative_slope": _PROBABILITY,
+    "noise_std": _WEIGHT,
     "num": _SAMPLES,
+    "num_channels": _SIZE,
     "num_downsamples": _optional(_whole(0, 64)),
     "num_nodes": _whole(1, 2**20),
     "num_workers": _whole(0, 256),
@@ -142,15 +163,19 @@ RULES: dict[str, Rule] = {
     "precision": Rule(lambda value: value in _PRECISIONS, f"one of {', '.join(_PRECISIONS)}"),
     "pretrain_batch": _SIZE,
     "pretrain_steps": _whole(0, 2**31 - 1),
+    "rampup": _optional(_POSITIVE),
+    "repeat_every": _COUNT,
     "resume": _optional(_TEXT),
     "run_dir": _TEXT,
     "seed": _SEED,
     "stacking_seed": _SEED,
+    "start": _optional(_WEIGHT),
     "std": _optional(_POSITIVE),
     "step_size": _COUNT,
     "strides": _optional(_SIZES),
     "target": _number(-1, 1, open_low=True),
     "test_fraction": _FRACTION,
+    "until": _POSITIVE,
     "weight": _WEIGHT,
     "weight_decay": _WEIGHT,
 }
@@ -164,7 +189,8 @@ def value_problem(key: str, value: Any) -> str | None:
     name = key.rpartition(".")[2]
     if isinstance(value, float) and not math.isfinite(value):
         return f"{key}={value!r}: expected a finite number"
-    if name in RULES and not (isinstance(value, dict) and "_target_" in value):  # a part may have any name
+    is_part = isinstance(value, dict) and ("_target_" in value or key.startswith("model.schedules."))
+    if name in RULES and not is_part:  # a part may have any name
         return None if RULES[name].allows(value) else f"{key}={shown(value)}: expected {RULES[name].expected}"
     if isinstance(value, int | float) and _is_too_large(value):
         return f"{key}={shown(value)}: expected a number that torch can hold"

@@ -10,6 +10,7 @@ from gan_lightning.data.datasets.torchvision_images import CIFAR10, KMNIST, Fash
 from gan_lightning.data.images import ImageData
 from gan_lightning.data.synthetic.avatars import Avatars
 from gan_lightning.data.synthetic.base import SyntheticData
+from gan_lightning.data.synthetic.dirac import Dirac
 from gan_lightning.data.synthetic.gaussian_1d import Gaussian1D
 from gan_lightning.data.synthetic.gaussians_2d import Gaussians2D
 
@@ -20,6 +21,7 @@ __all__ = [
     "Avatars",
     "CelebA",
     "Digits",
+    "Dirac",
     "FashionMNIST",
     "Gaussian1D",
     "Gaussians2D",

@@ -129,7 +129,7 @@ class RelativisticAverage(RelativisticLoss):
     D minimizes  -E_x log s(C(x) - E_z C(G(z))) - E_z log(1 - s(C(G(z)) - E_x C(x)))
     G minimizes  -E_z log s(C(G(z)) - E_x C(x)) - E_x log(1 - s(C(x) - E_z C(G(z))))
 
-    The inner means are over the whole batch of all processes.
+    The inner means are over the whole batch of all processes. The author's code minimizes half of these sums.
     """
 
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:

@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gan_lightning.losses.terms import to_float32
+from gan_lightning.distributed.collectives import all_reduce_sum_
+from gan_lightning.losses.terms import Number, to_float32
 
 LogitsOf = Callable[[Tensor], Tensor]
 DrawNoise = Callable[..., Tensor]
@@ -23,21 +24,27 @@ Samples = Float[Tensor, "batch *sample"]
 
 
 def r1(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: Number
 ) -> Float[Tensor, ""]:
-    """weight/2 * E_x ||grad_x D(x)||^2: Mescheder et al. 2018 (arXiv:1801.04406), eq. 9."""
+    """weight/2 * E_x ||grad_x D(x)||^2: Mescheder et al. 2018 (arXiv:1801.04406), eq. 9.
+
+    The weight is the paper's gamma; the `reg_param` of the authors' code is half of it.
+    """
     return weight / 2 * _squared_gradient_norm(logits_of, real).mean()
 
 
 def r2(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: Number
 ) -> Float[Tensor, ""]:
-    """weight/2 * E_z ||grad D(G(z))||^2, at generated samples: Mescheder et al. 2018 (arXiv:1801.04406), eq. 10."""
+    """weight/2 * E_z ||grad D(G(z))||^2, at generated samples: Mescheder et al. 2018 (arXiv:1801.04406), eq. 10.
+
+    The weight is the paper's gamma; the `reg_param` of the authors' code is half of it.
+    """
     return weight / 2 * _squared_gradient_norm(logits_of, fake).mean()
 
 
 def wgan_gp(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number
 ) -> Float[Tensor, ""]:
     """Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3, between real and generated samples:
 
@@ -49,14 +56,37 @@ def wgan_gp(
 
 
 def dragan(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: float, std: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number, std: Number
 ) -> Float[Tensor, ""]:
-    """Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1, around real samples:
+    """The paper's noise: Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1 and c = std^2.
 
     weight * E (||grad D(x + d)|| - 1)^2,  d ~ N(0, std^2)
     """
     delta = std * draw_noise(torch.randn, *real.shape[1:]).to(real)
     return weight * (_gradient_norm(logits_of, (real + delta).detach()) - 1).square().mean()
+
+
+def dragan_uniform(
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number, scale: Number
+) -> Float[Tensor, ""]:
+    """The noise of the authors' code, which is not the paper's: Kodali et al. 2017 (arXiv:1705.07215).
+
+    weight * E (||grad D(x + a d)|| - 1)^2,  d = scale * std(x) * u,  a ~ U(0, 1), u ~ U(0, 1)^n
+
+    a is one number for each sample, and std(x) is over all numbers of the batch, of all processes. With the authors'
+    scale of 0.5, the noise a d has the mean 0.125 std(x) and the root mean square 0.167 std(x).
+    """
+    samples = real.detach()
+    noise = draw_noise(torch.rand, 1 + samples[0].numel()).to(samples)
+    delta = scale * _standard_deviation(samples) * (noise[:, :1] * noise[:, 1:]).view_as(samples)
+    return weight * (_gradient_norm(logits_of, samples + delta) - 1).square().mean()
+
+
+def _standard_deviation(samples: Samples) -> Float[Tensor, ""]:
+    """That of all numbers of a batch without a graph, over all processes."""
+    count = all_reduce_sum_(torch.ones_like(samples).sum())
+    mean = all_reduce_sum_(samples.sum()) / count
+    return (all_reduce_sum_((samples - mean).square().sum()) / count).sqrt()
 
 
 def _gradient_norm(logits_of: LogitsOf, samples: Tensor) -> Float[Tensor, " batch"]:

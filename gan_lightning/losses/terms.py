@@ -13,17 +13,24 @@ from torch import Tensor, nn
 from gan_lightning.specs import Described
 
 Player = Literal["discriminator", "generator"]
+Number = float | Tensor
+"""A number of a loss; a scheduled one is a scalar tensor in a compiled loss."""
 Terms = dict[str, Tensor]
 """The terms of a loss, by name: scalars, or values (batch,), whose mean is used. The loss is their sum."""
 
 
-class StepOutput(TypedDict):
-    """The output of a training step; callbacks get it as `outputs`."""
-
+class _Losses(TypedDict):
     terms: dict[Player, Terms]
     """The terms of each updated player's loss: scalars, by name."""
     logits: dict[str, Tensor]
     """D's logits of the `real` and the `fake` samples, (batch,); empty if D was not updated."""
+
+
+class StepOutput(_Losses, total=False):
+    """The output of a training step; callbacks get it as `outputs`."""
+
+    scheduled: dict[str, float]
+    """The numbers that have a schedule, by name; only in the output of `training_step`."""
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ class MatchingAwareGAN(GAN):
     def fake_batch(self, players: Phase, real: Batch, draws: Draws) -> Batch:
         assert real.condition is not None
         labeled = real.condition.any(1, keepdim=True)
-        requested = torch.where(labeled, real.condition, self._other_conditions(real, draws, "asked"))
+        requested = torch.where(labeled, real.condition, self.sample_conditions(len(real.samples), draws, "asked"))
         fake = super().fake_batch(players, replace(real, condition=requested), draws)
         return fake if players == ("generator",) else replace(fake, condition=real.condition)
 
@@ -75,7 +75,7 @@ class MatchingAwareGAN(GAN):
     ) -> Terms:
         assert real.condition is not None
         terms = super().discriminator_terms(real, fake, d_real, d_fake, draws)
-        wrong = self._other_conditions(real, draws, "wrong")
+        wrong = self.sample_conditions(len(real.samples), draws, "wrong")
         mismatched = Batch(real.samples, wrong) if self.mismatch == "real" else self._fake_of(wrong, real, draws)
         logits = self.discriminate(mismatched).logits
         is_wrong = real.condition.any(1) & (wrong != real.condition).any(1)
@@ -86,7 +86,3 @@ class MatchingAwareGAN(GAN):
     def _fake_of(self, wrong: Tensor, real: Batch, draws: Draws) -> Batch:
         z = self.sample_z(len(wrong), draws, "wrong")
         return Batch(self.generator(z, wrong), real.condition)
-
-    def _other_conditions(self, real: Batch, draws: Draws, purpose: str) -> Tensor:
-        assert self.vocabulary is not None
-        return draws.local_shard(self.vocabulary.sample, len(real.samples), "conditions", purpose).to(self.dtype)

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning import rng
-from gan_lightning.cadence import is_last_batch
+from gan_lightning.cadence import global_batch_size, is_last_batch
 from gan_lightning.distributed.collectives import all_reduce_mean_
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Player, StepOutput
@@ -26,6 +26,8 @@ from gan_lightning.models.micro_batches import in_micro_batches
 from gan_lightning.models.phases import Phase, Phases, alternating
 from gan_lightning.models.rebuild import match_memory_format, require_optimizer_states
 from gan_lightning.models.sampling import LatentModel
+from gan_lightning.models.scheduled import ScheduledNumbers, optimizer_numbers, require_fitting, set_options
+from gan_lightning.schedules import Schedule, by_name
 
 
 class GANStep(LatentModel):
@@ -42,6 +44,9 @@ class GANStep(LatentModel):
         generator_optimizer: Keyword arguments that differ for the generator.
         discriminator_optimizer: Keyword arguments that differ for the discriminator.
         scheduler: A function that builds a learning-rate schedule from an optimizer; the schedule steps every batch.
+            Any of torch's, which has a state; `schedules` has none, and serves other numbers, too.
+        schedules: By the names of numbers, such as `optimizer.lr` or `penalties.r1.weight`, curves of
+            `gan_lightning.schedules`, in any nesting; None stands for no curve.
         phases: The order of the updates: `alternating` or `simultaneous`.
         n_critic: The number of discriminator updates per generator update.
         gradient_clip_norm: The largest total gradient norm of an update, after unscaling; None: no clipping.
@@ -63,6 +68,7 @@ class GANStep(LatentModel):
         generator_optimizer: Mapping[str, Any] | None = None,
         discriminator_optimizer: Mapping[str, Any] | None = None,
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
+        schedules: Mapping[str, Any] | None = None,
         phases: Phases = alternating,
         n_critic: int = 1,
         gradient_clip_norm: float | None = None,
@@ -80,6 +86,8 @@ class GANStep(LatentModel):
             "generator": generator_optimizer or {},
         }
         self.scheduler = scheduler
+        self.schedules: dict[str, Schedule] = dict(by_name(schedules))
+        require_fitting(self.schedules, has_scheduler=scheduler is not None)
         self.phases = phases
         self.n_critic = n_critic
         self.gradient_clip_norm = gradient_clip_norm
@@ -109,6 +117,13 @@ class GANStep(LatentModel):
     def after_step(self, player: Player) -> None:
         """Changes a player's weights right after its update, such as by weight clipping; here it does nothing."""
 
+    def schedulable(self) -> dict[str, float]:
+        """Returns the numbers that can have a schedule, by name, as the model was built with them."""
+        return optimizer_numbers(dict(zip(self.networks(), self.trainer.optimizers, strict=True)))
+
+    def on_step_begin(self, scheduled: Mapping[str, float]) -> None:
+        """Gives scheduled numbers to the parts that have them in their state; here it does nothing."""
+
     def on_step_end(self, output: StepOutput) -> None:
         """Updates the state of the parts after a batch. An override calls `super().on_step_end(output)`."""
 
@@ -117,23 +132,31 @@ class GANStep(LatentModel):
         return {"discriminator": self.discriminator, "generator": self.generator}
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> StepOutput:
-        """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None."""
-        samples, labels = batch
-        condition = self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None
-        real = Batch(samples.to(self.dtype), condition)
-        draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size)
+        """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None.
+
+        A batch may have a second part, (samples, labels, samples, labels): real samples for the phase of G alone.
+        """
+        real = self._real_batch(*batch[:2])
+        generator_real = self._real_batch(*batch[2:]) if len(batch) > 2 else real
+        scheduled = self._scheduled.at(self.global_step, global_batch_size(self.trainer, real.samples))
+        set_options(self._optimizer_of, scheduled)
+        self.on_step_begin(scheduled)
+        draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size, scheduled)
         # Dropout and augmentation use the global generators: seeds of (batch, process) make a resumed run exact.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
-        output = StepOutput(terms={}, logits={})
+        output = StepOutput(terms={}, logits={}, scheduled=scheduled)
         phases = self.phases(draws.batch_index, self.n_critic)
         fake = self.shared_fake(phases, real, draws)
         for players in phases:
-            update = self.update(players, real, draws, fake)
-            output = StepOutput(terms=output["terms"] | update["terms"], logits=output["logits"] | update["logits"])
+            update = self.update(players, generator_real if players == ("generator",) else real, draws, fake)
+            output["terms"] |= update["terms"]
+            output["logits"] |= update["logits"]
         self.on_step_end(output)
         # For reports alone: G is not updated in every batch, and its last terms are shown until it is.
         self.last_output = StepOutput(
-            terms=self.last_output["terms"] | output["terms"], logits=self.last_output["logits"] | output["logits"]
+            terms=self.last_output["terms"] | output["terms"],
+            logits=self.last_output["logits"] | output["logits"],
+            scheduled=scheduled,
         )
         if self.global_step % self.trainer.log_every_n_steps == 0 or is_last_batch(self.trainer):  # type: ignore[attr-defined]
             self.require_finite_losses()
@@ -141,6 +164,10 @@ class GANStep(LatentModel):
         for scheduler in self._schedulers:
             scheduler.step()
         return output
+
+    def _real_batch(self, samples: Tensor, labels: Tensor | None) -> Batch:
+        condition = self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None  # type: ignore[arg-type]
+        return Batch(samples.to(self.dtype), condition)
 
     def update(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         """Updates the players of a phase from the same weights; the other players are frozen."""
@@ -207,7 +234,7 @@ class GANStep(LatentModel):
         return detached(output)
 
     def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
-        """Returns the losses of a batch, their terms, scores, learning rates, and the epoch.
+        """Returns the losses of a batch, their terms, scores, learning rates, scheduled numbers, and the epoch.
 
         Losses and scores are means over all processes. A score is the mean of sigmoid(logit).
         """
@@ -219,6 +246,7 @@ class GANStep(LatentModel):
             found[f"loss/{player}"] = total(terms)
             found |= {f"terms/{player}_{name}": term for name, term in terms.items()}
             found[f"lr/{player}"] = self._optimizer_of[player].param_groups[0]["lr"]
+        found |= {f"schedule/{name}": value for name, value in output.get("scheduled", {}).items()}
         return found | {"epoch": float(self.current_epoch)}
 
     def log_now(self, found: Mapping[str, float | Tensor]) -> None:
@@ -282,6 +310,7 @@ class GANStep(LatentModel):
         }
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
         self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
+        self._scheduled = ScheduledNumbers(self.schedules, self.schedulable(), self.trainer)
         for optimizer in self.trainer.optimizers if self.scheduler else []:
             # Changes nothing without gradients. Otherwise torch warns of a schedule that steps before its optimizer.
             optimizer.zero_grad()

@@ -17,7 +17,7 @@ from gan_lightning.training.run_folder import RunFolder
 
 CHANGEABLE = (
     *("model.optimizer.", "model.generator_optimizer", "model.discriminator_optimizer", "model.scheduler"),
-    *("model.gradient_clip_norm", "model.penalties", "model.penalty_every"),
+    *("model.schedules", "model.gradient_clip_norm", "model.penalties", "model.penalty_every"),
 )
 """The keys that may change in a branch beside those of a resumed run: they have no state, or one that can be kept."""
 WHAT_MAY_CHANGE = (

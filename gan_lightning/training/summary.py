@@ -15,8 +15,9 @@ from typing import Any
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from gan_lightning.callbacks import Checkpoints, Record
+from gan_lightning.callbacks import Checkpoints, Record, loggers
 from gan_lightning.config.instantiate import Config
+from gan_lightning.training.resume import schedules_by_run
 from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PACKAGES = ("gan_lightning", "torch", "torchvision", "lightning", "hydra-core", "numpy")
@@ -38,6 +39,7 @@ class Summary(Callback):
         self.record = record
         self.origin = origin
         self._begun = False
+        self._logs: dict[str, str] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.trainer = trainer
@@ -46,6 +48,8 @@ class Summary(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the first files only now, so that a session that cannot start leaves the folder unchanged."""
         self._begun = True
+        names = [name for name, node in self.config["logger"].items() if node is not None]
+        self._logs = {name: str(logger.version) for name, logger in zip(names, trainer.loggers, strict=True)}
         self.write("running")  # first: an ended run that goes on has not ended
         self.folder.write_config(self.config, self.origin)
 
@@ -53,7 +57,7 @@ class Summary(Callback):
         """Ends the logs. Lightning would do so, too, and an error of a logger would then hide `exception`."""
         for logger in trainer.loggers:
             with contextlib.suppress(OSError):
-                logger.finalize("failed")
+                loggers.end(logger, failed=True)
         trainer.loggers = []
 
     @rank_zero_only
@@ -88,6 +92,7 @@ class Summary(Callback):
             "objective": None,
             "seed": self.config["seed"],
             "branch_from": self.config["branch_from"],
+            "loggers": self._logs,
             "processes": self.trainer.world_size,
             "device": str(self.trainer.strategy.root_device.type),
             "git_commit": _git_commit(),
@@ -103,6 +108,7 @@ class Summary(Callback):
             for player in ("discriminator", "generator")
             if f"loss/{player}" in metrics["final"]
         )
+        go_on = "resume" if interrupted or not schedules_by_run(self.config) else "branch_from"
         longer = "" if interrupted else f" trainer.max_steps={2 * metrics['step']}"
         return "\n".join(
             [
@@ -114,7 +120,7 @@ class Summary(Callback):
                 f"  look      {folder}/samples/, or: tensorboard --logdir {folder}",
                 f"  generate  gan-generate {folder} --num 64 --out grid.png",
                 f"  evaluate  gan-evaluate {folder}",
-                f"  resume    gan-train resume={folder}{longer}",
+                f"  resume    gan-train {go_on}={folder}{longer}",
             ]
         )
 

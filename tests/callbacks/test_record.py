@@ -132,6 +132,16 @@ def test_a_resumed_run_keeps_its_metrics_until_the_next_evaluation(train):
     }
 
 
+def test_early_stopping_on_a_loss_in_epochs_shorter_than_the_logging_interval(train):
+    """D stays as it is, so that the loss of G falls, which is no better where mode is max."""
+    early = "{_target_: lightning.pytorch.callbacks.EarlyStopping, monitor: loss/generator, mode: max, patience: 1}"
+    short = (*TINY, "data.limit=64", "trainer.log_every_n_steps=1000", "trainer.max_epochs=9")
+    run = train("run", *short, "model.discriminator_optimizer.lr=1e-12", f"+callbacks.early={early}")
+    assert run.code == 0, run.output
+    assert run.summary["status"] == "finished"
+    assert run.summary["step"] == 4  # two batches an epoch; the second epoch was no better
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [3, 8, 10])
 def test_a_killed_run_has_the_points_of_an_undisturbed_one(train, train_apart, trained, step):

@@ -58,18 +58,25 @@ def slopes(discriminate, at, step=1e-5):
     )
 
 
-@pytest.mark.parametrize("name", ["r1", "r2", "wgan_gp", "dragan"])
+@pytest.mark.parametrize("name", ["r1", "r2", "wgan_gp", "dragan", "dragan_uniform"])
 def test_a_penalty_agrees_with_finite_differences(name):
     torch.manual_seed(0)
     network = nn.Sequential(nn.Linear(3, 8), nn.Tanh(), nn.Linear(8, 1)).double()
     real, fake = torch.randn(2, 4, 3, dtype=torch.float64)
     share, noise = rows(torch.rand, 1), 0.5 * rows(torch.randn, 3)
-    more = {"std": 0.5} if name == "dragan" else {}
+    more = {"dragan": {"std": 0.5}, "dragan_uniform": {"scale": 0.5}}.get(name, {})
+    uniform = rows(torch.rand, 1 + 3)
 
     def discriminate(x):
         return network(x).squeeze(1)
 
-    at = {"r1": real, "r2": fake, "wgan_gp": share * real + (1 - share) * fake, "dragan": real + noise}[name]
+    at = {
+        "r1": real,
+        "r2": fake,
+        "wgan_gp": share * real + (1 - share) * fake,
+        "dragan": real + noise,
+        "dragan_uniform": real + 0.5 * real.std(correction=0) * uniform[:, :1] * uniform[:, 1:],
+    }[name]
     norm = slopes(discriminate, at).norm(dim=1)
     expected = (norm.square().mean() / 2 if name in ("r1", "r2") else (norm - 1).square().mean()) * 0.7
     value = getattr(penalties, name)(discriminate, real, fake, rows, weight=0.7, **more)

@@ -95,7 +95,6 @@ def test_compiled_training_and_its_resumption(train_apart, model):
         *TINY,
         "model.n_critic=1",
         "model/optimizer=sgd",
-        "~model.optimizer.betas",
         "model.optimizer.lr=0.01",
         "data.limit=128",
     )

@@ -18,8 +18,9 @@ PENALTIES = {
     "r2": partial(penalties.r2, weight=0.3),
     "wgan_gp": partial(penalties.wgan_gp, weight=2.0),
     "dragan": partial(penalties.dragan, weight=0.5, std=0.2),
+    "dragan_uniform": partial(penalties.dragan_uniform, weight=0.5, scale=0.5),
 }
-CALLS = {"r1": 2, "r2": 2, "wgan_gp": 3, "dragan": 3}
+CALLS = {"r1": 2, "r2": 2, "wgan_gp": 3, "dragan": 3, "dragan_uniform": 3}
 
 
 def model_with(names, **more):

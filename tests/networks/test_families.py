@@ -92,7 +92,7 @@ def test_data_without_a_size_are_named(family):
             network()
 
 
-@pytest.mark.parametrize("join", ["projection", "concat"])
+@pytest.mark.parametrize("join", ["projection", "inner_product", "concat"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gradients_reach_every_parameter(family, join):
     torch.manual_seed(0)
@@ -106,7 +106,7 @@ def test_gradients_reach_every_parameter(family, join):
             assert still == []
 
 
-@pytest.mark.parametrize("join", ["projection", "concat"])
+@pytest.mark.parametrize("join", ["projection", "inner_product", "concat"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_condition_changes_image_and_logit(family, join):
     torch.manual_seed(0)

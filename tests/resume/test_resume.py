@@ -211,20 +211,23 @@ def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=adaptive"])
+@pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=bgc", "augment=adaptive"])
 def test_augmentation_and_regularizer_go_on_exactly(train, aid):
     """Cut between two moves of the share, which comes every four batches."""
     moving = ("model.augment.ada_images=640", "model.augment.target=-0.9") if aid == "augment=adaptive" else ()
-    options = (*TINY, aid, *moving, "regularizer=lecam", "model.accumulate=2")
+    at_once = "model.schedules.regularizers.lecam.weight.begin=0"
+    options = (*TINY, aid, *moving, "regularizer=lecam", at_once, "model.accumulate=2")
     whole = train("whole", *options, "trainer.max_steps=14")
     first = train("first", *options, "trainer.max_steps=6")
     resumed = train("first", f"resume={first.folder}", "trainer.max_steps=14")
     assert resumed.code == 0, resumed.output
     assert training_differences(resumed, whole) == []
     state = whole.checkpoint["state_dict"]
-    assert state["augment.p"].item() == pytest.approx(0.6 if moving else 1.0)
+    p = {"augment=diffaugment": 1.0, "augment=bgc": 0.5, "augment=adaptive": 0.6}[aid]
+    assert state["augment.transforms.p" if moving else "augment.p"].item() == pytest.approx(p)
     assert state["regularizers.lecam.anchors"].abs().min() > 0
     for index, left_out in enumerate((aid, "regularizer=lecam")):
-        kept = [option for option in options if option != left_out and not (left_out == aid and option in moving)]
+        with_it = {aid: moving, "regularizer=lecam": (at_once,)}[left_out]
+        kept = [option for option in options if option != left_out and option not in with_it]
         without = train(f"without_{index}", *kept, "trainer.max_steps=14").checkpoint["state_dict"]
         assert not all(torch.equal(weight, state[name]) for name, weight in without.items() if "weight" in name)

@@ -19,12 +19,17 @@ from gan_lightning.networks import MLPDiscriminator, MLPGenerator
 from tests.conftest import PROJECT, TINY, training_differences
 
 EXPERIMENTS = sorted(path.stem for path in (PROJECT / "conf" / "experiment").glob("*.yaml"))
+PLAYERS = ("generator", "discriminator")
 SMALLER = {
     "cgan_tags": (
         *("data.count=64", "data.image_shape=[3,32,32]", "network.generator.channels=[2,3,3]"),
         *("network.discriminator.hidden_dim=8", "network.discriminator.channels=[4,4]"),
     ),
     "cgan_tags_small": ("data.count=64",),
+    "r3gan_cifar10": (
+        *("data=digits", "data.image_shape=[3,32,32]", "data.batch_size=16", "network.generator.latent_dim=8"),
+        *(f"network.{player}.{size}" for player in PLAYERS for size in ("channels=[8,8,8,8]", "blocks=1")),
+    ),
 }
 """What a test of two steps can do without."""
 GRIDS = ("callbacks.samples.every_n_steps=4", "trainer.log_every_n_steps=5")

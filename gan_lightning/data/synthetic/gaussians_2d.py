@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -34,7 +34,7 @@ class Gaussians2D(SyntheticData):
         extent: The largest coordinate of a mean after scaling; below 1 if the generator ends in tanh.
         batch_size: The number of samples per step, over all processes together.
         batches_per_epoch: The number of batches that count as an epoch.
-        seed: The seed of the samples.
+        more: Further arguments of `SyntheticData`.
     """
 
     def __init__(
@@ -45,9 +45,9 @@ class Gaussians2D(SyntheticData):
         extent: float = 0.8,
         batch_size: int = 512,
         batches_per_epoch: int = 100,
-        seed: int = 0,
+        **more: Any,
     ) -> None:
-        super().__init__(image_shape, batch_size, batches_per_epoch, seed)
+        super().__init__(image_shape, batch_size, batches_per_epoch, **more)
         means = _ring() if layout == "ring" else _grid()
         scale = extent / means.abs().max().item()
         self.extent = extent

@@ -1,0 +1,28 @@
+"""Phases of a batch against loops that count."""
+
+import pytest
+
+from gan_lightning.models import alternating, critic_warmup
+
+
+def loop(batches, n_critic, critic_steps, first, every):
+    """The authors' loop: how many updates of D come before the next of G depends on G's updates so far."""
+    updates, done = 0, 0
+    for _ in range(batches):
+        done += 1
+        due = done == (critic_steps if updates < first or updates % every == 0 else n_critic)
+        yield due
+        if due:
+            updates, done = updates + 1, 0
+
+
+@pytest.mark.parametrize("values", [(5, 100, 25, 500), (2, 7, 3, 5), (1, 4, 0, 3), (3, 3, 10, 10), (5, 2, 4, 6)])
+def test_critic_warmup_is_the_authors_loop(values):
+    n_critic, *rest = values
+    found = [("generator",) in critic_warmup(index, n_critic, *rest) for index in range(6000)]
+    assert found == list(loop(6000, *values))
+    assert all(critic_warmup(index, n_critic, *rest)[0] == ("discriminator",) for index in range(100))
+
+
+def test_critic_warmup_without_longer_phases_is_alternating():
+    assert [critic_warmup(i, 5, critic_steps=5) for i in range(50)] == [alternating(i, 5) for i in range(50)]

@@ -12,12 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli.suggestions import leaves
 from gan_lightning.config.allowlist import suggestion
+from gan_lightning.config.instantiate import rebase_paths
 from gan_lightning.config.places import texts
 from gan_lightning.data.known_folders import is_known
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
 from gan_lightning.training import branch, checkpoint
-from gan_lightning.training.resume import WHAT_MAY_CHANGE, may_change, rebase_paths
+from gan_lightning.training.resume import WHAT_MAY_CHANGE, may_change
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.yaml_file import read_yaml
 

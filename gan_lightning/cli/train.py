@@ -138,6 +138,7 @@ def _final_config(cfg: DictConfig, typed: Sequence[str], folder: str) -> dict[st
     elif cfg.resume is not None:
         cfg = resumed_config(str(cfg.resume), typed)
     config = _checked(cfg, typed)
+    config.pop("reproduce", None)  # what is published is no part of a run
     require_places_inside(config, HydraConfig.get(), resumed=from_a_run)
     return config
 

@@ -37,20 +37,35 @@ def _section(node: Any, *names: str) -> Config:
 
 
 def _network_problems(config: Config) -> Iterator[str]:
-    for player in ("generator", "discriminator"):
-        yield from _player_problems(player, _section(config, "model", player), config["data"])
+    for player, count in (("generator", 1), ("discriminator", _pack(config))):
+        yield from _player_problems(player, _section(config, "model", player), config["data"], count)
 
 
-def _player_problems(player: str, network: Config, data: Config) -> Iterator[str]:
+def _pack(config: Config) -> int:
+    """Returns the number of samples that D sees at a time; 1 in a model of another package."""
+    pack = config["model"].get("pack", 1)
+    return pack if isinstance(pack, int) else 1
+
+
+def _player_problems(player: str, network: Config, data: Config, pack: int) -> Iterator[str]:
     """Yields messages on a network for samples of another shape or range than the data's."""
     shape, name = data.get("image_shape"), str(network.get("_target_")).removeprefix("gan_lightning.networks.")
-    if "image_shape" in network and network["image_shape"] != shape:
-        yield f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape={shape}"
+    expected = [pack * shape[0], *shape[1:]] if isinstance(shape, list) else shape
+    if "image_shape" in network and network["image_shape"] != expected:
+        times = f" with model.pack={pack} times the channels, {expected}" if pack > 1 else ""
+        yield f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape={shape}{times}"
     for_numbers = name.startswith(("Scalar", "Dirac"))
-    if for_numbers and shape != [1]:
-        yield f"network.{player}: {name} is for numbers, data.image_shape={shape}; choose another network="
-    if data.get("_target_") == "gan_lightning.data.Gaussian1D" and name.endswith("Generator") and not for_numbers:
-        yield f"network.{player}: {name} ends in tanh, and the data lies beyond [-1, 1]; use network=scalar"
+    if for_numbers and expected != [1]:
+        together = f" and model.pack={pack}" if pack > 1 else ""
+        yield f"network.{player}: {name} is for numbers, data.image_shape={shape}{together}; choose another network="
+    if name.endswith("Generator") and not for_numbers and network.get("bounded", True):
+        if data.get("_target_") == "gan_lightning.data.Gaussian1D":
+            yield f"network.{player}: {name} ends in tanh, and the data lies beyond [-1, 1]; use network=scalar"
+        if data.get("_target_") == "gan_lightning.data.Gaussians2D" and data.get("extent", 0) >= 1:
+            yield (
+                f"data.extent={data['extent']}: {name} ends in tanh, and the data lies beyond [-1, 1]; choose less "
+                f"than 1, or network=maxout network.{player}.bounded=false"
+            )
 
 
 def condition_problems(config: Config) -> Iterator[str]:
@@ -63,7 +78,8 @@ def condition_problems(config: Config) -> Iterator[str]:
     if conditional and not expected:
         yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
         return
-    for player, allowed in (("generator", (expected,)), ("discriminator", (expected, 0))):
+    packed = expected and _pack(config) * expected
+    for player, allowed in (("generator", (expected,)), ("discriminator", (packed, 0))):
         given = _section(model, player).get("condition_dim")
         if given and not conditional:
             yield f"network.{player}.condition_dim={given}: it would get no labels; set model.conditional=true"
@@ -159,6 +175,11 @@ def _batch_problems(config: Config) -> Iterator[str]:
                 f"model.accumulate={parts}: expected a divisor of a process's part of the batch, "
                 f"{size // processes}; change it, or {key}"
             )
+        elif size // (processes * parts) % _pack(config):
+            yield (
+                f"model.pack={_pack(config)}: expected a divisor of the {size // (processes * parts)} samples that a "
+                f"process has at once; change it, or {key}"
+            )
 
 
 def _optimizer_problems(config: Config) -> Iterator[str]:
@@ -241,7 +262,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = 
     (
         (
             *("trainer", "data._target_", "data.batch_size", "data.generator_real_batch_size"),
-            *("model.accumulate", "model.generator_batch_size"),
+            *("model.accumulate", "model.generator_batch_size", "model.pack"),
         ),
         _batch_problems,
     ),
@@ -250,7 +271,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = 
     (("callbacks", "objective"), _metric_problems),
     (("logger",), _logger_problems),
     (("model.augment", "data.image_shape"), _augment_problems),
-    (("network", "model.generator", "model.discriminator", "data"), _network_problems),
+    (("network", "model.generator", "model.discriminator", "model.pack", "data"), _network_problems),
     (("network", "model.generator", "model.discriminator", "model.conditional", "data"), condition_problems),
 )
 """The keys that a rule reads, and the rule."""

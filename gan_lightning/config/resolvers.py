@@ -24,6 +24,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("unless_steps", _unless_steps, replace=True)
     OmegaConf.register_new_resolver("times", _times, replace=True)
     OmegaConf.register_new_resolver("when", _when, replace=True)
+    OmegaConf.register_new_resolver("packed", _packed, replace=True)
     OmegaConf.register_new_resolver("count_tags", _count_tags, replace=True)
     OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
@@ -45,6 +46,18 @@ def _times(factor: int, count: Any) -> Any:
 def _when(flag: bool, value: Any) -> Any:
     """Returns `value` if `flag` is true, else 0."""
     return value if flag else 0
+
+
+def _packed(pack: Any, size: Any) -> Any:
+    """Returns the width of a condition, or the shape of a sample, for `pack` of them along the channels.
+
+    What is no such size stays as it is: it is reported where it is set.
+    """
+    if not isinstance(pack, int):
+        return size
+    if isinstance(size, Sequence) and size and isinstance(size[0], int):
+        return OmegaConf.create([pack * size[0], *size[1:]])
+    return pack * size if isinstance(size, int) else size
 
 
 def _count_tags(root: str, nouns: Sequence[str]) -> int:

@@ -30,6 +30,7 @@ from gan_lightning.losses.terms import join, means, to_float32
 from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.generator_batch import require_fakes_fit, require_reals_fit
+from gan_lightning.models.packing import pack, unpack
 from gan_lightning.models.phases import Phase
 from gan_lightning.models.rebuild import FORMAT, read, rebuild
 from gan_lightning.models.step import GANStep
@@ -58,6 +59,9 @@ class GAN(Described, GANStep):
         augment: The augmentation of real and of generated samples before D, in both players' losses; None: no
             augmentation. A penalty takes the gradient of D(augment(x)) with respect to x, as the authors of
             DiffAugment and of ADA do for R1.
+        pack: The number of samples that D sees at a time, along the channels, and gives one logit: Lin et al. 2018
+            (arXiv:1712.04086), PacGAN. The loss, penalties and regularizers take a pack for a sample. D is built for
+            `pack` times the channels, and as many times the condition.
         reuse_fake: Whether a batch in which G is updated has one set of fakes: D is updated on them, and then G, which
             saves a call of G. Both players see the same latents then; they see different ones otherwise.
         generator_batch_size: The number of fakes in G's phase, over all processes together; None: as many as D's phase
@@ -82,6 +86,7 @@ class GAN(Described, GANStep):
         regularizers: Mapping[str, Part] | None = None,
         heads: Mapping[str, Callable[[int], Head]] | None = None,
         augment: Augment | AdaptiveAugment | None = None,
+        pack: int = 1,
         reuse_fake: bool = False,
         generator_batch_size: int | None = None,
         channels_last: bool = True,
@@ -104,6 +109,9 @@ class GAN(Described, GANStep):
                 f"model.augment: AdaptiveAugment goes by the sign of D's logits, which says nothing under "
                 f"model.loss={type(self.loss).__name__}; choose augment=diffaugment"
             )
+        self.pack = pack
+        if pack > 1:
+            self._require_packable()
         self.reuse_fake = reuse_fake
         if reuse_fake:
             self._require_shareable_fakes()
@@ -111,6 +119,18 @@ class GAN(Described, GANStep):
         require_fakes_fit(self)
         if channels_last:
             self.to(memory_format=torch.channels_last)
+
+    def _require_packable(self) -> None:
+        if self.heads:
+            raise ValueError(
+                f"model.pack={self.pack}: the heads {', '.join(self.heads)} need D's features of single samples; "
+                "set it to 1"
+            )
+        if isinstance(self.augment, AdaptiveAugment):
+            raise ValueError(
+                f"model.pack={self.pack}: AdaptiveAugment counts images by their logits, and a pack has one; choose "
+                "augment=diffaugment, or set it to 1"
+            )
 
     def _require_shareable_fakes(self) -> None:
         if self.phases(self.n_critic - 1, self.n_critic) != (("discriminator",), ("generator",)):
@@ -135,6 +155,7 @@ class GAN(Described, GANStep):
                 fake = self.fake_batch(players, real, draws)
         elif "generator" not in players:
             fake = replace(fake, samples=fake.samples.detach())
+        real, fake = real.packed(self.pack), fake.packed(self.pack)
         if "discriminator" in players and self._has_penalties(draws):
             real, fake = real.with_gradient(), fake.with_gradient()
         with torch.set_grad_enabled("discriminator" in players):
@@ -187,7 +208,9 @@ class GAN(Described, GANStep):
 
     def discriminate(self, batch: Batch) -> DiscriminatorOutput:
         """Returns D's output in training: on augmented samples, with features if there are heads."""
-        samples = batch.samples if self.augment is None else self.augment(batch.samples)
+        samples = batch.samples
+        if self.augment is not None:
+            samples = pack(self.augment(unpack(samples, self.pack)), self.pack)
         if not self.heads:
             logits, features = self.discriminator(samples, batch.condition), None
         else:

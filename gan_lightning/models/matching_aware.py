@@ -32,7 +32,7 @@ class MatchingAwareGAN(GAN):
 
     Raises:
         ValueError: The model is not conditional, the loss has no separate term of the fake samples, or
-            `reuse_fake` is set.
+            `reuse_fake` or `pack` is set.
     """
 
     def __init__(
@@ -51,6 +51,10 @@ class MatchingAwareGAN(GAN):
             raise ValueError(
                 "model.reuse_fake=True: the matching-aware GAN's players get fakes with different conditions for a "
                 "sample without a label; set it to false"
+            )
+        if self.pack > 1:
+            raise ValueError(
+                f"model.pack={self.pack}: the matching-aware GAN mismatches single samples and labels; set it to 1"
             )
         if not self.loss.separable:
             raise ValueError(

@@ -5,6 +5,7 @@ from gan_lightning.networks.began import BEGANDiscriminator, BEGANGenerator
 from gan_lightning.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_lightning.networks.dirac import DiracDiscriminator, DiracGenerator
 from gan_lightning.networks.faces import FaceDiscriminator, FaceGenerator
+from gan_lightning.networks.maxout import MaxoutDiscriminator, MaxoutGenerator
 from gan_lightning.networks.minibatch import MinibatchDiscrimination, MinibatchStd
 from gan_lightning.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_lightning.networks.r3gan import R3GANDiscriminator, R3GANGenerator
@@ -23,6 +24,8 @@ __all__ = [
     "FaceGenerator",
     "MLPDiscriminator",
     "MLPGenerator",
+    "MaxoutDiscriminator",
+    "MaxoutGenerator",
     "MinibatchDiscrimination",
     "MinibatchStd",
     "R3GANDiscriminator",

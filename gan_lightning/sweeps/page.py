@@ -9,6 +9,7 @@ from typing import Any
 from gan_lightning.errors import UserError
 from gan_lightning.sweeps import plots
 from gan_lightning.sweeps.collect import Run, is_better_high, rounded
+from gan_lightning.sweeps.reproduction import HEAD, Row, cells_of
 from gan_lightning.sweeps.table import LEVEL, Group, count, duration, short
 from gan_lightning.visualization import html
 from gan_lightning.visualization.pictures import read_picture
@@ -32,6 +33,15 @@ PAGE = """\
 <tr{% if row.best %} class="best"{% endif %}>{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </table>
+{% if published %}
+<h2>Published figures</h2>
+<table>
+<tr>{% for name in published_head %}<th>{{ name }}</th>{% endfor %}</tr>
+{% for row in published %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</table>
+{% endif %}
 {% for name, picture in plots if picture %}
 <h2>{{ name }}</h2>
 <img class="plot" src="{{ picture | png }}" alt="">
@@ -59,7 +69,9 @@ WIDEST = 256
 """The largest width and height in pixels of a sample grid in the page, which shows it at 16em; the run has the rest."""
 
 
-def write(title: str, groups: Sequence[Group], objective: str | None, path: Path) -> None:
+def write(
+    title: str, groups: Sequence[Group], objective: str | None, path: Path, published: Sequence[Row] = ()
+) -> None:
     """Writes the page of results to `path`; `groups` are in the order of `table.grouped`."""
     runs = [run for group in groups for run in group.runs]
     content: dict[str, Any] = {
@@ -70,6 +82,8 @@ def write(title: str, groups: Sequence[Group], objective: str | None, path: Path
             {"best": rank == 0 and group.results, "cells": [*group.labels(), group.result(), count(group.runs)]}
             for rank, group in enumerate(groups)
         ],
+        "published_head": HEAD,
+        "published": [cells_of(row) for row in published],
         "plots": [("Landscape", plots.landscape(groups, objective)), ("Curves", plots.curves(groups, objective))],
         "samples": [_sample(group, run, objective) for group in groups for run in group.runs if run.samples()],
         "runs": [_row(run, objective) for run in runs],

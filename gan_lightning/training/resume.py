@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_lightning.config.instantiate import Config
+from gan_lightning.config.instantiate import Config, rebase_paths
 from gan_lightning.errors import UserError
 from gan_lightning.schedules import by_name
 from gan_lightning.training import checkpoint
@@ -70,16 +70,6 @@ def changes(folder: RunFolder, config: Config) -> list[Change] | None:
     there = folder.read_config()
     there = rebase_paths(there, there["run_dir"], str(folder.path))
     return [change for change in differences("", there, config) if change.key != "objective"]
-
-
-def rebase_paths(node: Any, old: str, new: str) -> Any:
-    """Replaces the folder `old` by `new` in all paths of a configuration."""
-    if isinstance(node, dict):
-        return {name: rebase_paths(child, old, new) for name, child in node.items()}
-    if isinstance(node, list):
-        return [rebase_paths(child, old, new) for child in node]
-    inside = isinstance(node, str) and (node + "/").startswith(old + "/")
-    return new + node[len(old) :] if inside else node
 
 
 def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:

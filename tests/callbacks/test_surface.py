@@ -86,7 +86,7 @@ def test_two_processes_find_the_same(train_apart):
             ("objective=metric/high_quality", "callbacks.samples=null"),
             "objective=metric/high_quality: nothing computes it; add experiment=gaussians_ring",
         ),
-        (("data.extent=1.5",), "data.extent=1.5: expected a number above 0, below 1"),
+        (("data.extent=1.5",), "data.extent=1.5: MLPGenerator ends in tanh"),
         (("data.layout=line",), "data.layout='line': expected"),
         (("data.std=-1",), "data.std=-1: expected a number above 0, or null"),
     ],

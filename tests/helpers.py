@@ -140,7 +140,9 @@ class LossLog(StepCallback):
 class DropoutDiscriminator(nn.Module):
     """A discriminator that draws from torch's global generator."""
 
-    def __init__(self, image_shape: list[int]) -> None:
+    def __init__(
+        self, image_shape: list[int], minibatch_std: None = None, minibatch_discrimination: None = None
+    ) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Dropout(0.5), nn.Linear(16, 1))
 
@@ -151,7 +153,7 @@ class DropoutDiscriminator(nn.Module):
 class ExplodingDiscriminator(DropoutDiscriminator):
     """Turns to infinity at its n-th call."""
 
-    def __init__(self, image_shape: list[int], call: int) -> None:
+    def __init__(self, image_shape: list[int], call: int, **of_mlp: None) -> None:
         super().__init__(image_shape)
         self.calls, self.call = 0, call
 
@@ -281,9 +283,9 @@ class PlainData(LightningDataModule):
 
 
 class SpoilsGenerator(Callback):
-    """Makes a weight of the generator NaN after `step` batches."""
+    """Makes a weight of the generator NaN after `step` batches; in the place of the EMA."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, half_life: None = None, rampup: None = None) -> None:
         self.step = step
 
     def on_train_batch_end(self, trainer, pl_module, *_) -> None:

@@ -72,15 +72,11 @@ _WEIGHT = _number(0)
 _SEED = _whole(0, 2**32 - 1)
 _PRECISIONS = ("32-true", "64-true", "bf16-mixed", "16-mixed")
 _TEXT = Rule(lambda value: isinstance(value, str), "a text")
-_AUGMENTATIONS = (
-    *("xflip", "rotate90", "xint", "scale", "rotate", "aniso", "xfrac"),
-    *("brightness", "contrast", "lumaflip", "hue", "saturation", "cutout"),
-)
 RULES: dict[str, Rule] = {
-    **dict.fromkeys(_AUGMENTATIONS, _PROBABILITY),  # their strengths
     "_partial_": Rule(lambda value: isinstance(value, bool), "true or false"),
     "accumulate": _SIZE,
     "ada_images": _COUNT,
+    "aniso": _PROBABILITY,
     "base_channels": _SIZE,
     "batch_norm_eps": _POSITIVE,
     "batch_size": _SIZE,
@@ -89,6 +85,7 @@ RULES: dict[str, Rule] = {
     "begin": _WEIGHT,
     "betas": _list_of(_FRACTION, "two numbers from 0 to below 1", 2),
     "blocks": _whole(1, 1000),
+    "brightness": _PROBABILITY,
     "categories": _SIZE,
     "channels": _optional(_SIZES),
     "class_weight": _WEIGHT,
@@ -96,8 +93,10 @@ RULES: dict[str, Rule] = {
     "code_dim": _SIZE,
     "condition_dim": _SIZE_OR_0,
     "continuous": _SIZE_OR_0,
+    "contrast": _PROBABILITY,
     "count": _whole(1, 10**8),
     "critic_steps": _COUNT,
+    "cutout": _PROBABILITY,
     "decay": _optional(_FRACTION),
     "devices": Rule(_is_devices, "a number of devices from 1 to 1024, a list of their indices, or auto"),
     "drawing_seed": _SEED,
@@ -124,6 +123,7 @@ RULES: dict[str, Rule] = {
     "half_life": _optional(_WEIGHT),
     "hidden_dim": _SIZE,
     "hidden_dims": _SIZES,
+    "hue": _PROBABILITY,
     "image_shape": Rule(
         _is_image_shape, "[channels, height, width], or [dimensions], each from 1, and a product up to 16777216"
     ),
@@ -141,6 +141,7 @@ RULES: dict[str, Rule] = {
     "limit": _optional(_COUNT, " for all"),
     "log_every_n_steps": _COUNT,
     "lr": _POSITIVE,
+    "lumaflip": _PROBABILITY,
     "max_depth": _whole(-1, 1000),
     "max_epochs": _optional(_whole(-1, 2**53)),
     "max_images": _optional(_whole(1, 2**53), " for no limit"),
@@ -166,7 +167,11 @@ RULES: dict[str, Rule] = {
     "rampup": _optional(_POSITIVE),
     "repeat_every": _COUNT,
     "resume": _optional(_TEXT),
+    "rotate": _PROBABILITY,
+    "rotate90": _PROBABILITY,
     "run_dir": _TEXT,
+    "saturation": _PROBABILITY,
+    "scale": _PROBABILITY,
     "seed": _SEED,
     "stacking_seed": _SEED,
     "start": _optional(_WEIGHT),
@@ -178,6 +183,9 @@ RULES: dict[str, Rule] = {
     "until": _POSITIVE,
     "weight": _WEIGHT,
     "weight_decay": _WEIGHT,
+    "xflip": _PROBABILITY,
+    "xfrac": _PROBABILITY,
+    "xint": _PROBABILITY,
 }
 """The rule for each key, by its last part. Classes of other packages are not checked by it."""
 CHECKED_PACKAGES = ("", "None", "gan_lightning", "lightning", "torch")

@@ -105,7 +105,7 @@ class AugmentPipeline(Augment):
 
     taps: Tensor
 
-    def __init__(self, p: float = 1.0, strengths: Mapping[Name, float] | None = None) -> None:
+    def __init__(self, p: float = 0.5, strengths: Mapping[Name, float] | None = None) -> None:
         super().__init__(p)
         bgc = dict.fromkeys(TRANSFORMS, 1.0) | {"cutout": 0.0}
         given = bgc if strengths is None else {str(name): factor for name, factor in strengths.items()}

@@ -8,11 +8,11 @@ from gan_lightning.config.combinations import condition_problems
 from gan_lightning.config.options import conf_folder
 from gan_lightning.config.values import RULES, value_problem
 
-OF_TORCH = {"eps", "weight_decay"}
-"""Arguments of torch's optimizers that no file of conf/ gives."""
+NOT_IN_CONF = {"eps", "weight_decay", "kernels", "kernel_dim", "num_channels"}
+"""Arguments of torch's optimizers and of the minibatch layers that no file of conf/ gives."""
 WITHOUT_RULE = {
     *("mean", "num_sanity_val_steps", "n_trials", "n_jobs", "max_failure_rate", "start_factor", "end_factor"),
-    *("trials", "tolerance"),
+    *("trials", "tolerance", "psi", "theta"),
 }
 """Numbers of conf/ that may have any value, that Lightning, Hydra or torch checks, or that belong to no run."""
 
@@ -20,7 +20,7 @@ WITHOUT_RULE = {
 def test_the_table_is_sorted_and_has_no_dead_entry():
     assert list(RULES) == sorted(RULES)
     given = {key for file in conf_folder().rglob("*.yaml") for key in re.findall(r"(\w+):", file.read_text())}
-    assert set(RULES) - given == OF_TORCH
+    assert set(RULES) - given == NOT_IN_CONF
 
 
 def test_every_number_has_a_rule():

@@ -12,8 +12,8 @@ from tests.helpers import PlainData
 TENSORBOARD = {"tensorboard": {"_target_": "gan_lightning.training.loggers.TensorBoardLogger"}}
 
 
-def advice(tmp_path, data, logger=TENSORBOARD, ended=True):
-    config = {"logger": logger, "name": tmp_path.name}
+def advice(tmp_path, data, logger=TENSORBOARD, ended=True, schedules=None):
+    config = {"logger": logger, "name": tmp_path.name, "model": {"schedules": schedules}}
     return next_commands(tmp_path / "run", config, 100, ended, data)
 
 
@@ -50,3 +50,9 @@ def test_the_logs_of_all_runs_of_this_name(tmp_path):
 def test_an_ended_run_can_only_train_longer(tmp_path):
     assert advice(tmp_path, Digits([1, 28, 28]))["resume"].endswith("run trainer.max_steps=200")
     assert advice(tmp_path, Digits([1, 28, 28]), ended=False)["resume"].endswith("run")
+
+
+def test_a_run_whose_schedules_go_by_its_length_is_a_branch_when_longer(tmp_path):
+    schedules = {"optimizer": {"lr": {"_target_": "gan_lightning.schedules.Linear", "end": 0.0, "unit": "run"}}}
+    for ended, way in ((True, "branch_from="), (False, "resume=")):
+        assert way in advice(tmp_path, Digits([1, 28, 28]), ended=ended, schedules=schedules)["resume"]

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.amp import GradScaler
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning import rng
 from gan_lightning.cadence import global_batch_size, is_last_batch
@@ -24,13 +21,11 @@ from gan_lightning.models.draws import Draws
 from gan_lightning.models.finite import FiniteGuard, finite_guard
 from gan_lightning.models.micro_batches import in_micro_batches
 from gan_lightning.models.phases import Phase, Phases, alternating
-from gan_lightning.models.rebuild import match_memory_format, require_optimizer_states
-from gan_lightning.models.sampling import LatentModel
-from gan_lightning.models.scheduled import ScheduledNumbers, optimizer_numbers, require_fitting, set_options
-from gan_lightning.schedules import Schedule, by_name
+from gan_lightning.models.scheduled import ScheduledNumbers, set_options
+from gan_lightning.models.two_players import TwoPlayers
 
 
-class GANStep(LatentModel):
+class GANStep(TwoPlayers):
     """A LightningModule that trains every batch in phases; a phase updates some players and freezes the others.
 
     A subclass defines the objectives in `losses`; `phases` defines which players are updated, and when. `global_step`
@@ -40,23 +35,15 @@ class GANStep(LatentModel):
         generator: A network that maps latents (batch, latent_dim) and a condition to samples in [-1, 1]. It has the
             attribute `latent_dim`.
         discriminator: A network that maps samples and a condition to logits (batch,), without a sigmoid.
-        optimizer: A function that builds an optimizer from parameters, for both players.
-        generator_optimizer: Keyword arguments that differ for the generator.
-        discriminator_optimizer: Keyword arguments that differ for the discriminator.
-        scheduler: A function that builds a learning-rate schedule from an optimizer; the schedule steps every batch.
-            Any of torch's, which has a state; `schedules` has none, and serves other numbers, too.
-        schedules: By the names of numbers, such as `optimizer.lr` or `penalties.r1.weight`, curves of
-            `gan_lightning.schedules`, in any nesting; None stands for no curve.
         phases: The order of the updates: `alternating` or `simultaneous`.
         n_critic: The number of discriminator updates per generator update.
-        gradient_clip_norm: The largest total gradient norm of an update, after unscaling; None: no clipping.
         accumulate: The number of micro-batches in which a batch is processed, for less memory. The update is that of
             the whole batch, unless a layer or a loss depends on all of its samples, or is random (dropout,
             augmentation).
         compile: Whether torch compiles the losses with their gradients, which needs a C++ compiler on the CPU and a
             minute at the start of a run. Only the speed and the rounding differ.
         conditional: Whether both networks get the labels of a sample; they get None otherwise.
-        seed: The seed of all random numbers in training.
+        players: Further arguments, of `TwoPlayers`.
     """
 
     def __init__(
@@ -64,33 +51,17 @@ class GANStep(LatentModel):
         generator: nn.Module,
         discriminator: nn.Module,
         *,
-        optimizer: Callable[..., Optimizer] = torch.optim.Adam,
-        generator_optimizer: Mapping[str, Any] | None = None,
-        discriminator_optimizer: Mapping[str, Any] | None = None,
-        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
-        schedules: Mapping[str, Any] | None = None,
         phases: Phases = alternating,
         n_critic: int = 1,
-        gradient_clip_norm: float | None = None,
         accumulate: int = 1,
         compile: bool = False,
         conditional: bool = False,
-        seed: int = 0,
+        **players: Any,
     ) -> None:
-        super().__init__(generator, seed)
+        super().__init__(generator, discriminator, **players)
         self.automatic_optimization = False
-        self.discriminator = discriminator
-        self.optimizer = optimizer
-        self.optimizer_arguments: dict[Player, Mapping[str, Any]] = {
-            "discriminator": discriminator_optimizer or {},
-            "generator": generator_optimizer or {},
-        }
-        self.scheduler = scheduler
-        self.schedules: dict[str, Schedule] = dict(by_name(schedules))
-        require_fitting(self.schedules, has_scheduler=scheduler is not None)
         self.phases = phases
         self.n_critic = n_critic
-        self.gradient_clip_norm = gradient_clip_norm
         self.micro_batches = accumulate
         self.compiles = compile
         self.conditional = conditional
@@ -117,19 +88,11 @@ class GANStep(LatentModel):
     def after_step(self, player: Player) -> None:
         """Changes a player's weights right after its update, such as by weight clipping; here it does nothing."""
 
-    def schedulable(self) -> dict[str, float]:
-        """Returns the numbers that can have a schedule, by name, as the model was built with them."""
-        return optimizer_numbers(dict(zip(self.networks(), self.trainer.optimizers, strict=True)))
-
     def on_step_begin(self, scheduled: Mapping[str, float]) -> None:
         """Gives scheduled numbers to the parts that have them in their state; here it does nothing."""
 
     def on_step_end(self, output: StepOutput) -> None:
         """Updates the state of the parts after a batch. An override calls `super().on_step_end(output)`."""
-
-    def networks(self) -> dict[Player, nn.Module]:
-        """Returns the modules whose parameters each player updates."""
-        return {"discriminator": self.discriminator, "generator": self.generator}
 
     def training_step(self, batch: Sequence[Any], batch_idx: int) -> StepOutput:
         """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None.
@@ -264,30 +227,6 @@ class GANStep(LatentModel):
 
     # Lightning's hooks
 
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        key = "model.optimizer"
-        try:
-            optimizers = [
-                self.optimizer(network.parameters(), **self.optimizer_arguments[player])
-                for player, network in self.networks().items()
-            ]
-            key = "model.scheduler"
-            return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
-        except (TypeError, ValueError, ArithmeticError) as error:  # of torch, about the user's values
-            raise UserError(f"{key}: {error}") from error
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        if self.gradient_clip_norm is None:
-            return
-        scaler = self._grad_scaler()
-        if scaler is not None and optimizer.defaults.get("fused"):
-            scaler.unscale_(optimizer)  # a fused optimizer unscales inside step(): too late for clipping
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, self.gradient_clip_norm)
-
-    def _grad_scaler(self) -> GradScaler | None:
-        return getattr(self.trainer.precision_plugin, "scaler", None)
-
     def setup(self, stage: str) -> None:
         if self.conditional and self.vocabulary is None:
             self.vocabulary = getattr(self.trainer.datamodule, "vocabulary", None)  # type: ignore[attr-defined]
@@ -335,10 +274,7 @@ class GANStep(LatentModel):
             checkpoint["vocabulary"] = self.vocabulary.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if "optimizer_states" in checkpoint:
-            optimizers = self.configure_optimizers()[0]
-            require_optimizer_states(checkpoint["optimizer_states"], optimizers)
-            match_memory_format(checkpoint["optimizer_states"], optimizers)
+        super().on_load_checkpoint(checkpoint)
         saved = checkpoint.get("vocabulary", {}).get("names")
         if self.vocabulary and saved != list(self.vocabulary.names):
             own = list(self.vocabulary.names)

@@ -197,7 +197,10 @@ def value_problem(key: str, value: Any) -> str | None:
     name = key.rpartition(".")[2]
     if isinstance(value, float) and not math.isfinite(value):
         return f"{key}={value!r}: expected a finite number"
-    is_part = isinstance(value, dict) and ("_target_" in value or key.startswith("model.schedules."))
+    if key.startswith("model.schedules."):  # the name of a number has a curve, more names, or null
+        is_part = value is None or isinstance(value, dict)
+    else:
+        is_part = isinstance(value, dict) and "_target_" in value
     if name in RULES and not is_part:  # a part may have any name
         return None if RULES[name].allows(value) else f"{key}={shown(value)}: expected {RULES[name].expected}"
     if isinstance(value, int | float) and _is_too_large(value):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gan_lightning.config import check
 from tests.conftest import TINY, WITHOUT_MLP, composed, refusal
 
 AVATARS = ("data=avatars", "data.count=64", "data.batch_size=32")
@@ -254,6 +255,21 @@ def test_both_sides_follow_the_optimizer_and_one_may_differ(train):
     discriminator, generator = outcome.checkpoint["optimizer_states"]
     assert discriminator["param_groups"][0]["lr"] == 7e-4
     assert generator["param_groups"][0]["lr"] == 3e-4
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        ("model=sngan", "model.schedules.generator_optimizer.lr=null"),
+        ("regularizer=lecam", "model.schedules.regularizers.lecam.weight=null"),
+    ],
+)
+def test_null_is_no_schedule(off):
+    *names, last = off[1].removesuffix("=null").split(".")
+    schedules = check.check(composed(*TINY, *off))["model"]["schedules"]
+    for name in names[2:]:
+        schedules = schedules[name]
+    assert schedules[last] is None
 
 
 def test_a_given_number_of_steps_replaces_the_default_epochs():

@@ -155,7 +155,8 @@ def test_recipes_have_the_batches_of_their_authors():
     assert composed()["data"]["generator_real_batch_size"] is None
 
 
-@pytest.mark.parametrize("variant", [pytest.param("projection", marks=pytest.mark.slow), "r3gan"])
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["projection", "r3gan"])
 def test_a_resumed_run_goes_on_exactly(train, variant):
     """From the middle of an epoch of 10 batches, whichever has G's part."""
     samples = 640 if variant == "r3gan" else 320

@@ -62,6 +62,7 @@ def test_two_processes_are_one_under_schedules(train_apart):
         assert together.summary["final"][name] == pytest.approx(value, abs=1e-5), name
 
 
+@pytest.mark.slow
 def test_another_length_is_another_run(train):
     run = train("run", *TINY, RATE, "trainer.max_steps=4")
     assert f"branch_from={run.folder}"[-20:] in run.output

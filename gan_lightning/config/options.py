@@ -25,14 +25,14 @@ def conf_folder() -> Path:
 
 
 BEGIN_WITH = {
-    "images that look good, soon": "model=gan_r1, the default, with network=dcgan, or network=resnet on larger ones",
+    "images that look good, soon": "model=gan_r1, the default; on small pictures network=dcgan, on larger ones network=resnet",
     "a strong modern baseline": "model=r3gan network=r3gan",
     "one class on demand": "model=cgan, model=acgan or model=projection",
     "tags, text-like conditions": "model=matching_aware",
     "few pictures": "augment=diffaugment regularizer=lecam",
     "pictures of your own": "data=image_folder data.root=path/to/pictures data.image_shape=[3,64,64]",
 }
-"""What to begin with, by the aim."""
+"""What to begin with, by the aim; README.md has the same."""
 
 
 def overview(choices: Mapping[str, Any], folders: Sequence[Path] = ()) -> str:

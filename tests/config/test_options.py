@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,20 @@ def test_what_to_begin_with_composes():
         for override in re.findall(r"[a-z]+=\w+", command):
             group, _, option = override.partition("=")
             assert group == "root" or option in options(group), override
+
+
+def test_the_readme_begins_with_the_same():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## Begin here")[2].partition("```")[0].replace("`", "")
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    assert dict(rows[2:]) == BEGIN_WITH
+
+
+def test_no_first_comment_breaks_off():
+    for file in conf_folder().rglob("*/[!_]*.yaml"):
+        comments = [line for line in file.read_text().splitlines() if not line.startswith("# @package")]
+        if comments[1].startswith("#"):
+            assert comments[0].endswith((".", ")")), file
 
 
 def test_shared_files_are_no_options():

@@ -115,6 +115,7 @@ def expected() -> dict:
     [
         ({}, ""),
         ({"trainer": {"accelerator": "cpu"}, "model": {"compile": True}, "callbacks": {"video": None}}, ""),
+        ({"callbacks": {"samples": {"every_n_steps": 10}, "report": None}}, ""),  # the last batch is always measured
         ({"trainer": {"max_steps": 20}}, "changed: trainer.max_steps=20 (protocol: 400000)"),
         ({"callbacks": {"ema": {"decay": 0.9}}}, "changed: callbacks.ema.decay=0.9"),
         ({"callbacks": {"samples": None}}, "changed: callbacks.samples=null"),

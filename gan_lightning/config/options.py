@@ -25,7 +25,9 @@ def conf_folder() -> Path:
 
 
 BEGIN_WITH = {
-    "images that look good, soon": "model=gan_r1, the default; on small pictures network=dcgan, on larger ones network=resnet",
+    "images that look good, soon": (
+        "model=gan_r1, the default; on small pictures network=dcgan, on larger ones network=resnet"
+    ),
     "a strong modern baseline": "model=r3gan network=r3gan",
     "one class on demand": "model=cgan, model=acgan or model=projection",
     "tags, text-like conditions": "model=matching_aware",

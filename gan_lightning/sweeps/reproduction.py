@@ -24,7 +24,8 @@ FILE = "reproduction.json"
 FREE = (
     *WITHOUT_EFFECT,
     *("trainer.log_every_n_steps", "trainer.steps_per_block", "trainer.deterministic", "model.compile"),
-    *("callbacks.checkpoints", "callbacks.samples.every_n", "callbacks.video", "callbacks.report", "run_dir", "seed", "data.seed", "model.seed"),
+    *("callbacks.checkpoints", "callbacks.samples.every_n", "callbacks.video", "callbacks.report"),
+    *("run_dir", "seed", "data.seed", "model.seed"),
 )
 """Beginnings of the keys that may differ from the protocol: seeds, and what changes rounding at most."""
 UNKNOWN = object()

@@ -26,7 +26,7 @@ def test_critic_warmup_is_the_authors_loop(values):
 
 @pytest.mark.parametrize("batches", [range(80, 120), range(2480, 2520), range(4870, 4980)])
 def test_critic_warmup_is_the_authors_loop_with_their_numbers(batches):
-    """Around the first update, the last of the first 25, and update 500, which comes 100 batches after the one before."""
+    """Around the first update, the last of the first 25, and update 500, which comes 100 batches later."""
     expected = list(loop(6000, 5, 100, 25, 500))
     assert [("generator",) in critic_warmup(index, 5) for index in batches] == [expected[index] for index in batches]
     assert any(expected[index] for index in batches)

@@ -12,6 +12,7 @@ from gan_lightning._compat.torch import copy_all_
 from gan_lightning.cadence import StepCallback, global_batch_size
 from gan_lightning.losses import StepOutput
 from gan_lightning.models import GAN
+from gan_lightning.models.phases import batches_of_update
 
 
 class GeneratorEMA(StepCallback):
@@ -76,4 +77,5 @@ class GeneratorEMA(StepCallback):
         half_life = output.get("scheduled", {}).get("ema.half_life", self.half_life)
         if self.rampup is not None:
             half_life = min(half_life, self.rampup * (trainer.global_step - 1) * batch_size)
-        return 0.5 ** (batch_size * model.n_critic / half_life) if half_life > 0 else 0.0
+        batches = batches_of_update(model.phases, model.n_critic, trainer.global_step - 1)
+        return 0.5 ** (batch_size * batches / half_life) if half_life > 0 else 0.0

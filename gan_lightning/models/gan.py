@@ -31,7 +31,7 @@ from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.generator_batch import require_fakes_fit, require_reals_fit
 from gan_lightning.models.packing import pack, unpack
-from gan_lightning.models.phases import Phase
+from gan_lightning.models.phases import Phase, of_generator
 from gan_lightning.models.rebuild import FORMAT, read, rebuild
 from gan_lightning.models.step import GANStep
 from gan_lightning.specs import Described, spec_of
@@ -133,7 +133,7 @@ class GAN(Described, GANStep):
             )
 
     def _require_shareable_fakes(self) -> None:
-        if self.phases(self.n_critic - 1, self.n_critic) != (("discriminator",), ("generator",)):
+        if of_generator(self.phases, self.n_critic) != (("discriminator",), ("generator",)):
             raise ValueError(
                 "model.reuse_fake=True: expected model/phases=alternating; others share their fakes already"
             )

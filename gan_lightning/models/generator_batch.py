@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gan_lightning.errors import UserError
+from gan_lightning.models.phases import of_generator
 
 if TYPE_CHECKING:
     from gan_lightning.models.gan import GAN
@@ -46,7 +47,7 @@ def require_reals_fit(model: GAN) -> None:
 
 
 def _require_own_phase(model: GAN, key: str) -> None:
-    if ("generator",) not in model.phases(model.n_critic - 1, model.n_critic):
+    if ("generator",) not in of_generator(model.phases, model.n_critic):
         raise UserError(f"{key}: G has no phase of its own; set it to null, or choose model/phases=alternating")
     if model.reuse_fake:
         raise UserError(f"{key}: with model.reuse_fake=True both players get the same fakes; set it to null, or false")

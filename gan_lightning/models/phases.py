@@ -31,6 +31,19 @@ def simultaneous(batch_index: int, n_critic: int) -> tuple[Phase, ...]:
     return (("discriminator", "generator"),) if updates_generator else (("discriminator",),)
 
 
+def of_generator(phases: Phases, n_critic: int) -> tuple[Phase, ...]:
+    """Returns the phases of the first batch in which G is updated; () if none of the first 10,000 updates it."""
+    batches = (phases(batch_index, n_critic) for batch_index in range(10_000))
+    return next((found for found in batches if any("generator" in players for players in found)), ())
+
+
+def batches_of_update(phases: Phases, n_critic: int, batch_index: int) -> int:
+    """Returns the number of batches after G's update before `batch_index`, up to this one with its update of G."""
+    before = range(batch_index - 1, -1, -1)
+    last = next((i for i in before if any("generator" in players for players in phases(i, n_critic))), -1)
+    return batch_index - last
+
+
 def critic_warmup(
     batch_index: int, n_critic: int, critic_steps: int = 100, first_updates: int = 25, repeat_every: int = 500
 ) -> tuple[Phase, ...]:

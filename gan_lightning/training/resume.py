@@ -118,7 +118,7 @@ def require_same(path: Path, saved: dict[str, Any], config: Config, allowed: Cal
 def _require_same_length(path: Path, saved: dict[str, Any], config: Config) -> None:
     """Raises a `UserError` if the run gets another length, and has numbers that go by the share of the run."""
     names = schedules_by_run(config)
-    for key in ("max_steps", "max_epochs", "max_images"):
+    for key in ("max_steps", "max_epochs", "max_images", "limit_train_batches"):
         there, here = (each["trainer"].get(key) for each in (saved["config"], config))
         if names and there != here:
             raise UserError(

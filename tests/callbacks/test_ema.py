@@ -1,7 +1,10 @@
+from functools import partial
+
 import pytest
 import torch
 
 from gan_lightning.callbacks import GeneratorEMA
+from gan_lightning.models import critic_warmup
 from gan_lightning.schedules import Linear
 from tests.models.test_gan import ADAM, GAN, fit, networks
 
@@ -57,6 +60,19 @@ def test_a_half_life_in_images_is_the_formulas(n_critic, rampup, schedules, half
     for batch, weights in list(enumerate(model.history))[n_critic - 1 :: n_critic]:
         beta = 0.5 ** (32 * n_critic / max(half_life(32 * batch), 1e-8))
         average = [w + beta * (a - w) for a, w in zip(average, weights, strict=True)]
+    for got, expected in zip(model.generator_ema.parameters(), average, strict=True):
+        torch.testing.assert_close(got, expected)
+
+
+def test_a_half_life_counts_the_batches_between_uneven_updates():
+    phases = partial(critic_warmup, critic_steps=5, first_updates=2, repeat_every=100)
+    model = Weights(*networks(), optimizer=ADAM, n_critic=2, phases=phases)
+    model.history = []
+    average = [p.detach().clone() for p in model.generator.parameters()]
+    fit(model, max_steps=14, callbacks=[GeneratorEMA(decay=None, half_life=300.0)])
+    for batch, batches in ((4, 5), (9, 5), (11, 2), (13, 2)):
+        beta = 0.5 ** (32 * batches / 300)
+        average = [w + beta * (a - w) for a, w in zip(average, model.history[batch], strict=True)]
     for got, expected in zip(model.generator_ema.parameters(), average, strict=True):
         torch.testing.assert_close(got, expected)
 

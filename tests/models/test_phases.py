@@ -2,7 +2,8 @@
 
 import pytest
 
-from gan_lightning.models import alternating, critic_warmup
+from gan_lightning.models import GAN, alternating, critic_warmup
+from tests.models.test_gan import networks
 
 
 def loop(batches, n_critic, critic_steps, first, every):
@@ -34,3 +35,9 @@ def test_critic_warmup_is_the_authors_loop_with_their_numbers(batches):
 
 def test_critic_warmup_without_longer_phases_is_alternating():
     assert [critic_warmup(i, 5, critic_steps=5) for i in range(50)] == [alternating(i, 5) for i in range(50)]
+
+
+@pytest.mark.parametrize("option", [{"generator_batch_size": 48}, {"reuse_fake": True}])
+def test_what_needs_a_phase_of_g_alone_takes_critic_warmup(option):
+    """Its first update of G comes after 100 batches, not after n_critic."""
+    GAN(*networks(), phases=critic_warmup, n_critic=5, **option)

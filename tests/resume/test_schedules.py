@@ -71,6 +71,8 @@ def test_another_length_is_another_run(train):
     assert (
         "trainer.max_steps=8: it was 4, and model.schedules.optimizer.lr goes by the share of the run" in longer.output
     )
+    shorter = train("run", f"resume={run.folder}", "+trainer.limit_train_batches=1")
+    assert "trainer.limit_train_batches=1: it was None, and model.schedules.optimizer.lr" in shorter.output
     branch = train("branch", f"branch_from={run.folder}", "trainer.max_steps=8")
     assert branch.code == 0, branch.output
     last = branch.checkpoint["optimizer_states"][0]["param_groups"][0]["lr"]
@@ -85,3 +87,13 @@ def test_a_branch_may_have_another_schedule(train):
     )
     assert branch.code == 0, branch.output
     assert branch.checkpoint["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(1e-3)
+
+
+def test_a_branch_without_the_schedule_of_p_has_the_configured_p(train):
+    run = train(
+        "run", *TINY, "augment=diffaugment", scheduled("augment.p", "Linear,end:0.1,until:2"), "trainer.max_steps=4"
+    )
+    assert run.checkpoint["state_dict"]["augment.p"] == pytest.approx(0.1)
+    branch = train("branch", f"branch_from={run.folder}", "+model.schedules.augment.p=null", "trainer.max_steps=5")
+    assert branch.code == 0, branch.output
+    assert branch.checkpoint["state_dict"]["augment.p"] == 1

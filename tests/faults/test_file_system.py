@@ -46,6 +46,15 @@ def fail(patch: pytest.MonkeyPatch, owner: object, name: str, number: int, patte
     patch.setattr(owner, name, failing)
 
 
+def refuse(patch: pytest.MonkeyPatch, owner: object, name: str, number: int) -> None:
+    """Lets every call of a function fail."""
+
+    def failing(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    patch.setattr(owner, name, failing)
+
+
 class HalfWritten(io.FileIO):
     """A file that takes half of what is written to it."""
 
@@ -110,12 +119,11 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     ),
     "disk full: summary at the end": (of(fill_up, errno.ENOSPC, part("summary.json"), 1), "summary.json: No space"),
     "TensorBoard's thread": (of(fail, RecordWriter, "write", errno.ENOSPC, "", 6), "run: No space left on device"),
-    "locks: ENOLCK": (of(fail, fcntl, "flock", errno.ENOLCK), "its file system cannot lock files"),
-    "locks: ENOTSUP": (of(fail, fcntl, "flock", errno.EOPNOTSUPP), "its file system cannot lock files"),
-    "locks: EIO": (of(fail, fcntl, "flock", errno.EIO), "run: Input/output error"),
+    "locks: ENOLCK": (of(refuse, fcntl, "flock", errno.ENOLCK), "its file system cannot lock files"),
+    "locks: ENOTSUP": (of(refuse, fcntl, "flock", errno.EOPNOTSUPP), "its file system cannot lock files"),
+    "locks: EIO": (of(refuse, fcntl, "flock", errno.EIO), "run: Input/output error"),
     "lock file": (of(fail, os, "open", errno.ENOSPC, r"/\.lock"), ".lock: No space left on device"),
     "mkdir run folder": (of(fail, os, "mkdir", errno.EROFS, "/run "), "/run: Read-only file system"),
-    "train.log": (of(fail, builtins, "open", errno.EACCES, "train.log"), "train.log: Permission denied"),
     "no temporary folder": (of(fail, tempfile, "mkdtemp", errno.ENOSPC), "No space left on device"),
 }
 QUICK = ("disk full: checkpoint",)
@@ -173,7 +181,7 @@ def disk(tmp_path) -> Iterator[Path]:
     """A file system of 2 MB and 60 inodes."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=60", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m,nr_inodes=60", "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("needs the right to mount a file system")
     yield place

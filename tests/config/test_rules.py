@@ -10,7 +10,14 @@ from gan_lightning.config.values import RULES, value_problem
 
 OF_TORCH = {"eps", "weight_decay"}
 """Arguments of torch's optimizers that no file of conf/ gives."""
-WITHOUT_RULE = {"mean", "num_sanity_val_steps", "n_trials", "n_jobs", "max_failure_rate"}
+WITHOUT_RULE = {
+    "mean",
+    "num_sanity_val_steps",
+    "n_trials",
+    "n_jobs",
+    "max_failure_rate",
+    *("psi", "theta"),
+}
 """Numbers of conf/ that may have any value, or that Lightning or Hydra checks."""
 
 

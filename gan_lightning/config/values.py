@@ -143,6 +143,7 @@ RULES: dict[str, Rule] = {
     "pretrain_steps": _whole(0, 2**31 - 1),
     "resume": _optional(_TEXT),
     "run_dir": _TEXT,
+    "scale": _WEIGHT,
     "seed": _SEED,
     "stacking_seed": _SEED,
     "std": _optional(_POSITIVE),

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from gan_lightning._compat.torch import copy_all_
 from gan_lightning.cadence import StepCallback, global_batch_size
-from gan_lightning.losses import StepOutput
+from gan_lightning.losses import BatchOutput
 from gan_lightning.models import GAN
 from gan_lightning.models.phases import batches_of_update
 
@@ -57,7 +57,7 @@ class GeneratorEMA(StepCallback):
             pl_module.track_ema()
 
     @torch.no_grad()
-    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: BatchOutput) -> None:
         if "generator" not in output["terms"]:
             return
         assert model.generator_ema is not None
@@ -68,13 +68,13 @@ class GeneratorEMA(StepCallback):
         average_(list(averages.parameters()), list(weights.parameters()), updates)  # type: ignore[no-untyped-call]
         copy_all_(list(averages.buffers()), list(weights.buffers()))
 
-    def _decay(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> float:
+    def _decay(self, trainer: Trainer, model: GAN, batch: Any, output: BatchOutput) -> float:
         if self.decay is not None:
             updates = trainer.global_step // model.n_critic
             return min(self.decay, (1 + updates) / (10 + updates))
         batch_size = global_batch_size(trainer, batch[0])
         assert self.half_life is not None
-        half_life = output.get("scheduled", {}).get("ema.half_life", self.half_life)
+        half_life = output["scheduled"].get("ema.half_life", self.half_life)
         if self.rampup is not None:
             half_life = min(half_life, self.rampup * (trainer.global_step - 1) * batch_size)
         batches = batches_of_update(model.phases, model.n_critic, trainer.global_step - 1)

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
 
 from gan_lightning.cadence import StepCallback
-from gan_lightning.losses import StepOutput
+from gan_lightning.losses import BatchOutput
 from gan_lightning.models import GAN
 
 
@@ -50,7 +50,7 @@ class Progress(StepCallback, ProgressBar):
         )
         self._drawn_at = time.monotonic()
 
-    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: BatchOutput) -> None:
         self._images += len(batch[0]) * trainer.world_size
 
     def is_due(self, trainer: Trainer) -> bool:

@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from gan_lightning.cadence import StepCallback
 from gan_lightning.callbacks import loggers
 from gan_lightning.data.foreign import warn_of_inexact_resume
-from gan_lightning.losses import StepOutput
+from gan_lightning.losses import BatchOutput
 from gan_lightning.models import GAN
 
 NO_RESULTS = ("terms/", "lr/", "schedule/", "time/epoch", "epoch")
@@ -53,7 +53,7 @@ class Record(StepCallback):
         resumed_inside = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
         self._epoch_since = None if resumed_inside else time.monotonic()
 
-    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: BatchOutput) -> None:
         self.images += len(batch[0]) * trainer.world_size
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]

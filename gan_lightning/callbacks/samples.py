@@ -20,7 +20,7 @@ from gan_lightning.cadence import StepCallback, due, is_last_batch
 from gan_lightning.callbacks.loggers import log_picture
 from gan_lightning.callbacks.writer import Writer
 from gan_lightning.files import atomic
-from gan_lightning.losses import StepOutput
+from gan_lightning.losses import BatchOutput
 from gan_lightning.models import GAN
 from gan_lightning.visualization import grids
 from gan_lightning.visualization.grids import Picture
@@ -77,7 +77,7 @@ class SampleGrid(StepCallback):
             self._drawn_at = trainer.global_step
 
     @rank_zero_only
-    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: BatchOutput) -> None:
         if trainer.global_step == 1:
             self.publish(trainer, "real", "real.png", grids.picture(batch[0][: self.num]))
 

@@ -17,13 +17,14 @@ from gan_lightning.losses.heads import ClassifierHead, CodeHead, Head
 from gan_lightning.losses.penalties import dragan, dragan_uniform, r1, r2, wgan_gp
 from gan_lightning.losses.pipeline import AugmentPipeline
 from gan_lightning.losses.regularizers import LeCam
-from gan_lightning.losses.terms import DiscriminatorOutput, Part, Player, StepOutput, Terms
+from gan_lightning.losses.terms import BatchOutput, DiscriminatorOutput, Part, Player, StepOutput, Terms
 
 __all__ = [
     "AdaptiveAugment",
     "AdversarialLoss",
     "Augment",
     "AugmentPipeline",
+    "BatchOutput",
     "BoundaryEquilibrium",
     "ClassifierHead",
     "CodeHead",

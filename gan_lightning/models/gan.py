@@ -18,6 +18,7 @@ from gan_lightning.losses import (
     AdaptiveAugment,
     AdversarialLoss,
     Augment,
+    BatchOutput,
     DiscriminatorOutput,
     Head,
     NonSaturating,
@@ -288,7 +289,7 @@ class GAN(Described, GANStep):
         for part in self._parts():
             part.on_step_end(output)
 
-    def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
+    def metrics(self, output: BatchOutput) -> dict[str, float | Tensor]:
         found = super().metrics(output)
         for part in self._parts():
             found |= part.metrics(output)

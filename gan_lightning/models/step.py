@@ -13,7 +13,7 @@ from gan_lightning import rng
 from gan_lightning.cadence import global_batch_size, is_last_batch
 from gan_lightning.distributed.collectives import all_reduce_mean_
 from gan_lightning.errors import UserError
-from gan_lightning.losses import Player, StepOutput
+from gan_lightning.losses import BatchOutput, Player, StepOutput
 from gan_lightning.losses.terms import detached, total
 from gan_lightning.models.batch import Batch
 from gan_lightning.models.compiled import CompiledGradients
@@ -65,7 +65,7 @@ class GANStep(TwoPlayers):
         self.micro_batches = accumulate
         self.compiles = compile
         self.conditional = conditional
-        self.last_output = StepOutput(terms={}, logits={})
+        self.last_output = BatchOutput(terms={}, logits={}, scheduled={})
         """The last terms of each player and the last logits, for reports."""
         self._guard = FiniteGuard()
         self._compiled: CompiledGradients | None = None
@@ -94,7 +94,7 @@ class GANStep(TwoPlayers):
     def on_step_end(self, output: StepOutput) -> None:
         """Updates the state of the parts after a batch. An override calls `super().on_step_end(output)`."""
 
-    def training_step(self, batch: Sequence[Any], batch_idx: int) -> StepOutput:
+    def training_step(self, batch: Sequence[Any], batch_idx: int) -> BatchOutput:
         """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None.
 
         A batch may have a second part, (samples, labels, samples, labels): real samples for the phase of G alone.
@@ -107,7 +107,7 @@ class GANStep(TwoPlayers):
         draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size, scheduled)
         # Dropout and augmentation use the global generators: seeds of (batch, process) make a resumed run exact.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
-        output = StepOutput(terms={}, logits={}, scheduled=scheduled)
+        output = BatchOutput(terms={}, logits={}, scheduled=scheduled)
         phases = self.phases(draws.batch_index, self.n_critic)
         fake = self.shared_fake(phases, real, draws)
         for players in phases:
@@ -116,7 +116,7 @@ class GANStep(TwoPlayers):
             output["logits"] |= update["logits"]
         self.on_step_end(output)
         # For reports alone: G is not updated in every batch, and its last terms are shown until it is.
-        self.last_output = StepOutput(
+        self.last_output = BatchOutput(
             terms=self.last_output["terms"] | output["terms"],
             logits=self.last_output["logits"] | output["logits"],
             scheduled=scheduled,
@@ -196,7 +196,7 @@ class GANStep(TwoPlayers):
                 )
         return detached(output)
 
-    def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
+    def metrics(self, output: BatchOutput) -> dict[str, float | Tensor]:
         """Returns the losses of a batch, their terms, scores, learning rates, scheduled numbers, and the epoch.
 
         Losses and scores are means over all processes. A score is the mean of sigmoid(logit).
@@ -209,7 +209,7 @@ class GANStep(TwoPlayers):
             found[f"loss/{player}"] = total(terms)
             found |= {f"terms/{player}_{name}": term for name, term in terms.items()}
             found[f"lr/{player}"] = self._optimizer_of[player].param_groups[0]["lr"]
-        found |= {f"schedule/{name}": value for name, value in output.get("scheduled", {}).items()}
+        found |= {f"schedule/{name}": value for name, value in output["scheduled"].items()}
         return found | {"time/epoch": float(self.current_epoch)}
 
     def log_now(self, found: Mapping[str, float | Tensor]) -> None:

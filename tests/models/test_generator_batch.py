@@ -161,6 +161,9 @@ def test_a_resumed_run_goes_on_exactly(train, variant):
     """From the middle of an epoch of 10 batches, whichever has G's part."""
     samples = 640 if variant == "r3gan" else 320
     options = (*TINY, f"model={variant}", "model.n_critic=1", f"data.limit={samples}", "trainer.max_steps=14")
+    if variant == "projection":  # its learning rate goes by the share of a run, which has 6 steps and then 14
+        players = ("generator", "discriminator")
+        options += tuple(f"model.schedules.{player}_optimizer.lr=null" for player in players)
     whole = train("whole", *options)
     assert whole.code == 0, whole.output
     assert whole.summary["images_seen"] == 14 * 32

@@ -117,20 +117,6 @@ def test_a_compiled_loss_gets_the_number_of_each_batch_as_a_tensor(accumulate, n
     assert [weight.item() for weight in given[::accumulate]] == [2.0, 1.5, 1.0, 0.5]
 
 
-@pytest.mark.slow
-def test_a_compiled_graph_is_not_compiled_again_for_another_weight():
-    """Compiled by torch: two graphs for two players, whatever the weight."""
-    torch._dynamo.utils.counters.clear()
-    ends = []
-    for compile in (False, True):
-        more = {"schedules": {"penalties.r1.weight": Linear(0.0, 6)}, "compile": compile}
-        model = GAN(*networks(), optimizer=SGD, penalties=R1, **more)
-        fit(model, 6)
-        ends.append(weights(model))
-    torch.testing.assert_close(*ends, rtol=1e-4, atol=1e-6)
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == 2
-
-
 @pytest.mark.parametrize(
     ("more", "message"),
     [

@@ -41,6 +41,7 @@ def test_sessions_count_in_the_order_of_their_beginnings(tmp_path):
     """Their files' names may have another, if both began in the same second."""
     log(tmp_path, range(1, 9))
     (first,) = tmp_path.rglob("events.*")
+    first = first.rename(first.with_name("events.out.tfevents.1.a"))  # another name than the second's, in any second
     log(tmp_path, range(4, 6), purge_step=4)
     first.rename(first.with_name("events.out.tfevents.9999999999.z"))
     assert curves.read_curves(tmp_path)["loss/generator"][:, 0].tolist() == [1, 2, 3, 4, 5]

@@ -63,6 +63,7 @@ def test_the_surface_is_ds(tmp_path):
     assert left > middle + 0.2 > right + 0.4
 
 
+@pytest.mark.slow
 def test_training_is_not_disturbed(train):
     pictured = train("pictured", *SMALL)
     plain = train("plain", *SMALL, "callbacks.samples=null")

@@ -32,6 +32,7 @@ def frames(path):
         return np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(gif)])
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_film_of_its_epochs(run):
     names = [path.name for path in video.pictures_of(run / "samples")]
     assert names == [f"step_{EPOCH * epoch:08d}.png" for epoch in range(4)]

@@ -43,7 +43,7 @@ def assert_same(one: Outcome, other: Outcome) -> None:
     [
         "report.html",
         pytest.param("samples/step_00000004.png", marks=pytest.mark.slow),
-        "samples/video.gif",
+        pytest.param("samples/video.gif", marks=pytest.mark.slow),
         pytest.param("samples/video.mp4", marks=pytest.mark.slow),
         pytest.param("checkpoints/generator.safetensors", marks=pytest.mark.slow),
         pytest.param("checkpoints/discriminator.safetensors", marks=pytest.mark.slow),

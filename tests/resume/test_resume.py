@@ -57,8 +57,12 @@ def assert_goes_on_exactly(run, died, undisturbed):
 
 @pytest.mark.parametrize(
     ("saved", "ended", "at_epoch_end"),
-    [(6, 8, False), (EPOCH, EPOCH, True), (EPOCH, EPOCH, False), (EPOCH, EPOCH + 3, False)],
-    ids=["mid-epoch", "on the last batch", "at the epoch's end", "in the next epoch"],
+    [
+        pytest.param(6, 8, False, id="mid-epoch"),
+        pytest.param(EPOCH, EPOCH, True, id="on the last batch", marks=pytest.mark.slow),
+        pytest.param(EPOCH, EPOCH, False, id="at the epoch's end"),
+        pytest.param(EPOCH, EPOCH + 3, False, id="in the next epoch", marks=pytest.mark.slow),
+    ],
 )
 def test_cut_off_and_resumed(train, undisturbed, saved, ended, at_epoch_end):
     assert_goes_on_exactly(train, cut_off(train, saved, ended, at_epoch_end, number=None), undisturbed)
@@ -181,6 +185,7 @@ def test_a_run_is_resumed_in_its_own_folder(train, two, tmp_path):
     assert "a run is resumed in its own folder" in again.output
 
 
+@pytest.mark.slow
 def test_a_callback_that_stops_at_the_end_of_an_epoch_loses_nothing(train):
     stop = "+callbacks.stop={_target_: helpers.StopAtEpoch, epoch: 1}"
     options = (*TINY, "data.limit=320", "trainer.max_epochs=3")

@@ -18,7 +18,12 @@ from gan_lightning.models import GAN
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator
 from tests.conftest import PROJECT, TINY, training_differences
 
-EXPERIMENTS = sorted(path.stem for path in (PROJECT / "conf" / "experiment").glob("*.yaml"))
+EXPERIMENTS = [
+    path.stem
+    if path.stem in ("vanilla_small_mnist", "gaussians_grid", "dirac")
+    else pytest.param(path.stem, marks=pytest.mark.slow)
+    for path in sorted((PROJECT / "conf" / "experiment").glob("*.yaml"))
+]
 PLAYERS = ("generator", "discriminator")
 SMALLER = {
     "cgan_tags": (

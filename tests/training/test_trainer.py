@@ -65,6 +65,7 @@ def test_a_run_has_one_length():
     assert "trainer.max_steps=3: a run has one length" in refusal("trainer.max_steps=3", "trainer.max_epochs=3")
 
 
+@pytest.mark.slow
 def test_a_run_of_images_goes_on_to_more_of_them(train):
     short = train("short", *TINY, "trainer.max_images=100")
     assert short.code == 0, short.output

@@ -50,7 +50,7 @@ EXPERIMENTS: dict[str, tuple[str, ...]] = {
     ),
     "gaussians_ring, wgan_gp": (
         *(*SMALL, *MLP, "experiment=gaussians_ring", "model=wgan_gp", "model/optimizer=rmsprop"),
-        *("~model.optimizer.betas", "data.batch_size=16", "callbacks.samples.num=16"),
+        *("data.batch_size=16", "callbacks.samples.num=16"),
         "+model.scheduler={_target_: torch.optim.lr_scheduler.StepLR, _partial_: true, step_size: 10, gamma: 0.5}",
     ),
 }

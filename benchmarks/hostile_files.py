@@ -87,6 +87,8 @@ HYDRA = {
     "run_dir": "run_dir: OUTSIDE",
     "option outside": "defaults: [override /model: ../../../../../../../../../../..OUTSIDE/x]",
 }
+TENSORBOARD = "_target_: lightning.pytorch.loggers.TensorBoardLogger"
+"""Lightning's own, which takes a name and a version below its folder; that of `logger=tensorboard` takes neither."""
 SECTIONS = {
     "secret": "seed: 1\nobjective: ${oc.env:HOSTILE_SECRET}",
     "secret in a decoded text": "objective: ${oc.decode:'${oc.env:HOSTILE_SECRET}'}",
@@ -120,8 +122,10 @@ SECTIONS = {
     "CSVLogger name": (
         "logger: {e: {_target_: lightning.pytorch.loggers.CSVLogger, save_dir: '${run_dir}', name: ../../../outside}}"
     ),
-    "TensorBoardLogger version": "logger: {tensorboard: {version: OUTSIDE/x}}",
-    "TensorBoardLogger $VARIABLE": "logger: {tensorboard: {version: $HOSTILE_SECRET}}",
+    "TensorBoardLogger version": f"logger: {{e: {{{TENSORBOARD}, save_dir: '${{run_dir}}', version: OUTSIDE/x}}}}",
+    "TensorBoardLogger $VARIABLE": (
+        f"logger: {{e: {{{TENSORBOARD}, save_dir: '${{run_dir}}', version: $HOSTILE_SECRET}}}}"
+    ),
     "TensorBoardLogger home": "logger: {tensorboard: {save_dir: ~/x}}",
     "TensorBoardLogger server": "logger: {tensorboard: {save_dir: 's3://bucket/x'}}",
     "profiler": (

@@ -70,6 +70,8 @@ def pipe(folder: Path, place: Any) -> None:
 
 
 CALLBACKS, LOGGERS = "lightning.pytorch.callbacks", "lightning.pytorch.loggers"
+TENSORBOARD = {"_target_": f"{LOGGERS}.TensorBoardLogger", "save_dir": "stranger"}
+"""Lightning's own, in the run folder: that of `logger=tensorboard` takes neither a name nor a folder below."""
 SAVED = {
     "secret": ("objective", "${oc.env:HOSTILE_SECRET}"),
     "secret in data.root": ("data.root", "${oc.env:HOSTILE_SECRET}"),
@@ -80,8 +82,8 @@ SAVED = {
     "Video": ("callbacks.video.folder", "OUTSIDE"),
     "CSVLogger": ("logger.e", {"_target_": f"{LOGGERS}.CSVLogger", "save_dir": "OUTSIDE"}),
     "TensorBoardLogger": ("logger.tensorboard.save_dir", "OUTSIDE"),
-    "TensorBoardLogger name": ("logger.tensorboard.name", "../../outside"),
-    "TensorBoardLogger sub_dir": ("logger.tensorboard.sub_dir", "../../../outside"),
+    "TensorBoardLogger name": ("logger.e", TENSORBOARD | {"name": "../../outside"}),
+    "TensorBoardLogger sub_dir": ("logger.e", TENSORBOARD | {"sub_dir": "../../../../outside"}),
     "profiler": ("trainer.profiler", {"_target_": "lightning.pytorch.profilers.SimpleProfiler", "dirpath": "OUTSIDE"}),
     "default_root_dir": ("trainer.default_root_dir", "OUTSIDE"),
     "run_dir is the other folder": ("run_dir", "OUTSIDE"),
@@ -107,11 +109,14 @@ FOLDERS: list[Attack] = [
     *(("resumed folder", title, resumed(saved(*change))) for title, change in SAVED.items()),
     *(
         ("links in a folder", name, resumed(link(name)))
-        for name in ("checkpoints", "samples", "tensorboard", "csv_from_2")
+        for name in ("checkpoints", "samples", "csv_from_2", "wandb", "mlflow")
     ),
     *(
         ("links in a folder", name, resumed(link(name, "private.txt")))
-        for name in ("train.log", ".lock", "summary.json", "checkpoints/last.ckpt", "csv_from_2")
+        for name in (
+            *("train.log", ".lock", "summary.json", "checkpoints/last.ckpt", "csv_from_2", "report.html"),
+            *("samples/step_00000002.png", "samples/video.mp4", "events.out.tfevents.0"),
+        )
     ),
     ("YAML in a folder", "billion laughs", resumed(text(BOMB))),
     ("YAML in a folder", "recursion", resumed(text("a: &a [*a]"))),

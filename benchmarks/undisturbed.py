@@ -13,7 +13,7 @@ from gan_lightning.tensor_file import load_tensors
 
 STATE = ("state_dict", "optimizer_states", "loops", "epoch", "global_step")
 """The parts of a checkpoint that are the state of training; others have the time and the session's configuration."""
-OF_SESSIONS = (".hydra/", "tensorboard/", "train.log")
+OF_SESSIONS = (".hydra/", "events.", "train.log")
 """Files of which each session of a run writes its own."""
 SAME_BYTES = (".png", ".gif")
 """The endings of files without a time in them."""

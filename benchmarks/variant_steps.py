@@ -313,7 +313,8 @@ def main() -> None:
     for variant in options.variants:
         networks = () if variant == "began" else ("network=dcgan",)
         off = ("callbacks.ema=null", "callbacks.samples=null", "callbacks.video=null", "callbacks.progress=null")
-        run = ("trainer=cpu", "data=mnist", f"data.root={root}", f"model={variant}", *networks, *off)
+        same = ("model.generator_batch_size=null", "data.generator_real_batch_size=null")  # the loops have one batch
+        run = ("trainer=cpu", "data=mnist", f"data.root={root}", f"model={variant}", *networks, *off, *same)
         train_in_turns(f"variant_steps.Beside{{variant:{variant},root:'{root}'}}", options.block, options.turns, *run)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
 
 class StepCallback(Callback):
@@ -14,6 +15,10 @@ class StepCallback(Callback):
     callback that overrides Lightning's `on_train_batch_start` or `on_train_batch_end` instead gets every batch in an
     iteration of its own.
     """
+
+    def schedulable(self) -> dict[str, float]:
+        """Returns the callback's numbers that can have a schedule, by name; a step's output has their values."""
+        return {}
 
     def on_step_end(self, trainer: Trainer, model: Any, batch: Any, output: Any) -> None:
         """Is called after every batch, with the batch on the device and what `training_step` has returned."""
@@ -45,6 +50,17 @@ def due(trainer: Trainer, every_n_steps: int | None, every_n_epochs: int | None)
     if every_n_steps is not None and trainer.global_step % every_n_steps == 0:
         return True
     return every_n_epochs is not None and _ends_epoch(trainer) and (trainer.current_epoch + 1) % every_n_epochs == 0
+
+
+def global_batch_size(trainer: Trainer, samples: Tensor) -> int:
+    """Returns the number of samples in a batch of all processes; an incomplete last batch counts as a whole one.
+
+    Args:
+        trainer: The Trainer.
+        samples: Those of this process in one batch.
+    """
+    # A loader of ours gets whole batches from its sampler, and has no batch size.
+    return (getattr(trainer.train_dataloader, "batch_size", None) or len(samples)) * trainer.world_size
 
 
 def is_last_batch(trainer: Trainer) -> bool:

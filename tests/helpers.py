@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from lightning import Callback, LightningDataModule
+from lightning.pytorch.loggers import Logger
 from torch import nn
 from torch.nn.functional import softplus
 from torch.utils.data import DataLoader, Dataset, IterableDataset
@@ -139,7 +140,9 @@ class LossLog(StepCallback):
 class DropoutDiscriminator(nn.Module):
     """A discriminator that draws from torch's global generator."""
 
-    def __init__(self, image_shape: list[int]) -> None:
+    def __init__(
+        self, image_shape: list[int], minibatch_std: None = None, minibatch_discrimination: None = None
+    ) -> None:
         super().__init__()
         self.layers = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.Dropout(0.5), nn.Linear(16, 1))
 
@@ -150,7 +153,7 @@ class DropoutDiscriminator(nn.Module):
 class ExplodingDiscriminator(DropoutDiscriminator):
     """Turns to infinity at its n-th call."""
 
-    def __init__(self, image_shape: list[int], call: int) -> None:
+    def __init__(self, image_shape: list[int], call: int, **of_mlp: None) -> None:
         super().__init__(image_shape)
         self.calls, self.call = 0, call
 
@@ -280,12 +283,38 @@ class PlainData(LightningDataModule):
 
 
 class SpoilsGenerator(Callback):
-    """Makes a weight of the generator NaN after `step` batches."""
+    """Makes a weight of the generator NaN after `step` batches; in the place of the EMA."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, half_life: None = None, rampup: None = None) -> None:
         self.step = step
 
     def on_train_batch_end(self, trainer, pl_module, *_) -> None:
         if trainer.global_step == self.step:
             with torch.no_grad():
                 next(pl_module.generator.parameters()).fill_(torch.nan)
+
+
+class OneFile(Logger):
+    """A user's logger that takes pictures as that of Weights & Biases does, and keeps a line for each call."""
+
+    name, version = "one", "file"
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path = Path(path)
+
+    def _write(self, *call) -> None:
+        with self.path.open("a") as file:
+            file.write(json.dumps(call) + "\n")
+
+    def log_metrics(self, metrics, step=None) -> None:
+        self._write("metrics", step, metrics)
+
+    def log_hyperparams(self, params) -> None:
+        self._write("hyperparams", None, params)
+
+    def log_image(self, key, images, step=None) -> None:
+        self._write("image", step, key, [Path(image).name for image in images])
+
+    def finalize(self, status) -> None:
+        self._write("end", None, status)

@@ -36,7 +36,7 @@ LEVELS = (
             "metric_names",
             "rng",
         ),
-        *("specs", "tensor_file", "terminal", "visualization", "yaml_file"),
+        *("schedules", "specs", "tensor_file", "terminal", "visualization", "yaml_file"),
     ),
     ("losses", "networks"),
     ("models", "data", "distributed"),

@@ -10,13 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hydra._internal.defaults_list
 import hydra._internal.hydra
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.config_loader_impl import ConfigLoaderImpl, get_overrides_dirname
 from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.defaults_list import OverrideMetadata, Overrides
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import MissingConfigException
 from hydra.plugins.config_source import ConfigResult
-from omegaconf import Container, DictConfig
+from omegaconf import Container, DictConfig, open_dict
+
+REFUSED = "refused"
+"""The key of a job's configuration that says why it cannot be composed."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,38 @@ def checked_composition(checks: Checks) -> Iterator[None]:
         hydra._internal.hydra.ConfigLoaderImpl = before  # type: ignore[misc]
 
 
+def is_of_hydra(override: str) -> bool:
+    """Whether an override of the command line is for Hydra, not for the run."""
+    return override.lstrip("+~").startswith(("hydra.", "hydra/"))
+
+
+@contextlib.contextmanager
+def _null_chooses_nothing() -> Iterator[None]:
+    """Lets `group=null` choose none of the group's options.
+
+    Reason: a defaults list may say `group: null`, but Hydra's command line ends with a stack trace, and `~group` fails
+    where nothing is chosen.
+    """
+    before = hydra._internal.defaults_list.Overrides
+    hydra._internal.defaults_list.Overrides = _Overrides  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        hydra._internal.defaults_list.Overrides = before  # type: ignore[misc]
+
+
+class _Overrides(Overrides):
+    def __init__(self, repo: Any, overrides_list: list[Override]) -> None:
+        def is_null(override: Override) -> bool:
+            changes = override.type == OverrideType.CHANGE and override.value() is None
+            return changes and repo.group_exists(override.key_or_group)
+
+        super().__init__(repo, [override for override in overrides_list if not is_null(override)])
+        for key in (override.get_key_element() for override in overrides_list if is_null(override)):
+            self.override_choices[key] = None
+            self.override_metadata[key] = OverrideMetadata(external_override=True)
+
+
 class _Loader(ConfigLoaderImpl):
     def __init__(self, config_search_path: ConfigSearchPath, checks: Checks) -> None:
         super().__init__(config_search_path)
@@ -57,9 +97,39 @@ class _Loader(ConfigLoaderImpl):
         self.repository = _Repository(config_search_path, checks)
 
     def load_configuration(self, *arguments: Any, **more: Any) -> DictConfig:
-        composed = super().load_configuration(*arguments, **more)
+        with _null_chooses_nothing():
+            composed = super().load_configuration(*arguments, **more)
         self.checks.whole(composed)
         return composed
+
+    def load_sweep_config(self, master_config: DictConfig, sweep_overrides: list[str]) -> DictConfig:
+        """Composes a job of a sweep; one that names an option that does not exist gets a configuration that says so.
+
+        Reason: Hydra composes all jobs before the first one starts, and a wrong option of one would lose them all.
+        """
+        try:
+            return super().load_sweep_config(master_config, sweep_overrides)
+        except MissingConfigException as error:
+            job = super().load_sweep_config(master_config, [each for each in sweep_overrides if is_of_hydra(each)])
+            parsed = OverridesParser.create().parse_overrides(sweep_overrides)
+            names = job.hydra.job.config.override_dirname
+            with open_dict(job):
+                job[REFUSED] = (
+                    f"{error.missing_cfg_file}: there is no such option. Available: {', '.join(error.options or ())}"
+                )
+                job.hydra.overrides.task = [each for each in sweep_overrides if not is_of_hydra(each)]
+                tasks = [each for each in parsed if not is_of_hydra(each.input_line or "")]
+                job.hydra.job.override_dirname = get_overrides_dirname(
+                    tasks, names.exclude_keys, names.item_sep, names.kv_sep
+                )
+                job.hydra.runtime.choices.update(
+                    {
+                        each.key_or_group: each.value()
+                        for each in tasks
+                        if self.repository.group_exists(each.key_or_group)
+                    }
+                )
+            return job
 
     def _load_single_config(self, *arguments: Any, **more: Any) -> ConfigResult:
         loaded = super()._load_single_config(*arguments, **more)

@@ -7,6 +7,7 @@ from gan_lightning.callbacks.graph import NetworkGraph
 from gan_lightning.callbacks.progress import Progress
 from gan_lightning.callbacks.pruning import Pruning
 from gan_lightning.callbacks.record import Record
+from gan_lightning.callbacks.report import Report
 from gan_lightning.callbacks.samples import SampleGrid
 from gan_lightning.callbacks.stop import GracefulStop
 from gan_lightning.callbacks.surface import SurfacePlot
@@ -24,6 +25,7 @@ __all__ = [
     "Progress",
     "Pruning",
     "Record",
+    "Report",
     "SampleGrid",
     "SurfacePlot",
     "Video",

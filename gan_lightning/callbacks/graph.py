@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor, nn
 
 from gan_lightning.models import GAN
+from gan_lightning.models.batch import Batch
 
 
 class NetworkGraph(Callback):
@@ -18,10 +19,10 @@ class NetworkGraph(Callback):
 
     @rank_zero_only
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
-        z = pl_module.fixed_z(2, seed=0).to(pl_module.device)
-        condition = pl_module.fixed_conditions(2, seed=0)
+        z = pl_module.fixed_z(2 * pl_module.pack, seed=0).to(pl_module.device)
+        condition = pl_module.fixed_conditions(2 * pl_module.pack, seed=0)
         inputs = (z,) if condition is None else (z, condition.to(pl_module.device))
-        chain = Networks(pl_module.generator, pl_module.discriminator).eval()
+        chain = Networks(pl_module.generator, pl_module.discriminator, pl_module.pack).eval()
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 with warnings.catch_warnings(), torch.no_grad():
@@ -33,9 +34,10 @@ class NetworkGraph(Callback):
 class Networks(nn.Module):
     """Both networks in one module; its name is the name of the graph's outermost box."""
 
-    def __init__(self, generator: nn.Module, discriminator: nn.Module) -> None:
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, pack: int = 1) -> None:
         super().__init__()
-        self.generator, self.discriminator = generator, discriminator
+        self.generator, self.discriminator, self.pack = generator, discriminator, pack
 
     def forward(self, z: Tensor, condition: Tensor | None = None) -> Tensor:
-        return self.discriminator(self.generator(z, condition), condition)
+        fake = Batch(self.generator(z, condition), condition).packed(self.pack)
+        return self.discriminator(fake.samples, fake.condition)

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
 
 from gan_lightning.cadence import StepCallback
-from gan_lightning.losses import StepOutput
+from gan_lightning.losses import BatchOutput
 from gan_lightning.models import GAN
 
 
@@ -50,7 +50,7 @@ class Progress(StepCallback, ProgressBar):
         )
         self._drawn_at = time.monotonic()
 
-    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: BatchOutput) -> None:
         self._images += len(batch[0]) * trainer.world_size
 
     def is_due(self, trainer: Trainer) -> bool:
@@ -61,7 +61,7 @@ class Progress(StepCallback, ProgressBar):
         rate = self._images / (now - self._drawn_at)
         losses = {player[0].upper(): sum(terms.values()) for player, terms in model.last_output["terms"].items()}
         shown = [f"{name} loss {float(loss):.3f}" for name, loss in losses.items()]
-        seconds = trainer.callback_metrics.get("time/epoch")
+        seconds = trainer.callback_metrics.get("time/seconds_per_epoch")
         epoch = [f"epoch {trainer.current_epoch + 1}" + (f" ({seconds:.1f} s each)" if seconds is not None else "")]
         self._bar.set_postfix_str(", ".join([f"{rate:,.0f} images/s", *shown, *epoch]), refresh=False)
         self._bar.update(step - self._bar.n)

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
 from typing import Any
 
-import yaml
+import torch
 from lightning import Trainer
+from lightning.pytorch.callbacks import EarlyStopping
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from gan_lightning.cadence import StepCallback
+from gan_lightning.callbacks import loggers
 from gan_lightning.data.foreign import warn_of_inexact_resume
-from gan_lightning.losses import StepOutput
+from gan_lightning.losses import BatchOutput
 from gan_lightning.models import GAN
 
-NO_RESULTS = ("terms/", "lr/", "epoch")
+NO_RESULTS = ("terms/", "lr/", "schedule/", "time/epoch", "epoch")
 """Beginnings of logged names that are no columns of a sweep's results."""
 
 
 class Record(StepCallback):
-    """Puts the configuration into checkpoints and TensorBoard, and keeps the final metrics.
+    """Puts the configuration into checkpoints and loggers, ends the loggers, and keeps the final metrics.
 
     Args:
         config: The resolved configuration, in plain containers.
@@ -44,24 +45,25 @@ class Record(StepCallback):
         self._since = time.monotonic()
         if trainer.global_step > 0:
             warn_of_inexact_resume(trainer.train_dataloader)
-        for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
-                text = yaml.safe_dump(self.config, sort_keys=False)
-                indented = "".join(f"    {line}\n" for line in text.splitlines())  # a code block in Markdown
-                # At the first batch of this session, so that another session from the same checkpoint replaces it.
-                logger.experiment.add_text("config", indented, trainer.global_step + 1)
+        for logger in trainer.loggers if trainer.is_global_zero else ():
+            # At the first batch of this session, so that another session from the same checkpoint replaces it.
+            loggers.log_config(logger, self.config, trainer.global_step + 1)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         resumed_inside = trainer.fit_loop.epoch_loop.batch_progress.current.ready > 0
         self._epoch_since = None if resumed_inside else time.monotonic()
 
-    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: BatchOutput) -> None:
         self.images += len(batch[0]) * trainer.world_size
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         whole = trainer.fit_loop.epoch_loop.batch_progress.is_last_batch
         if whole and self._epoch_since is not None:
-            pl_module.log("time/epoch", time.monotonic() - self._epoch_since, sync_dist=True)
+            pl_module.log_now({"time/seconds_per_epoch": time.monotonic() - self._epoch_since})
+        if any(isinstance(callback, EarlyStopping) for callback in trainer.callbacks):  # type: ignore[attr-defined]
+            # Its epoch may have ended before the first logged batch, or long after the last one.
+            found = pl_module.metrics(pl_module.last_output)
+            trainer.callback_metrics.update({name: torch.as_tensor(value) for name, value in found.items()})
 
     def on_train_end(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         self._count_time()
@@ -75,8 +77,12 @@ class Record(StepCallback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger) and trainer.is_global_zero:
                 # Lightning's log_hyperparams would log the last values again, as second points of their last batch.
-                for part in hparams(dict(_hyperparameters(self.compared)), dict.fromkeys(results, 0.0)):
+                for part in hparams(dict(loggers.flat(self.compared)), dict.fromkeys(results, 0.0)):
                     logger.experiment.file_writer.add_summary(part, trainer.global_step)
+
+    def teardown(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
+        for logger in trainer.loggers if trainer.is_global_zero else ():  # the writer has written the last picture
+            loggers.end(logger)
 
     def _current_metrics(self, trainer: Trainer, model: GAN) -> dict[str, float]:
         metrics = {
@@ -107,12 +113,3 @@ class Record(StepCallback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.seconds = state_dict["seconds"]
         self.images = state_dict["images"]
-
-
-def _hyperparameters(node: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Yields the leaves of nested dicts as numbers or texts, by names such as model/optimizer/lr."""
-    if isinstance(node, dict):
-        for name, child in node.items():
-            yield from _hyperparameters(child, f"{path}/{name}" if path else str(name))
-    else:
-        yield path, node if isinstance(node, bool | int | float | str) else str(node)

@@ -10,23 +10,24 @@ from typing import Any
 
 import torch
 from lightning import Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from PIL.PngImagePlugin import PngInfo
 from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning import rng
 from gan_lightning.cadence import StepCallback, due, is_last_batch
+from gan_lightning.callbacks.loggers import log_picture
 from gan_lightning.callbacks.writer import Writer
 from gan_lightning.files import atomic
-from gan_lightning.losses import StepOutput
+from gan_lightning.losses import BatchOutput
 from gan_lightning.models import GAN
 from gan_lightning.visualization import grids
 from gan_lightning.visualization.grids import Picture
 
 
 class SampleGrid(StepCallback):
-    """Writes grids of samples, always with the same latents, to TensorBoard as `samples` and to PNG files.
+    """Writes grids of samples, always with the same latents, to PNG files, and to loggers as `samples`.
 
     With a conditional model each row has one label, and all rows have the same latents.
     `samples/step_00000000.png` is from the untrained generator, `samples/real.png` shows training samples.
@@ -64,7 +65,8 @@ class SampleGrid(StepCallback):
         columns = math.ceil(math.sqrt(self.num))
         conditions = model.vocabulary.distinct(self.ROWS)
         z = model.fixed_z(columns, self.seed).repeat(len(conditions), 1)
-        images = torch.cat(list(model.generate(z, conditions.repeat_interleave(columns, 0))))
+        conditions = conditions.repeat_interleave(columns, 0)
+        images = torch.cat(list(model.generate(z, conditions)))
         return grids.grid(images, columns, [model.vocabulary.describe(row) for row in conditions])
 
     @rank_zero_only
@@ -75,7 +77,7 @@ class SampleGrid(StepCallback):
             self._drawn_at = trainer.global_step
 
     @rank_zero_only
-    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: StepOutput) -> None:
+    def on_step_end(self, trainer: Trainer, model: GAN, batch: Any, output: BatchOutput) -> None:
         if trainer.global_step == 1:
             self.publish(trainer, "real", "real.png", grids.picture(batch[0][: self.num]))
 
@@ -96,25 +98,22 @@ class SampleGrid(StepCallback):
         self._drawn_at = trainer.global_step
 
     def publish(self, trainer: Trainer, tag: str, name: str, picture: Picture) -> None:
-        """Lets the writer write a picture to the folder, with the epoch in its PNG header, and to TensorBoard."""
+        """Lets the writer write a picture to the folder, with the epoch in its PNG header, and to the loggers."""
         epoch = math.ceil(trainer.global_step / trainer.num_training_batches)
-        boards = [logger.experiment for logger in trainer.loggers if isinstance(logger, TensorBoardLogger)]
-        Writer.of(trainer).submit(partial(_write, picture, self.folder / name, epoch, boards, tag, trainer.global_step))
+        loggers = list(trainer.loggers)
+        Writer.of(trainer).submit(
+            partial(_write, picture, self.folder / name, epoch, loggers, tag, trainer.global_step)
+        )
 
 
-def _write(picture: Picture, path: Path, epoch: int, boards: Sequence[Any], tag: str, step: int) -> None:
-    """Writes a picture to a PNG file, and these bytes to the `SummaryWriter`s of TensorBoard."""
+def _write(picture: Picture, path: Path, epoch: int, loggers: Sequence[Logger], tag: str, step: int) -> None:
+    """Writes a picture to a PNG file, and gives the file to the loggers."""
     origin = PngInfo()
     origin.add_text("epoch", str(epoch))
     with atomic(path) as part:
         to_pil_image(picture).save(part, format="png", pnginfo=origin)
-    for board in boards:
-        from tensorboard.compat.proto.summary_pb2 import Summary  # a slow import
-
-        _, height, width = picture.shape
-        image = Summary.Image(height=height, width=width, colorspace=3, encoded_image_string=path.read_bytes())
-        board.file_writer.add_summary(Summary(value=[Summary.Value(tag=tag, image=image)]), step)
-        board.flush()  # before a later checkpoint has its name: no session would repeat the picture
+    for logger in loggers:
+        log_picture(logger, tag, path, step)
 
 
 def _name(step: int) -> str:

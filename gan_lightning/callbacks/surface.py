@@ -17,15 +17,17 @@ from gan_lightning.visualization.grids import Picture
 
 
 class SurfacePlot(SampleGrid):
-    """Plots data and generated samples over D's logits in [-1.1, 1.1], as `samples`. With each plot it logs
-    `metric/modes` and `metric/high_quality` of `num` samples. Arguments are those of `SampleGrid`.
+    """Plots data and generated samples over D's logits, as `samples`. With each plot it logs `metric/modes` and
+    `metric/high_quality` of `num` samples. With `model.pack`, the logits are of packs of equal points. Arguments are
+    those of `SampleGrid`.
 
     Raises:
         UserError: At setup, if the data is not `Gaussians2D`.
     """
 
     METRICS = ("modes", "high_quality")
-    LIMIT = 1.1
+    MARGIN = 1.1 / 0.8
+    """The plot's largest coordinate, in units of the largest coordinate of a mean."""
     POINTS = 100
     """The number of points along an axis at which D is evaluated."""
     SHOWN = 2000  # data samples and generated samples in a plot, each
@@ -52,7 +54,8 @@ class SurfacePlot(SampleGrid):
         true = data.sample(self.SHOWN, rng.generator("surface", self.seed))
         generated = self._generated(model)
         modes, quality = data.modes_covered(generated), data.high_quality(generated)
-        axis = torch.linspace(-self.LIMIT, self.LIMIT, self.POINTS)
+        limit = self.MARGIN * data.extent
+        axis = torch.linspace(-limit, limit, self.POINTS)
         logits = discriminator_logits(model, torch.cartesian_prod(axis, axis), data.batch_size)
 
         def draw(axes: Axes) -> None:
@@ -60,7 +63,7 @@ class SurfacePlot(SampleGrid):
             axes.figure.colorbar(surface, label="logit of D")
             for samples, name, color in ((generated, "generated", "tab:orange"), (true, "data", "tab:blue")):
                 axes.scatter(samples[: self.SHOWN, 0], samples[: self.SHOWN, 1], s=2, label=name, color=color)
-            axes.set(xlim=(-self.LIMIT, self.LIMIT), ylim=(-self.LIMIT, self.LIMIT), aspect="equal")
+            axes.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
             found = f"{modes} of {len(data.means)} modes, {quality:.0%} within three std"
             axes.set_title(f"batch {trainer.global_step}: {found}")
             axes.legend(loc="lower center", ncols=2, markerscale=4)
@@ -72,13 +75,13 @@ class SurfacePlot(SampleGrid):
 
 
 def discriminator_logits(model: GAN, points: Tensor, batch_size: int) -> Tensor:
-    """D's logits in eval mode, in batches of the training size, on which minibatch discrimination depends."""
+    """D's logits of packs of equal points in eval mode, in batches of the training size: minibatch discrimination."""
     discriminator = model.discriminator
     was_training = discriminator.training
     discriminator.eval()
     try:
         with torch.no_grad():
             batches = points.to(model.device).split(batch_size)
-            return torch.cat([discriminator(batch).float().cpu() for batch in batches])
+            return torch.cat([discriminator(batch.repeat(1, model.pack)).float().cpu() for batch in batches])
     finally:
         discriminator.train(was_training)

@@ -14,6 +14,8 @@ from typing import Any, Literal
 import torch
 from torchvision.transforms.functional import to_pil_image
 
+from gan_lightning.callbacks import report as report_page
+from gan_lightning.callbacks.report import errors_as_warnings
 from gan_lightning.cli.generate import device_of, whole_number_from
 from gan_lightning.config.arguments import argument_problems
 from gan_lightning.config.instantiate import build, require_none, target_nodes
@@ -29,12 +31,14 @@ from gan_lightning.evaluation.features import Extractor
 from gan_lightning.evaluation.generated import generated_features, samples_seed
 from gan_lightning.evaluation.reference import Reference
 from gan_lightning.evaluation.report import EvaluationReport
-from gan_lightning.files import atomic, write_json
+from gan_lightning.files import atomic, run_folder_of, write_json
 from gan_lightning.models import GAN
 from gan_lightning.models.rebuild import rebuild
 from gan_lightning.specs import unknown_parts
 from gan_lightning.terminal import error_line
 from gan_lightning.training import checkpoint
+from gan_lightning.training.commands import next_commands
+from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.visualization import grids
 
 PAIRS = 20
@@ -117,22 +121,25 @@ def evaluate(
         "versions": {name: version(name) for name in ("gan_lightning", "torch", "torchmetrics")},
     }
     write_json(found, written)
+    folder = RunFolder(run_folder_of(path))
+    if folder.report.exists() and written == report.path_of(folder.path):
+        with errors_as_warnings():
+            _write_again(folder, data)
     return found
 
 
+def _write_again(folder: RunFolder, data: ImageData) -> None:
+    """Writes the report of a run again, with its quality."""
+    summary, config = folder.read_summary(), folder.read_config()
+    commands = next_commands(folder.path, config, summary["step"], summary["status"] in ENDED, data)
+    commands.pop("evaluate", None)
+    report_page.write(folder.path, summary, commands)
+
+
 def _closing_message(found: EvaluationReport, written: Path) -> str:
-    memorization = [_memorization_line(found["memorization"])] if found["memorization"] else []
+    memorization = [report.memorization_line(found["memorization"])] if found["memorization"] else []
     lines = [*memorization, f"evaluation report in {written}, {found['seconds']} s"]
     return "\n".join([report.comparison([str(written)]), *lines])
-
-
-def _memorization_line(report: dict[str, Any]) -> str:
-    result = "it repeats training images" if report["flagged"] else "no sign of memorization"
-    share = report["of_them_training_images"] / max(report["nearest_real_images"], 1)
-    return (
-        f"{result}: of {report['nearest_real_images']} real images that lie nearest, {share:.1%} are training images, "
-        f"chance {report['expected_by_chance']:.1%}; distance ratio {report['distance_ratio']:.3f}"
-    )
 
 
 def measure(model: GAN, reference: Reference, num: int, repeats: int, seed: int, raw: bool) -> EvaluationReport:
@@ -213,7 +220,8 @@ def _memorization(model: GAN, data: ImageData, count: int, seed: int, raw: bool,
     pairs = report.distances.argsort()[:: max(1, count // PAIRS)][:PAIRS]
     rows = torch.cat([generated[pairs], train[report.neighbors[pairs]]])
     with atomic(out) as path:
-        picture = grids.grid(to_unit_range(rows), len(pairs), ["generated", "nearest training image"])
+        captions = [text for text in ("generated", "nearest training image") for _ in pairs]
+        picture = grids.grid(to_unit_range(rows), len(pairs), captions)
         to_pil_image(picture).save(path, format="png")
     return report.metrics | {"picture": out.name}
 

@@ -34,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(device_of(options.device))
         z, condition = _latents_and_conditions(model, options)
         columns = options.interpolate or math.ceil(math.sqrt(len(z)))
-        _write(_generate(model, z, condition, options.raw), out, kind, columns)
+        samples = _generate(model, z, condition, options.raw)
+        _write(samples, out, kind, columns, _captions(model, condition) if kind == "png" else [])
     except (UserError, FloatingPointError) as error:
         sys.exit(error_line(error))
     except OSError as error:
@@ -81,13 +82,20 @@ def _generate(model: GAN, z: Tensor, condition: Tensor | None, raw: bool) -> Ten
     return torch.cat([to_uint8(block) if block.ndim == 4 else block for block in blocks])
 
 
-def _write(samples: Tensor, out: Path, kind: Literal["npz", "png", "folder"], columns: int) -> None:
+def _captions(model: GAN, condition: Tensor | None) -> list[str]:
+    """Returns the labels of each image as text."""
+    return [] if condition is None else [model.vocabulary.describe(row) for row in condition]  # type: ignore[union-attr]
+
+
+def _write(
+    samples: Tensor, out: Path, kind: Literal["npz", "png", "folder"], columns: int, captions: Sequence[str]
+) -> None:
     """Writes an array (key `images`), one grid of all samples, or a folder of PNGs."""
     if kind == "npz":
         with atomic(out) as path, path.open("wb") as file:
             np.savez_compressed(file, images=samples.numpy())
     elif kind == "png":
-        picture = grids.grid(to_unit_range(samples), columns) if samples.ndim == 4 else grids.picture(samples)
+        picture = grids.grid(to_unit_range(samples), columns, captions) if samples.ndim == 4 else grids.picture(samples)
         with atomic(out) as path:
             to_pil_image(picture).save(path, format="png")
     elif samples.ndim == 4:

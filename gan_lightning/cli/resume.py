@@ -12,12 +12,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.cli.suggestions import leaves
 from gan_lightning.config.allowlist import suggestion
+from gan_lightning.config.instantiate import rebase_paths
 from gan_lightning.config.places import texts
 from gan_lightning.data.known_folders import is_known
 from gan_lightning.errors import UserError
 from gan_lightning.files import run_folder_of
 from gan_lightning.training import branch, checkpoint
-from gan_lightning.training.resume import WHAT_MAY_CHANGE, may_change, rebase_paths
+from gan_lightning.training.resume import WHAT_MAY_CHANGE, may_change
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.yaml_file import read_yaml
 
@@ -102,9 +103,9 @@ def _override(config: DictConfig, overrides: Sequence[str], allowed: Callable[[s
         changed.add(key)
     if "download" in config.data and not {"data.root", "data.download"} & changed and not is_known(config.data.root):
         config.data.download = False  # into a folder that the user has never named
-    # A limit of the command line replaces the other one, as in a new run.
-    if "trainer.max_steps" in changed and "trainer.max_epochs" not in changed:
-        config.trainer.max_epochs = -1
-    if "trainer.max_epochs" in changed and "trainer.max_steps" not in changed:
-        config.trainer.max_steps = -1
+    # A length of the command line replaces the other ones, as in a new run.
+    lengths = {"trainer.max_steps": -1, "trainer.max_epochs": -1, "trainer.max_images": None}
+    if lengths.keys() & changed:
+        for key in lengths.keys() - changed:
+            OmegaConf.update(config, key, lengths[key], force_add=True)
     return changed

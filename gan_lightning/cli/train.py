@@ -22,9 +22,10 @@ from hydra.core.utils import run_job
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import HydraContext, RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from gan_lightning._compat.hydra import REFUSED
 from gan_lightning.cli import suggestions
 from gan_lightning.config import renamed
 from gan_lightning.config.guard import guarded
@@ -108,6 +109,8 @@ def run(cfg: DictConfig) -> RunResult:
         from gan_lightning.training.experiment import Experiment
 
     set_up_process()
+    if REFUSED in cfg:
+        raise UserError(cfg[REFUSED])
     typed, folder = HydraConfig.get().overrides.task, HydraConfig.get().runtime.output_dir
     place = None if cfg.resume is None else str(cfg.resume)  # a name such as 7 is a number in YAML
     try:
@@ -135,6 +138,7 @@ def _final_config(cfg: DictConfig, typed: Sequence[str], folder: str) -> dict[st
     elif cfg.resume is not None:
         cfg = resumed_config(str(cfg.resume), typed)
     config = _checked(cfg, typed)
+    config.pop("reproduce", None)  # what is published is no part of a run
     require_places_inside(config, HydraConfig.get(), resumed=from_a_run)
     return config
 
@@ -145,7 +149,17 @@ def _origin(cfg: DictConfig) -> dict[str, str]:
     Hydra would write them before a run is refused, over those of the run that is in the folder.
     """
     nodes = {"config": cfg, "hydra": HydraConfig.instance().cfg, "overrides": HydraConfig.get().overrides.task}
+    nodes |= {"default": _default(cfg)}
     return {f"{name}.yaml": OmegaConf.to_yaml(node) for name, node in nodes.items()}
+
+
+def _default(cfg: DictConfig) -> Any:
+    """Returns the configuration of a command without overrides, in the folder of this run; its report compares both."""
+    default = GlobalHydra.instance().config_loader().load_configuration("config", [], RunMode.RUN)
+    with read_write(default), open_dict(default):
+        del default["hydra"]
+        default.name, default.run_dir = cfg.name, cfg.run_dir
+    return OmegaConf.to_container(default, resolve=True)
 
 
 def _job(cfg: DictConfig) -> float | None:
@@ -222,7 +236,11 @@ def _composed(overrides: list[str], config_dir: str | Path | None) -> DictConfig
 
 def _checked(cfg: DictConfig, typed: Sequence[str]) -> dict[str, Any]:
     from gan_lightning.config.check import check
+    from gan_lightning.config.recipes import drop_absent_callbacks, fit_optimizer, typed_keys
 
+    choices, keys = HydraConfig.get().runtime.choices, typed_keys(typed)
+    fit_optimizer(cfg, keys, choices.get("model/optimizer"))
+    drop_absent_callbacks(cfg, keys, choices.get("callbacks"))
     try:
         return check(cfg)
     except UserError as error:

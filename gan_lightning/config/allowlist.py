@@ -17,9 +17,9 @@ _LAYERS = {"torch.nn", "torch.optim", "torch.optim.lr_scheduler"}
 ALLOWED = {
     "data": {"gan_lightning.data"},
     "network": {"gan_lightning.networks"} | _LAYERS,
-    "model": {"gan_lightning.models", "gan_lightning.networks", "gan_lightning.losses"} | _LAYERS,
+    "model": {f"gan_lightning.{name}" for name in ("models", "networks", "losses", "schedules")} | _LAYERS,
     "callbacks": {"gan_lightning.callbacks", "gan_lightning.evaluation", "lightning.pytorch.callbacks"},
-    "logger": {"lightning.pytorch.loggers"},
+    "logger": {"gan_lightning.training.loggers", "lightning.pytorch.loggers"},
     "trainer": {"gan_lightning.training.trainer", "lightning", "lightning.pytorch", "lightning.pytorch.profilers"},
 }
 """The modules whose classes each section of a configuration may name; of ours, exported functions, too."""

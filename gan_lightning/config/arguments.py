@@ -40,10 +40,9 @@ def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
         yield f"{key}._partial_={node['_partial_']!r}: expected false, or to be left out"
     arguments = {name: value for name, value in node.items() if name not in INSTANTIATION_KEYS}
     parameters, hints = _parameters(called)
-    open_ended = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
     for name, value in arguments.items():
         if name not in parameters:
-            if not open_ended:
+            if not takes(called, name):
                 yield f"{key}.{name}: {node['_target_']} has no such argument{suggestion(name, list(parameters))}"
         elif not _has_targets(value) and not _fits(value, hints.get(name, Any)):
             yield f"{key}.{name}={shown(value)}: expected {_type_name(hints[name])}"
@@ -52,6 +51,12 @@ def argument_problems(key: str, node: Mapping[str, Any]) -> Iterator[str]:
         optional = parameter.default is not parameter.empty or _passes_on(parameter) or given_later
         if not optional and name not in arguments:
             yield f"{key}.{name}: {node['_target_']} needs this argument"
+
+
+def takes(called: Callable[..., Any], name: str) -> bool:
+    """Whether a class or function takes an argument of this name."""
+    parameters, _ = _parameters(called)
+    return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
 def shown(value: Any) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 from gan_lightning.config.allowlist import suggestion
 from gan_lightning.config.arguments import argument_problems
-from gan_lightning.config.instantiate import Config
+from gan_lightning.config.instantiate import Config, instantiate
+from gan_lightning.config.values import RULES
 
 
 def combination_problems(config: Config, faulty: Collection[str]) -> Iterator[str]:
@@ -35,20 +37,35 @@ def _section(node: Any, *names: str) -> Config:
 
 
 def _network_problems(config: Config) -> Iterator[str]:
-    for player in ("generator", "discriminator"):
-        yield from _player_problems(player, _section(config, "model", player), config["data"])
+    for player, count in (("generator", 1), ("discriminator", _pack(config))):
+        yield from _player_problems(player, _section(config, "model", player), config["data"], count)
 
 
-def _player_problems(player: str, network: Config, data: Config) -> Iterator[str]:
+def _pack(config: Config) -> int:
+    """Returns the number of samples that D sees at a time; 1 in a model of another package."""
+    pack = config["model"].get("pack", 1)
+    return pack if isinstance(pack, int) else 1
+
+
+def _player_problems(player: str, network: Config, data: Config, pack: int) -> Iterator[str]:
     """Yields messages on a network for samples of another shape or range than the data's."""
     shape, name = data.get("image_shape"), str(network.get("_target_")).removeprefix("gan_lightning.networks.")
-    if "image_shape" in network and network["image_shape"] != shape:
-        yield f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape={shape}"
+    expected = [pack * shape[0], *shape[1:]] if isinstance(shape, list) else shape
+    if "image_shape" in network and network["image_shape"] != expected:
+        times = f" with model.pack={pack} times the channels, {expected}" if pack > 1 else ""
+        yield f"network.{player}.image_shape={network['image_shape']}: expected data.image_shape={shape}{times}"
     for_numbers = name.startswith(("Scalar", "Dirac"))
-    if for_numbers and shape != [1]:
-        yield f"network.{player}: {name} is for numbers, data.image_shape={shape}; choose another network="
-    if data.get("_target_") == "gan_lightning.data.Gaussian1D" and name.endswith("Generator") and not for_numbers:
-        yield f"network.{player}: {name} ends in tanh, and the data lies beyond [-1, 1]; use network=scalar"
+    if for_numbers and expected != [1]:
+        together = f" and model.pack={pack}" if pack > 1 else ""
+        yield f"network.{player}: {name} is for numbers, data.image_shape={shape}{together}; choose another network="
+    if name.endswith("Generator") and not for_numbers and network.get("bounded", True):
+        if data.get("_target_") == "gan_lightning.data.Gaussian1D":
+            yield f"network.{player}: {name} ends in tanh, and the data lies beyond [-1, 1]; use network=scalar"
+        if data.get("_target_") == "gan_lightning.data.Gaussians2D" and data.get("extent", 0) >= 1:
+            yield (
+                f"data.extent={data['extent']}: {name} ends in tanh, and the data lies beyond [-1, 1]; choose less "
+                f"than 1, or network=maxout network.{player}.bounded=false"
+            )
 
 
 def condition_problems(config: Config) -> Iterator[str]:
@@ -61,7 +78,8 @@ def condition_problems(config: Config) -> Iterator[str]:
     if conditional and not expected:
         yield "model.conditional=True: the data has no labels; choose other data, or set it to false"
         return
-    for player, allowed in (("generator", (expected,)), ("discriminator", (expected, 0))):
+    packed = expected and _pack(config) * expected
+    for player, allowed in (("generator", (expected,)), ("discriminator", (packed, 0))):
         given = _section(model, player).get("condition_dim")
         if given and not conditional:
             yield f"network.{player}.condition_dim={given}: it would get no labels; set model.conditional=true"
@@ -110,6 +128,16 @@ def _trainer_problems(config: Config) -> Iterator[str]:
         yield "trainer.devices=-1: stands for all GPUs; with trainer.accelerator=cpu, set a number of processes"
 
 
+def _length_problems(config: Config) -> Iterator[str]:
+    """Yields a message if a run has several lengths."""
+    trainer, unlimited = config["trainer"], {"max_images": "null", "max_steps": "-1", "max_epochs": "-1"}
+    given = [name for name in unlimited if trainer.get(name) not in (None, -1)]
+    if len(given) > 1:
+        first, *others = (f"trainer.{name}={trainer[name]}" for name in given)
+        off = " or ".join(f"trainer.{name}={unlimited[name]}" for name in given)
+        yield f"{first}: a run has one length, and {' and '.join(others)} is another; keep one, and set {off}"
+
+
 def _augment_problems(config: Config) -> Iterator[str]:
     """Yields messages on image augmentations that do not fit the samples; it skips those of other packages."""
     augment, shape = _section(config, "model", "augment"), config["data"].get("image_shape")
@@ -117,27 +145,41 @@ def _augment_problems(config: Config) -> Iterator[str]:
         return
     if len(shape) == 1:
         yield f"model.augment: data.image_shape={shape}: it needs images; choose augment=null, or other data"
-    elif "quarter_turns" in (augment.get("policy") or ()) and shape[-1] != shape[-2]:
-        yield f"model.augment.policy: quarter_turns need square images; data.image_shape={shape}"
+        return
+    for key, node in (("model.augment", augment), ("model.augment.transforms", _section(augment, "transforms"))):
+        if "quarter_turns" in (node.get("policy") or ()) and shape[-1] != shape[-2]:
+            yield f"{key}.policy: quarter_turns need square images; data.image_shape={shape}"
 
 
 def _batch_problems(config: Config) -> Iterator[str]:
-    trainer, batch_size = config["trainer"], config["data"].get("batch_size")
-    devices, nodes, parts = trainer.get("devices", 1), trainer.get("num_nodes", 1), config["model"].get("accumulate", 1)
+    """Yields messages on batches that the processes, or their micro-batches, cannot share."""
+    trainer, model, data = config["trainer"], config["model"], config["data"]
+    devices, nodes, parts = trainer.get("devices", 1), trainer.get("num_nodes", 1), model.get("accumulate", 1)
     per_node = len(devices) if isinstance(devices, list) else devices
-    counts = all(isinstance(count, int) and count > 0 for count in (per_node, nodes, batch_size, parts))
-    if not counts or not config["data"]["_target_"].startswith("gan_lightning."):  # elsewhere, that of one process
+    if not all(isinstance(count, int) and count > 0 for count in (per_node, nodes, parts)):
         return
-    if batch_size % (per_node * nodes):
-        yield (
-            f"data.batch_size={batch_size}: expected a multiple of the number of processes, "
-            f"{per_node * nodes} (trainer.devices times trainer.num_nodes), which share each batch"
-        )
-    elif batch_size // (per_node * nodes) % parts:
-        yield (
-            f"model.accumulate={parts}: expected a divisor of a process's part of the batch, "
-            f"{batch_size // (per_node * nodes)}; change it, or data.batch_size"
-        )
+    sizes = {"model.generator_batch_size": model.get("generator_batch_size")}
+    if data["_target_"].startswith("gan_lightning."):  # elsewhere, they are those of one process
+        sizes |= {f"data.{name}": data.get(name) for name in ("batch_size", "generator_real_batch_size")}
+    processes = per_node * nodes
+    for key, size in sizes.items():
+        if not isinstance(size, int):
+            continue
+        if size % processes:
+            yield (
+                f"{key}={size}: expected a multiple of the number of processes, "
+                f"{processes} (trainer.devices times trainer.num_nodes), which share each batch"
+            )
+        elif size // processes % parts:
+            yield (
+                f"model.accumulate={parts}: expected a divisor of a process's part of the batch, "
+                f"{size // processes}; change it, or {key}"
+            )
+        elif size // (processes * parts) % _pack(config):
+            yield (
+                f"model.pack={_pack(config)}: expected a divisor of the {size // (processes * parts)} samples that a "
+                f"process has at once; change it, or {key}"
+            )
 
 
 def _optimizer_problems(config: Config) -> Iterator[str]:
@@ -146,18 +188,90 @@ def _optimizer_problems(config: Config) -> Iterator[str]:
     if str(_section(model, "scheduler").get("_target_")).endswith("ReduceLROnPlateau"):
         yield "model.scheduler: ReduceLROnPlateau waits for a metric, schedules here go by batches; choose another"
     optimizer = _section(model, "optimizer")
+    if str(optimizer.get("_target_")).endswith(("LBFGS", "SparseAdam")):
+        yield (
+            f"model.optimizer._target_={optimizer['_target_']}: it needs several losses a step, or sparse gradients; "
+            "choose another"
+        )
     for key in ("generator_optimizer", "discriminator_optimizer"):
         if "_target_" in optimizer:
             yield from argument_problems(f"model.{key}", optimizer | _section(model, key))
 
 
+def _logger_problems(config: Config) -> Iterator[str]:
+    """Yields messages on loggers whose packages are not installed."""
+    for name, logger in config["logger"].items():
+        kind = str(_section(logger).get("_target_")).rpartition(".")[2]
+        package = {"MLFlowLogger": "mlflow", "WandbLogger": "wandb", "CometLogger": "comet_ml"}.get(kind)
+        if package and importlib.util.find_spec(package) is None:
+            yield f"logger.{name}: needs the package {package}: pip install {package}"
+
+
+def _schedule_problems(config: Config) -> Iterator[str]:
+    """Yields messages on schedules of numbers that do not exist, and on curves that cannot be."""
+    from gan_lightning.schedules import NAMES, NAMES_SHOWN, Schedule, by_name
+
+    example = "a curve, such as {_target_: gan_lightning.schedules.Linear, end: 0, until: 1000}, or null"
+    trainer = config["trainer"]
+    endless = all(trainer.get(f"max_{unit}") in (None, -1) for unit in ("steps", "epochs", "images"))
+    for name, node in by_name(_section(config, "model", "schedules")):
+        key = f"model.schedules.{name}"
+        place = f"{'callbacks' if name.startswith('ema.') else 'model'}.{name}"
+        if not NAMES.fullmatch(name):
+            yield f"{key}: expected the name of a number that can have a schedule: {NAMES_SHOWN}"
+        elif not isinstance(_number_at(config, place), int | float):
+            yield f"{key}: there is no number {place} to schedule; set it, or this to null"
+        elif not isinstance(node, dict):
+            yield f"{key}={node!r}: expected {example}"
+        else:
+            try:
+                curve = instantiate(node, "model")
+            except ValueError as error:
+                yield f"{key}.{error}"
+                continue
+            if not isinstance(curve, Schedule):
+                yield f"{key}: {node['_target_']} is none; expected {example}"
+            elif curve.unit == "run" and endless:
+                yield f"{key}.unit=run: the run has no end; set trainer.max_steps, or another unit"
+            yield from _curve_problems(key, name, node)
+
+
+def _number_at(config: Config, key: str) -> Any:
+    """Returns what is at a key, in which numbers are positions in lists; None if there is nothing."""
+    node: Any = config
+    for name in key.split("."):
+        if isinstance(node, list):
+            node = node[int(name)] if name.isdigit() and int(name) < len(node) else None
+        else:
+            node = node.get(name) if isinstance(node, dict) else None
+    return node
+
+
+def _curve_problems(key: str, name: str, node: Config) -> Iterator[str]:
+    """Yields messages on numbers of a curve that the scheduled number may not have; a learning rate may be 0."""
+    limits = {"betas": "decay", "momentum": "decay", "p": "p"}
+    rule = next((RULES[limits[part]] for part in reversed(name.split(".")) if part in limits), None)
+    for argument in ("start", "end", "before", "value"):
+        if rule and node.get(argument) is not None and not rule.allows(node[argument]):
+            yield f"{key}.{argument}={node[argument]}: expected {rule.expected}"
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = (
     (("trainer",), _trainer_problems),
-    (("trainer", "data._target_", "data.batch_size", "model.accumulate"), _batch_problems),
+    (("trainer",), _length_problems),
+    (
+        (
+            *("trainer", "data._target_", "data.batch_size", "data.generator_real_batch_size"),
+            *("model.accumulate", "model.generator_batch_size", "model.pack"),
+        ),
+        _batch_problems,
+    ),
     (("model.scheduler", "model.optimizer"), _optimizer_problems),
+    (("model", "trainer.max_steps", "trainer.max_epochs", "trainer.max_images", "callbacks.ema"), _schedule_problems),
     (("callbacks", "objective"), _metric_problems),
+    (("logger",), _logger_problems),
     (("model.augment", "data.image_shape"), _augment_problems),
-    (("network", "model.generator", "model.discriminator", "data"), _network_problems),
+    (("network", "model.generator", "model.discriminator", "model.pack", "data"), _network_problems),
     (("network", "model.generator", "model.discriminator", "model.conditional", "data"), condition_problems),
 )
 """The keys that a rule reads, and the rule."""

@@ -29,7 +29,8 @@ _HYDRA_KEYS = {
 _HYDRA_CHOICE = re.compile(r"/?hydra/(sweeper|launcher)(/\w+)?=\w+")
 """The choices of Hydra's own options that such a file may make."""
 _RESOLVERS = {
-    *("unless_steps", "when", "count_tags", "count_classes", "run_dir", "job_folder", "direction"),
+    *("unless_steps", "times", "packed", "when", "count_tags", "count_classes", "run_dir"),
+    *("job_folder", "direction"),
     *("hydra", "now", "oc.select", "oc.dict.keys", "oc.dict.values"),
 }
 _OWN_VARIABLE = re.compile(r"\s*GAN_LIGHTNING_\w+\s*[,}]")

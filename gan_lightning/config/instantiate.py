@@ -83,6 +83,16 @@ def require_none(problems: Iterable[str]) -> None:
         raise UserError(f"the configuration has {count}" + "".join(f"\n  {problem}" for problem in found))
 
 
+def rebase_paths(node: Any, old: str, new: str) -> Any:
+    """Replaces the folder `old` by `new` in all paths of a configuration."""
+    if isinstance(node, dict):
+        return {name: rebase_paths(child, old, new) for name, child in node.items()}
+    if isinstance(node, list):
+        return [rebase_paths(child, old, new) for child in node]
+    inside = isinstance(node, str) and (node + "/").startswith(old + "/")
+    return new + node[len(old) :] if inside else node
+
+
 def value_at(config: Config, key: str, choices: Mapping[str, Any]) -> Any:
     """Returns the value of a key such as model.optimizer.lr, or the chosen option of a group; None if it is neither."""
     node: Any = config

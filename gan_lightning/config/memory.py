@@ -23,7 +23,8 @@ def memory_problems(config: Config) -> Iterator[str]:
             yield f"network.{player}: training it needs {_room(needed, available)}; choose smaller sizes"
     if str(data["_target_"]).startswith("gan_lightning.") and "image_shape" in data:
         size = math.prod(data["image_shape"])
-        for name, bytes_each in (("count", size), ("batch_size", 4 * size)):
+        batches = ("batch_size", "generator_real_batch_size")
+        for name, bytes_each in (("count", size), *((batch, 4 * size) for batch in batches)):
             if isinstance(data.get(name), int) and data[name] * bytes_each > available:
                 yield f"data.{name}={data[name]}: so many samples need {_room(data[name] * bytes_each, available)}"
 

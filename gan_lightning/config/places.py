@@ -21,6 +21,9 @@ _PLACES = {"dir", "dirs", "dirpath", "directory", "root", "folder", "path", "pat
 """The words in the name of an argument that is a path; a relative one is relative to the current folder."""
 _BELOW_ANOTHER = ("sub_dir",)
 """The exceptions, which are relative to another argument."""
+_DATABASE = "sqlite:///"
+_LINK_OF_WANDB = "wandb/*/logs/debug-core.log"
+"""A link of each session that W&B makes and does not write to: it leads to the log of its own process."""
 _READ = ("weights",)
 """The names of arguments that are paths of files to read."""
 
@@ -64,6 +67,8 @@ def texts(node: Any, key: str = "") -> Iterator[tuple[str, str]]:
 def _is_inside(text: str, name: str, folder: str) -> bool:
     if name in _READ:
         return True
+    if text.startswith(_DATABASE) and "?" not in text:  # a file, by its absolute path
+        return Path(os.path.realpath(text.removeprefix(_DATABASE))).is_relative_to(folder)
     if "$" in text or "://" in text or text.startswith(("~", "file:")):  # which loggers expand, or send to a server
         return False
     steps_out = os.path.isabs(text) or ".." in Path(text).parts
@@ -76,6 +81,8 @@ def require_links_inside(folder: Path) -> None:
     inside = os.path.realpath(folder)
     for place, folders, files in os.walk(folder):
         for path in (Path(place, name) for name in (*folders, *files)):
+            if path.match(_LINK_OF_WANDB):
+                continue
             if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(inside):
                 raise UserError(
                     f"{path} is a link to {os.path.realpath(path)}, outside of the run folder, and a resumed run may "

@@ -7,12 +7,13 @@ import itertools
 import os
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
 
+from gan_lightning.config.options import overview
 from gan_lightning.config.places import require_links_inside
 from gan_lightning.errors import UserError
 from gan_lightning.files import AUTO, run_folder_of
@@ -21,22 +22,42 @@ from gan_lightning.files import AUTO, run_folder_of
 def register_resolvers() -> None:
     """Registers the functions of this module as resolvers."""
     OmegaConf.register_new_resolver("unless_steps", _unless_steps, replace=True)
+    OmegaConf.register_new_resolver("times", _times, replace=True)
     OmegaConf.register_new_resolver("when", _when, replace=True)
+    OmegaConf.register_new_resolver("packed", _packed, replace=True)
     OmegaConf.register_new_resolver("count_tags", _count_tags, replace=True)
     OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
     OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
+    OmegaConf.register_new_resolver("overview", _overview, replace=True)
     OmegaConf.register_new_resolver("direction", _direction, replace=True)
 
 
-def _unless_steps(max_steps: int, epochs: int) -> int:
-    """Returns the default number of epochs; -1 (no limit) if a number of steps is given."""
-    return epochs if max_steps == -1 else -1
+def _unless_steps(max_steps: int, epochs: int, max_images: int | None = None) -> int:
+    """Returns the default number of epochs; -1 (no limit) if a number of steps or of images is given."""
+    return epochs if max_steps == -1 and max_images is None else -1
+
+
+def _times(factor: int, count: Any) -> Any:
+    """Returns a multiple of a count; None where there is none."""
+    return factor * count if isinstance(count, int) else None
 
 
 def _when(flag: bool, value: Any) -> Any:
     """Returns `value` if `flag` is true, else 0."""
     return value if flag else 0
+
+
+def _packed(pack: Any, size: Any) -> Any:
+    """Returns the width of a condition, or the shape of a sample, for `pack` of them along the channels.
+
+    What is no such size stays as it is: it is reported where it is set.
+    """
+    if not isinstance(pack, int):
+        return size
+    if isinstance(size, Sequence) and size and isinstance(size[0], int):
+        return OmegaConf.create([pack * size[0], *size[1:]])
+    return pack * size if isinstance(size, int) else size
 
 
 def _count_tags(root: str, nouns: Sequence[str]) -> int:
@@ -89,6 +110,12 @@ def _restarted_job() -> str:
             "Only in a job of Slurm, or of torchrun with --rdzv-id=NAME, is it named after the job"
         )
     return job
+
+
+def _overview(choices: Mapping[str, Any], sources: Sequence[Any]) -> str:
+    """Returns the options for Hydra's template of --help, in which $ has another meaning."""
+    folders = [Path(source.path) for source in sources if source.schema == "file"]
+    return overview(choices, folders).replace("$", "$$")
 
 
 def _direction(objective: str) -> str:

@@ -39,6 +39,12 @@ def images_of(data: Any) -> ImageData:
     return data if isinstance(data, ImageData) else ForeignImages(data)
 
 
+def has_test_loader(module: LightningDataModule) -> bool:
+    """Whether a data module of another package has a loader of the test split."""
+    loaders = (name for _, name in _LOADERS["test"])
+    return any(getattr(type(module), name) is not getattr(LightningDataModule, name) for name in loaders)
+
+
 class ForeignImages(ImageData):
     """The images of another package's LightningDataModule, read once, in the order of its data sets.
 

@@ -11,7 +11,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from gan_lightning.data.sampler import HOST, ResumableLoader, ShardedBatchSampler, TensorBatches, require_even_shards
+from gan_lightning.data.sampler import HOST, ResumableLoader, ShardedBatchSampler, TensorBatches, batch_parts
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.specs import Described
@@ -39,9 +39,11 @@ class ImageData(Described, LightningDataModule):
         gpu_memory_fraction: The part of a GPU's free memory, from 0 to below 1, that the training images may take. If
             they fit, they are copied there once, and batches are gathered there, without workers. If not, each batch is
             copied by pinned memory. The batches are the same.
+        generator_real_batch_size: The number of real images of G's own in each step, over all processes together. A
+            batch then is (images, labels, G's images, their labels), and an epoch has all of them; None: G has none.
 
     Raises:
-        UserError: At setup, if `batch_size` or `condition_dim` does not fit the data.
+        UserError: At setup, if a batch or `condition_dim` does not fit the data.
     """
 
     names: ClassVar[Sequence[str] | None] = None
@@ -61,6 +63,7 @@ class ImageData(Described, LightningDataModule):
         condition_dim: int | None = None,
         limit: int | None = None,
         gpu_memory_fraction: float = 0.25,
+        generator_real_batch_size: int | None = None,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -70,6 +73,7 @@ class ImageData(Described, LightningDataModule):
         self.seed = seed
         self.limit = limit
         self.gpu_memory_fraction = gpu_memory_fraction
+        self.generator_real_batch_size = generator_real_batch_size
         self._splits: dict[str, tuple[Images, Labels]] = {}
         self.train: TensorBatches | None = None
 
@@ -85,6 +89,10 @@ class ImageData(Described, LightningDataModule):
             NoSuchSplit: The data has no split of that name.
         """
         raise NotImplementedError
+
+    def has_test(self) -> bool:
+        """Whether there is a test split; it is not loaded for that."""
+        return True
 
     def labeled(self) -> tuple[Images, Labels]:
         """The training images that are labeled, and their labels."""
@@ -120,10 +128,12 @@ class ImageData(Described, LightningDataModule):
         if self.train is not None:
             return
         images, labels = self.split("train")
-        if self.batch_size > len(images):
+        own = self.generator_real_batch_size or 0
+        if self.batch_size + own > len(images):
+            key = f"data.batch_size={self.batch_size}" + own * f" with data.generator_real_batch_size={own}"
             raise UserError(
-                f"data.batch_size={self.batch_size} is larger than the data: {type(self).__name__} has "
-                f"{len(images)} images. Choose data.batch_size between 1 and {len(images)}"
+                f"{key} is larger than the data: {type(self).__name__} has "
+                f"{len(images)} images. Choose data.batch_size between 1 and {len(images) - own}"
             )
         count = labels.shape[1] if labels.ndim == 2 else int(labels.max()) + 1
         known = max(count, self.condition_dim)
@@ -137,13 +147,13 @@ class ImageData(Described, LightningDataModule):
         assert self.train is not None
         trainer = self.trainer
         world_size = trainer.world_size if trainer else 1
-        require_even_shards(self.batch_size, world_size)
+        parts = batch_parts(self.batch_size, self.generator_real_batch_size, world_size)
         device = trainer.strategy.root_device if trainer else HOST
         place = device if self.train.fit_on(device, self.gpu_memory_fraction) else HOST
         workers = self.num_workers if place == HOST else 0
         sampler = ShardedBatchSampler(
             size=len(self.train.images),
-            batch_size=self.batch_size,
+            parts=parts,
             seed=self.seed,
             position=lambda: trainer.global_step if trainer else 0,
             rank=trainer.global_rank if trainer else 0,
@@ -160,8 +170,7 @@ class ImageData(Described, LightningDataModule):
         )
 
     def on_after_batch_transfer(self, batch: Sequence[Tensor], dataloader_idx: int) -> Any:
-        images, labels = batch
-        return to_unit_range(images), labels
+        return tuple(field if index % 2 else to_unit_range(field) for index, field in enumerate(batch))
 
 
 def numbered(count: int) -> tuple[str, ...]:

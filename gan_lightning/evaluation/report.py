@@ -99,11 +99,11 @@ def comparison(places: Sequence[str]) -> str:
     first = reports[0]["metrics"]
     columns = [["", *(f"{name} {ARROWS[metric['better']]}" for name, metric in first.items()), "step", "weights"]]
     for title, found in zip(_titles(places), reports, strict=True):
-        metrics = [_formatted(found["metrics"].get(name), "value", "std") for name in first]
+        metrics = [formatted(found["metrics"].get(name), "value", "std") for name in first]
         columns.append([title, *metrics, f"{found['checkpoint']['step']:,}", found["weights"]])
     baseline = reports[0]["baseline"]
     title = f"real data, {baseline['images']:,} images" if baseline else "real data: none"
-    columns.append([title, *(_formatted(metric, "baseline", "baseline_std") for metric in first.values()), "", ""])
+    columns.append([title, *(formatted(metric, "baseline", "baseline_std") for metric in first.values()), "", ""])
     columns = [list(map(printable, column)) for column in columns]
     widths = [max(map(len, column)) for column in columns]
     rows = zip(*columns, strict=True)
@@ -134,7 +134,18 @@ def _require_same_protocol(places: Sequence[str], reports: Sequence[EvaluationRe
         )
 
 
-def _formatted(metric: dict[str, Any] | None, value: str, deviation: str) -> str:
+def memorization_line(found: dict[str, Any]) -> str:
+    """What the memorization metrics of an evaluation report say."""
+    result = "it repeats training images" if found["flagged"] else "no sign of memorization"
+    share = found["of_them_training_images"] / max(found["nearest_real_images"], 1)
+    return (
+        f"{result}: of {found['nearest_real_images']} real images that lie nearest, {share:.1%} are training images, "
+        f"chance {found['expected_by_chance']:.1%}; distance ratio {found['distance_ratio']:.3f}"
+    )
+
+
+def formatted(metric: dict[str, Any] | None, value: str, deviation: str) -> str:
+    """The value of a metric with its standard deviation, by their names in the report, as text."""
     if metric is None or metric[value] is None:
         return "-"
     return f"{metric[value]:.4g}" + (f" ± {metric[deviation]:.2g}" if metric[deviation] is not None else "")

@@ -1,5 +1,6 @@
 """Parts of the objectives: adversarial losses, penalties, regularizers, auxiliary heads, and augmentation before D."""
 
+from gan_lightning.losses.ada import AdaptiveAugment
 from gan_lightning.losses.adversarial import (
     AdversarialLoss,
     Hinge,
@@ -10,16 +11,20 @@ from gan_lightning.losses.adversarial import (
     RelativisticPairs,
     Wasserstein,
 )
-from gan_lightning.losses.augmentation import AdaptiveAugment, DiffAugment
+from gan_lightning.losses.augmentation import Augment, DiffAugment
 from gan_lightning.losses.equilibrium import BoundaryEquilibrium
 from gan_lightning.losses.heads import ClassifierHead, CodeHead, Head
 from gan_lightning.losses.penalties import dragan, dragan_uniform, r1, r2, wgan_gp
+from gan_lightning.losses.pipeline import AugmentPipeline
 from gan_lightning.losses.regularizers import LeCam
-from gan_lightning.losses.terms import DiscriminatorOutput, Part, Player, StepOutput, Terms
+from gan_lightning.losses.terms import BatchOutput, DiscriminatorOutput, Part, Player, StepOutput, Terms
 
 __all__ = [
     "AdaptiveAugment",
     "AdversarialLoss",
+    "Augment",
+    "AugmentPipeline",
+    "BatchOutput",
     "BoundaryEquilibrium",
     "ClassifierHead",
     "CodeHead",

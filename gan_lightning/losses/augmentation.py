@@ -14,7 +14,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import pad
 
-from gan_lightning.distributed.collectives import all_reduce_sum_
 from gan_lightning.losses.terms import Part, StepOutput
 
 Images = Float[Tensor, "batch channels height width"]
@@ -142,7 +141,42 @@ TRANSFORMS: dict[str, tuple[Callable[[Tensor], Tensor], ...]] = {
 """The transforms of a policy. No default has the last two: they may turn one digit into another, or into none."""
 
 
-class DiffAugment(Part):
+class Augment(Part):
+    """The base class of augmentations. A subclass defines `transform`, which samples with torch's default generators.
+
+    Args:
+        p: The probability with which each transform is applied to a sample, in [0, 1].
+    """
+
+    p: Tensor
+
+    def __init__(self, p: float = 1.0) -> None:
+        super().__init__()
+        self.register_buffer("p", torch.tensor(float(p)))
+
+    def forward(self, images: Images) -> Images:
+        """Returns the augmented images; their values may exceed [-1, 1].
+
+        Raises:
+            ValueError: The samples are not images.
+        """
+        if images.ndim != 4:
+            raise ValueError(
+                f"model.augment: it is for images (batch, channels, height, width), got {tuple(images.shape)}; "
+                "choose augment=null, or other data"
+            )
+        return self.transform(images)
+
+    def transform(self, images: Images) -> Images:
+        """Applies each transform to each sample with probability `p`."""
+        raise NotImplementedError
+
+    def metrics(self, output: StepOutput) -> dict[str, Tensor]:
+        """Returns the probability `p` as `augment/p`."""
+        return {"augment/p": self.p}
+
+
+class DiffAugment(Augment):
     """DiffAugment: Zhao et al. 2020 (arXiv:2006.10738), eqs. 1-3. D sees T(x) and T(G(z)), in both players' losses.
 
     - color: brightness shifted by U(-0.5, 0.5), saturation times U(0, 2) where there are colors, contrast times
@@ -160,86 +194,16 @@ class DiffAugment(Part):
         ValueError: The policy names an unknown transform.
     """
 
-    p: Tensor
-
     def __init__(self, policy: Sequence[Name] = ("color", "translation", "cutout"), p: float = 1.0) -> None:
-        super().__init__()
+        super().__init__(p)
         unknown = [name for name in policy if name not in TRANSFORMS]
         if unknown:
             raise ValueError(f"model.augment.policy={unknown}: expected some of {', '.join(TRANSFORMS)}")
         self.policy = tuple(policy)
-        self.register_buffer("p", torch.tensor(float(p)))
 
-    def forward(self, images: Images) -> Images:
-        """Returns the augmented images; their values may exceed [-1, 1].
-
-        Raises:
-            ValueError: The samples are not images.
-        """
-        if images.ndim != 4:
-            raise ValueError(
-                f"model.augment: it is for images (batch, channels, height, width), got {tuple(images.shape)}; "
-                "choose augment=null, or other data"
-            )
+    def transform(self, images: Images) -> Images:
         for name in self.policy:
             for transform in TRANSFORMS[name]:
                 applied = torch.rand(len(images), device=images.device) < self.p
                 images = torch.where(_per_sample(applied), transform(images), images)
         return images
-
-    def metrics(self, output: StepOutput) -> dict[str, Tensor]:
-        """Returns the probability `p` as `augment/p`."""
-        return {"augment/p": self.p}
-
-
-class AdaptiveAugment(DiffAugment):
-    """ADA: Karras et al. 2020 (arXiv:2006.06676), section 3, with the transforms of DiffAugment.
-
-        r = E sign(D(x)),  over the real samples of some batches            (eq. 1, r_t)
-        p <- p + sign(r - target) * images / ada_images,  within [0, 1]
-
-    where `images` is the number of those samples. When D overfits, its logits of real samples grow, and so do r and the
-    probability p, which starts at 0. ADA does not work where the sign of a logit has no meaning (Wasserstein).
-
-    Args:
-        policy: The transforms, as of `DiffAugment`. Each is applied to a sample with probability p.
-        target: The target of r, in (-1, 1).
-        ada_images: The number of real images in which p can go from 0 to 1.
-        every_n_batches: The number of batches between two changes of p.
-    """
-
-    signs: Tensor
-    images: Tensor
-    batches: Tensor
-
-    def __init__(
-        self,
-        policy: Sequence[Name] = ("color", "translation", "cutout"),
-        target: float = 0.6,
-        ada_images: int = 500_000,
-        every_n_batches: int = 4,
-    ) -> None:
-        super().__init__(policy, p=0.0)
-        self.target = target
-        self.ada_images = ada_images
-        self.every_n_batches = every_n_batches
-        self.register_buffer("signs", torch.tensor(0.0))
-        self.register_buffer("images", torch.tensor(0.0))
-        self.register_buffer("batches", torch.tensor(0))
-
-    @torch.no_grad()
-    def on_step_end(self, output: StepOutput) -> None:
-        """Sums the signs of the real logits of all processes; changes p every `every_n_batches` batches."""
-        real = output["logits"]["real"]
-        signs, images = all_reduce_sum_(
-            torch.stack([real.sign(), torch.ones_like(real)]).sum(1, dtype=self.signs.dtype)
-        )
-        self.signs += signs
-        self.images += images
-        self.batches += 1
-        # Computed on the device: an `if` would make the step wait for the GPU.
-        due = self.batches % self.every_n_batches == 0
-        move = (self.signs / self.images - self.target).sign() * self.images / self.ada_images
-        self.p.copy_((self.p + due * move).clamp(0, 1))
-        self.signs *= ~due
-        self.images *= ~due

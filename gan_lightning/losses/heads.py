@@ -77,10 +77,14 @@ class CodeHead(Head):
         categories: The number of categories of the one-hot code; 0 means that there is none.
         continuous: The number of continuous codes.
         weight: The paper's lambda.
+        fix_std: Whether the standard deviation of the normal distribution is 1, and not predicted.
     """
 
-    def __init__(self, feature_dim: int, categories: int, continuous: int, weight: float = 1.0) -> None:
-        super().__init__(feature_dim, categories + 2 * continuous)
+    def __init__(
+        self, feature_dim: int, categories: int, continuous: int, weight: float = 1.0, fix_std: bool = False
+    ) -> None:
+        super().__init__(feature_dim, categories + (1 if fix_std else 2) * continuous)
+        self.fix_std = fix_std
         self.categories = categories
         self.continuous = continuous
         self.weight = weight
@@ -98,7 +102,8 @@ class CodeHead(Head):
         if self.categories:
             loss = loss + cross_entropy(q[:, : self.categories], code[:, : self.categories])
         if self.continuous:
-            mean, log_variance = q[:, self.categories :].chunk(2, 1)
+            predicted = q[:, self.categories :]
+            mean, log_variance = (predicted, torch.zeros_like(predicted)) if self.fix_std else predicted.chunk(2, 1)
             loss = loss + _normal_nll(mean, code[:, self.categories :], log_variance) * self.continuous
         return self.weight * loss
 

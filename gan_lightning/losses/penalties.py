@@ -16,7 +16,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gan_lightning.distributed.collectives import all_reduce_sum_
-from gan_lightning.losses.terms import to_float32
+from gan_lightning.losses.terms import Number, to_float32
 
 LogitsOf = Callable[[Tensor], Tensor]
 DrawNoise = Callable[..., Tensor]
@@ -24,7 +24,7 @@ Samples = Float[Tensor, "batch *sample"]
 
 
 def r1(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: Number
 ) -> Float[Tensor, ""]:
     """weight/2 * E_x ||grad_x D(x)||^2: Mescheder et al. 2018 (arXiv:1801.04406), eq. 9.
 
@@ -34,7 +34,7 @@ def r1(
 
 
 def r2(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: Number
 ) -> Float[Tensor, ""]:
     """weight/2 * E_z ||grad D(G(z))||^2, at generated samples: Mescheder et al. 2018 (arXiv:1801.04406), eq. 10.
 
@@ -44,7 +44,7 @@ def r2(
 
 
 def wgan_gp(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number
 ) -> Float[Tensor, ""]:
     """Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3, between real and generated samples:
 
@@ -56,7 +56,7 @@ def wgan_gp(
 
 
 def dragan(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: float, std: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number, std: Number
 ) -> Float[Tensor, ""]:
     """The paper's noise: Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1 and c = std^2.
 
@@ -67,7 +67,7 @@ def dragan(
 
 
 def dragan_uniform(
-    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: float, scale: float
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number, scale: Number
 ) -> Float[Tensor, ""]:
     """The noise of the authors' code, which is not the paper's: Kodali et al. 2017 (arXiv:1705.07215).
 

@@ -1,7 +1,7 @@
 """Regularizers of the discriminator's logits that depend on earlier batches, too.
 
 Each is a module `regularizer(real_logits, fake_logits)` whose value is added to D's loss. It gets the logits of
-the whole batch in `on_step_end`.
+the whole batch in `on_step_end`. One whose weight can have a schedule takes it as the argument `weight`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from gan_lightning.distributed.collectives import all_reduce_sum_
-from gan_lightning.losses.terms import Part, StepOutput, to_float32
+from gan_lightning.losses.terms import Number, Part, StepOutput, to_float32
 
 
 class LeCam(Part):
@@ -38,11 +38,23 @@ class LeCam(Part):
         self.register_buffer("anchors", torch.zeros(2))
         self.register_buffer("batches", torch.tensor(0.0))
 
-    def forward(self, real_logits: Float[Tensor, " batch"], fake_logits: Float[Tensor, " batch"]) -> Float[Tensor, ""]:
-        """Returns the term of D's loss, a scalar in float32 or wider."""
+    def forward(
+        self,
+        real_logits: Float[Tensor, " batch"],
+        fake_logits: Float[Tensor, " batch"],
+        *,
+        weight: Number | None = None,
+    ) -> Float[Tensor, ""]:
+        """Returns the term of D's loss, a scalar in float32 or wider.
+
+        Args:
+            real_logits: D's logits of real samples.
+            fake_logits: D's logits of generated samples.
+            weight: The weight in this batch; None: that of the regularizer.
+        """
         real_anchor, fake_anchor = self.anchors
         real, fake = to_float32(real_logits) - fake_anchor, to_float32(fake_logits) - real_anchor
-        return self.weight * (real.square().mean() + fake.square().mean())
+        return (self.weight if weight is None else weight) * (real.square().mean() + fake.square().mean())
 
     @torch.no_grad()
     def on_step_end(self, output: StepOutput) -> None:

@@ -13,17 +13,26 @@ from torch import Tensor, nn
 from gan_lightning.specs import Described
 
 Player = Literal["discriminator", "generator"]
+Number = float | Tensor
+"""A number of a loss; a scheduled one is a scalar tensor in a compiled loss."""
 Terms = dict[str, Tensor]
 """The terms of a loss, by name: scalars, or values (batch,), whose mean is used. The loss is their sum."""
 
 
 class StepOutput(TypedDict):
-    """The output of a training step; callbacks get it as `outputs`."""
+    """What an update of some players returns. All keys are required, since torch compiles no optional ones."""
 
     terms: dict[Player, Terms]
     """The terms of each updated player's loss: scalars, by name."""
     logits: dict[str, Tensor]
     """D's logits of the `real` and the `fake` samples, (batch,); empty if D was not updated."""
+
+
+class BatchOutput(StepOutput):
+    """What `training_step` returns for all updates of a batch; callbacks get it as `outputs`."""
+
+    scheduled: dict[str, float]
+    """The numbers that have a schedule, by name."""
 
 
 @dataclass(frozen=True)

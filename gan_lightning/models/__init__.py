@@ -9,7 +9,7 @@ from gan_lightning.models.infogan import InfoGAN
 from gan_lightning.models.lsgan import LSGAN
 from gan_lightning.models.matching_aware import MatchingAwareGAN
 from gan_lightning.models.minimax import MinimaxGAN
-from gan_lightning.models.phases import alternating, simultaneous
+from gan_lightning.models.phases import alternating, critic_warmup, simultaneous
 from gan_lightning.models.r3gan import R3GAN
 from gan_lightning.models.relativistic import RelativisticGAN
 from gan_lightning.models.simultaneous_gan import SimultaneousGAN
@@ -32,6 +32,7 @@ __all__ = [
     "RelativisticGAN",
     "SimultaneousGAN",
     "alternating",
+    "critic_warmup",
     "simultaneous",
     "spectrally_normalized",
 ]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from gan_lightning.models.packing import pack
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -24,6 +26,13 @@ class Batch:
     def with_gradient(self) -> Batch:
         """Returns the same batch, at whose samples gradients can be taken."""
         return self if self.samples.requires_grad else replace(self, samples=self.samples.detach().requires_grad_())
+
+    def packed(self, count: int) -> Batch:
+        """Returns a batch whose samples are packs of `count` neighbors, with conditions and latents side by side."""
+        if count == 1:
+            return self
+        condition, z = (None if part is None else pack(part, count) for part in (self.condition, self.z))
+        return Batch(pack(self.samples, count), condition, z)
 
     def chunk(self, count: int) -> list[Batch]:
         """Splits a real batch into `count` micro-batches."""

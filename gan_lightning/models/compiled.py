@@ -52,13 +52,14 @@ class _Drawn(Draws):
     Args:
         due: What is due in this batch.
         tensors: The random numbers by purpose.
+        scheduled: The scheduled numbers by name, as scalars: a number would be a constant of the graph.
     """
 
     due: Due
     tensors: Mapping[tuple[str, ...], Tensor]
 
-    def __init__(self, due: Due, tensors: Mapping[tuple[str, ...], Tensor]) -> None:
-        vars(self).update(due=due, tensors=tensors)
+    def __init__(self, due: Due, tensors: Mapping[tuple[str, ...], Tensor], scheduled: Mapping[str, Tensor]) -> None:
+        vars(self).update(due=due, tensors=tensors, scheduled=scheduled)
 
     def is_due(self, every: int) -> bool:
         return self.due[every]
@@ -105,7 +106,11 @@ class CompiledGradients:
             purpose: draws.local_shard(sampler, count, *purpose)
             for purpose, (sampler, count) in recorder.samplers.items()
         }
-        output, gradients = self._gradients(players, real, _Drawn(recorder.due, tensors))
+        scheduled = {
+            name: torch.full((), value, device=draws.device).to(self._model.dtype)
+            for name, value in draws.scheduled.items()
+        }
+        output, gradients = self._gradients(players, real, _Drawn(recorder.due, tensors, scheduled))
         if is_new:
             log.info("Compiled the losses of %s in %.0f s", " and ".join(players), time.perf_counter() - started)
         for player in players:

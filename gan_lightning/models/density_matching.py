@@ -47,6 +47,10 @@ class DensityMatchingGAN(GAN):
         self.mean, self.std = mean, std
         self.pretrain_steps = pretrain_steps
         self.pretrain_batch = pretrain_batch
+        if self.pack > 1:
+            raise ValueError(
+                f"model.pack={self.pack}: stratified latents have an order, and packs would show it; set it to 1"
+            )
         if self.latent_dim != 1:
             raise ValueError(f"network.generator: latents of {self.latent_dim} numbers, expected 1; use network=scalar")
 

@@ -1,9 +1,10 @@
-"""The random numbers of one batch."""
+"""The random numbers of one batch, and its scheduled ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ Sampler = Callable[[int, torch.Generator], Tensor]
 
 @dataclass(frozen=True)
 class Draws:
-    """The random numbers of one batch, as a function of the seed, the batch index and a purpose.
+    """The random numbers of one batch, as a function of the seed, the batch index and a purpose; its scheduled numbers.
 
     Every draw is made for the global batch of all processes; each process, and each of its micro-batches, takes its
     shard. So neither resuming nor the number of processes or micro-batches changes a sample's random numbers.
@@ -27,6 +28,7 @@ class Draws:
         device: The device on which the random numbers are generated.
         shard: The index of our shard of the global batch.
         num_shards: The number of shards.
+        scheduled: The numbers that have a schedule, by name: floats, or scalars in a compiled loss.
     """
 
     seed: int
@@ -34,6 +36,15 @@ class Draws:
     device: torch.device
     shard: int = 0
     num_shards: int = 1
+    scheduled: Mapping[str, Any] = field(default_factory=dict)
+
+    def arguments(self, part: str) -> dict[str, Any]:
+        """Returns the scheduled arguments of a part such as "penalties.r1", by their own names."""
+        return {
+            name.removeprefix(f"{part}."): value
+            for name, value in self.scheduled.items()
+            if name.startswith(f"{part}.")
+        }
 
     def is_due(self, every: int) -> bool:
         """Whether something that is done every `every` batches is done in this one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.losses import (
     AdaptiveAugment,
     AdversarialLoss,
-    DiffAugment,
+    Augment,
+    BatchOutput,
     DiscriminatorOutput,
     Head,
     NonSaturating,
@@ -28,7 +30,9 @@ from gan_lightning.losses import (
 from gan_lightning.losses.terms import join, means, to_float32
 from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
-from gan_lightning.models.phases import Phase
+from gan_lightning.models.generator_batch import require_fakes_fit, require_reals_fit
+from gan_lightning.models.packing import pack, unpack
+from gan_lightning.models.phases import Phase, of_generator
 from gan_lightning.models.rebuild import FORMAT, read, rebuild
 from gan_lightning.models.step import GANStep
 from gan_lightning.specs import Described, spec_of
@@ -56,8 +60,13 @@ class GAN(Described, GANStep):
         augment: The augmentation of real and of generated samples before D, in both players' losses; None: no
             augmentation. A penalty takes the gradient of D(augment(x)) with respect to x, as the authors of
             DiffAugment and of ADA do for R1.
+        pack: The number of samples that D sees at a time, along the channels, and gives one logit: Lin et al. 2018
+            (arXiv:1712.04086), PacGAN. The loss, penalties and regularizers take a pack for a sample. D is built for
+            `pack` times the channels, and as many times the condition.
         reuse_fake: Whether a batch in which G is updated has one set of fakes: D is updated on them, and then G, which
             saves a call of G. Both players see the same latents then; they see different ones otherwise.
+        generator_batch_size: The number of fakes in G's phase, over all processes together; None: as many as D's phase
+            has. The conditions of this number are sampled from the data's, and not those of a batch.
         channels_last: Whether the kernels of convolutions, and with them the feature maps, have their channels last in
             memory. Only the speed and the rounding differ; networks without convolutions stay as they are.
 
@@ -77,8 +86,10 @@ class GAN(Described, GANStep):
         penalty_every: int = 1,
         regularizers: Mapping[str, Part] | None = None,
         heads: Mapping[str, Callable[[int], Head]] | None = None,
-        augment: DiffAugment | None = None,
+        augment: Augment | AdaptiveAugment | None = None,
+        pack: int = 1,
         reuse_fake: bool = False,
+        generator_batch_size: int | None = None,
         channels_last: bool = True,
         **step: Any,
     ) -> None:
@@ -99,14 +110,31 @@ class GAN(Described, GANStep):
                 f"model.augment: AdaptiveAugment goes by the sign of D's logits, which says nothing under "
                 f"model.loss={type(self.loss).__name__}; choose augment=diffaugment"
             )
+        self.pack = pack
+        if pack > 1:
+            self._require_packable()
         self.reuse_fake = reuse_fake
         if reuse_fake:
             self._require_shareable_fakes()
+        self.generator_batch_size = generator_batch_size
+        require_fakes_fit(self)
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
+    def _require_packable(self) -> None:
+        if self.heads:
+            raise ValueError(
+                f"model.pack={self.pack}: the heads {', '.join(self.heads)} need D's features of single samples; "
+                "set it to 1"
+            )
+        if isinstance(self.augment, AdaptiveAugment):
+            raise ValueError(
+                f"model.pack={self.pack}: AdaptiveAugment counts images by their logits, and a pack has one; choose "
+                "augment=diffaugment, or set it to 1"
+            )
+
     def _require_shareable_fakes(self) -> None:
-        if self.phases(self.n_critic - 1, self.n_critic) != (("discriminator",), ("generator",)):
+        if of_generator(self.phases, self.n_critic) != (("discriminator",), ("generator",)):
             raise ValueError(
                 "model.reuse_fake=True: expected model/phases=alternating; others share their fakes already"
             )
@@ -128,6 +156,7 @@ class GAN(Described, GANStep):
                 fake = self.fake_batch(players, real, draws)
         elif "generator" not in players:
             fake = replace(fake, samples=fake.samples.detach())
+        real, fake = real.packed(self.pack), fake.packed(self.pack)
         if "discriminator" in players and self._has_penalties(draws):
             real, fake = real.with_gradient(), fake.with_gradient()
         with torch.set_grad_enabled("discriminator" in players):
@@ -150,15 +179,24 @@ class GAN(Described, GANStep):
         return self.fake_batch(("generator",), real, draws)
 
     def fake_batch(self, players: Phase, real: Batch, draws: Draws) -> Batch:
-        """Generates as many samples as `real` has, for the same conditions."""
-        z = self.sample_z(len(real.samples), draws, players[0] if len(players) == 1 else "both")
-        return Batch(self.generator(z, real.condition), real.condition, z)
+        """Generates as many samples as `real` has, for the same conditions; in G's phase `generator_batch_size`."""
+        count, condition = len(real.samples), real.condition
+        if self.generator_batch_size and players == ("generator",):
+            count = self.generator_batch_size // draws.num_shards
+            condition = None if condition is None else self.sample_conditions(count, draws, "generator")
+        z = self.sample_z(count, draws, players[0] if len(players) == 1 else "both")
+        return Batch(self.generator(z, condition), condition, z)
 
     def discriminator_terms(
         self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws
     ) -> Terms:
         """Returns the terms of D's objective."""
-        added = [{name: part(d_real.logits, d_fake.logits) for name, part in self.regularizers.items()}]
+        added = [
+            {
+                name: part(d_real.logits, d_fake.logits, **draws.arguments(f"regularizers.{name}"))
+                for name, part in self.regularizers.items()
+            }
+        ]
         if self._has_penalties(draws):
             added.append(self._penalty_terms(real, fake, d_real, d_fake, draws))
         added += [head.discriminator(d_real, d_fake) for head in self.heads.values()]  # type: ignore[operator]
@@ -171,7 +209,9 @@ class GAN(Described, GANStep):
 
     def discriminate(self, batch: Batch) -> DiscriminatorOutput:
         """Returns D's output in training: on augmented samples, with features if there are heads."""
-        samples = batch.samples if self.augment is None else self.augment(batch.samples)
+        samples = batch.samples
+        if self.augment is not None:
+            samples = pack(self.augment(unpack(samples, self.pack)), self.pack)
         if not self.heads:
             logits, features = self.discriminator(samples, batch.condition), None
         else:
@@ -197,9 +237,32 @@ class GAN(Described, GANStep):
             return self.discriminate(Batch(at, real.condition)).logits
 
         return {
-            name: self.penalty_every * penalty(logits, *samples, partial(draws.noise, len(real.samples), name))
+            name: self.penalty_every
+            * penalty(
+                logits,
+                *samples,
+                partial(draws.noise, len(real.samples), name),
+                **draws.arguments(f"penalties.{name}"),
+            )
             for name, penalty in self.penalties.items()
         }
+
+    def schedulable(self) -> dict[str, float]:
+        found = super().schedulable()
+        for name, penalty in self.penalties.items():
+            given = penalty.keywords if isinstance(penalty, partial) else {}
+            found |= {f"penalties.{name}.{key}": v for key, v in given.items() if isinstance(v, int | float)}
+        for name, part in self.regularizers.items():
+            if "weight" in inspect.signature(part.forward).parameters:
+                found[f"regularizers.{name}.weight"] = part.weight  # type: ignore[assignment]
+        if self.augment is not None and not isinstance(self.augment, AdaptiveAugment):
+            found["augment.p"] = self.augment.spec.get("p", 1.0)  # not `p` itself, which a resumed run has moved
+        return found
+
+    def on_step_begin(self, scheduled: Mapping[str, float]) -> None:
+        if "augment.p" in scheduled:
+            assert isinstance(self.augment, Augment)
+            self.augment.p.fill_(scheduled["augment.p"])  # a part of its state, as that of ADA
 
     def networks(self) -> dict[Player, nn.Module]:
         if not self.heads:
@@ -218,11 +281,15 @@ class GAN(Described, GANStep):
         parts: list[Any] = [self.loss, *self.regularizers.values(), *self.heads.values()]
         return parts + ([self.augment] if self.augment else [])
 
+    def setup(self, stage: str) -> None:
+        super().setup(stage)
+        require_reals_fit(self)
+
     def on_step_end(self, output: StepOutput) -> None:
         for part in self._parts():
             part.on_step_end(output)
 
-    def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
+    def metrics(self, output: BatchOutput) -> dict[str, float | Tensor]:
         found = super().metrics(output)
         for part in self._parts():
             found |= part.metrics(output)

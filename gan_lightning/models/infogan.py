@@ -26,6 +26,7 @@ class InfoGAN(GAN):
         categories: The number of categories of the one-hot code; 0 means that there is none.
         continuous: The number of uniform codes.
         info_weight: The paper's lambda.
+        fix_std: Whether Q's standard deviation of the uniform codes is 1, and not predicted.
 
     Raises:
         ValueError: The code does not fit into the latent.
@@ -39,9 +40,10 @@ class InfoGAN(GAN):
         categories: int = 10,
         continuous: int = 2,
         info_weight: float = 1.0,
+        fix_std: bool = False,
         **gan: Any,
     ) -> None:
-        q = partial(CodeHead, categories=categories, continuous=continuous, weight=info_weight)
+        q = partial(CodeHead, categories=categories, continuous=continuous, weight=info_weight, fix_std=fix_std)
         super().__init__(generator, discriminator, heads={"info": q} | (gan.pop("heads", None) or {}), **gan)
         self.categories = categories
         self.continuous = continuous

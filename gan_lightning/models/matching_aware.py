@@ -32,7 +32,7 @@ class MatchingAwareGAN(GAN):
 
     Raises:
         ValueError: The model is not conditional, the loss has no separate term of the fake samples, or
-            `reuse_fake` is set.
+            `reuse_fake` or `pack` is set.
     """
 
     def __init__(
@@ -52,6 +52,10 @@ class MatchingAwareGAN(GAN):
                 "model.reuse_fake=True: the matching-aware GAN's players get fakes with different conditions for a "
                 "sample without a label; set it to false"
             )
+        if self.pack > 1:
+            raise ValueError(
+                f"model.pack={self.pack}: the matching-aware GAN mismatches single samples and labels; set it to 1"
+            )
         if not self.loss.separable:
             raise ValueError(
                 f"model.loss: {type(self.loss).__name__} has no term of fake samples alone, which the matching-aware "
@@ -62,7 +66,7 @@ class MatchingAwareGAN(GAN):
     def fake_batch(self, players: Phase, real: Batch, draws: Draws) -> Batch:
         assert real.condition is not None
         labeled = real.condition.any(1, keepdim=True)
-        requested = torch.where(labeled, real.condition, self._other_conditions(real, draws, "asked"))
+        requested = torch.where(labeled, real.condition, self.sample_conditions(len(real.samples), draws, "asked"))
         fake = super().fake_batch(players, replace(real, condition=requested), draws)
         return fake if players == ("generator",) else replace(fake, condition=real.condition)
 
@@ -71,7 +75,7 @@ class MatchingAwareGAN(GAN):
     ) -> Terms:
         assert real.condition is not None
         terms = super().discriminator_terms(real, fake, d_real, d_fake, draws)
-        wrong = self._other_conditions(real, draws, "wrong")
+        wrong = self.sample_conditions(len(real.samples), draws, "wrong")
         mismatched = Batch(real.samples, wrong) if self.mismatch == "real" else self._fake_of(wrong, real, draws)
         logits = self.discriminate(mismatched).logits
         is_wrong = real.condition.any(1) & (wrong != real.condition).any(1)
@@ -82,7 +86,3 @@ class MatchingAwareGAN(GAN):
     def _fake_of(self, wrong: Tensor, real: Batch, draws: Draws) -> Batch:
         z = self.sample_z(len(wrong), draws, "wrong")
         return Batch(self.generator(z, wrong), real.condition)
-
-    def _other_conditions(self, real: Batch, draws: Draws, purpose: str) -> Tensor:
-        assert self.vocabulary is not None
-        return draws.local_shard(self.vocabulary.sample, len(real.samples), "conditions", purpose).to(self.dtype)

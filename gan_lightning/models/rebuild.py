@@ -135,7 +135,7 @@ def rebuild(checkpoint: Checkpoint, origin: object) -> Any:
     spec = {
         name: part
         for name, part in checkpoint["model"].items()
-        if name not in ("optimizer", "scheduler") or not unknown_parts(part)  # which only training needs
+        if name not in ("optimizer", "scheduler", "schedules") or not unknown_parts(part)  # which only training needs
     }
     weights = checkpoint["state_dict"]
     model = build_to_fit(spec, weights, LatentModel, origin)

@@ -49,6 +49,11 @@ class LatentModel(LightningModule):
         """Samples this process's latents of a training step, in the model's dtype, for one purpose."""
         return draws.local_shard(self.sample_prior, count, "latent", *purpose).to(self.dtype)
 
+    def sample_conditions(self, count: int, draws: Draws, *purpose: str) -> Tensor:
+        """Samples this process's condition vectors of a training step with their frequencies in the data."""
+        assert self.vocabulary is not None
+        return draws.local_shard(self.vocabulary.sample, count, "conditions", *purpose).to(self.dtype)
+
     def sample(
         self, num: int, label: int | str | None = None, seed: int = 0, raw: bool = False
     ) -> Float[Tensor, "num *sample"]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.amp import GradScaler
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning import rng
-from gan_lightning.cadence import is_last_batch
+from gan_lightning.cadence import global_batch_size, is_last_batch
 from gan_lightning.distributed.collectives import all_reduce_mean_
 from gan_lightning.errors import UserError
-from gan_lightning.losses import Player, StepOutput
+from gan_lightning.losses import BatchOutput, Player, StepOutput
 from gan_lightning.losses.terms import detached, total
 from gan_lightning.models.batch import Batch
 from gan_lightning.models.compiled import CompiledGradients
@@ -24,11 +21,11 @@ from gan_lightning.models.draws import Draws
 from gan_lightning.models.finite import FiniteGuard, finite_guard
 from gan_lightning.models.micro_batches import in_micro_batches
 from gan_lightning.models.phases import Phase, Phases, alternating
-from gan_lightning.models.rebuild import match_memory_format, require_optimizer_states
-from gan_lightning.models.sampling import LatentModel
+from gan_lightning.models.scheduled import ScheduledNumbers, set_options
+from gan_lightning.models.two_players import TwoPlayers
 
 
-class GANStep(LatentModel):
+class GANStep(TwoPlayers):
     """A LightningModule that trains every batch in phases; a phase updates some players and freezes the others.
 
     A subclass defines the objectives in `losses`; `phases` defines which players are updated, and when. `global_step`
@@ -38,20 +35,15 @@ class GANStep(LatentModel):
         generator: A network that maps latents (batch, latent_dim) and a condition to samples in [-1, 1]. It has the
             attribute `latent_dim`.
         discriminator: A network that maps samples and a condition to logits (batch,), without a sigmoid.
-        optimizer: A function that builds an optimizer from parameters, for both players.
-        generator_optimizer: Keyword arguments that differ for the generator.
-        discriminator_optimizer: Keyword arguments that differ for the discriminator.
-        scheduler: A function that builds a learning-rate schedule from an optimizer; the schedule steps every batch.
         phases: The order of the updates: `alternating` or `simultaneous`.
         n_critic: The number of discriminator updates per generator update.
-        gradient_clip_norm: The largest total gradient norm of an update, after unscaling; None: no clipping.
         accumulate: The number of micro-batches in which a batch is processed, for less memory. The update is that of
             the whole batch, unless a layer or a loss depends on all of its samples, or is random (dropout,
             augmentation).
         compile: Whether torch compiles the losses with their gradients, which needs a C++ compiler on the CPU and a
             minute at the start of a run. Only the speed and the rounding differ.
         conditional: Whether both networks get the labels of a sample; they get None otherwise.
-        seed: The seed of all random numbers in training.
+        players: Further arguments, of `TwoPlayers`.
     """
 
     def __init__(
@@ -59,34 +51,21 @@ class GANStep(LatentModel):
         generator: nn.Module,
         discriminator: nn.Module,
         *,
-        optimizer: Callable[..., Optimizer] = torch.optim.Adam,
-        generator_optimizer: Mapping[str, Any] | None = None,
-        discriminator_optimizer: Mapping[str, Any] | None = None,
-        scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         phases: Phases = alternating,
         n_critic: int = 1,
-        gradient_clip_norm: float | None = None,
         accumulate: int = 1,
         compile: bool = False,
         conditional: bool = False,
-        seed: int = 0,
+        **players: Any,
     ) -> None:
-        super().__init__(generator, seed)
+        super().__init__(generator, discriminator, **players)
         self.automatic_optimization = False
-        self.discriminator = discriminator
-        self.optimizer = optimizer
-        self.optimizer_arguments: dict[Player, Mapping[str, Any]] = {
-            "discriminator": discriminator_optimizer or {},
-            "generator": generator_optimizer or {},
-        }
-        self.scheduler = scheduler
         self.phases = phases
         self.n_critic = n_critic
-        self.gradient_clip_norm = gradient_clip_norm
         self.micro_batches = accumulate
         self.compiles = compile
         self.conditional = conditional
-        self.last_output = StepOutput(terms={}, logits={})
+        self.last_output = BatchOutput(terms={}, logits={}, scheduled={})
         """The last terms of each player and the last logits, for reports."""
         self._guard = FiniteGuard()
         self._compiled: CompiledGradients | None = None
@@ -109,31 +88,38 @@ class GANStep(LatentModel):
     def after_step(self, player: Player) -> None:
         """Changes a player's weights right after its update, such as by weight clipping; here it does nothing."""
 
+    def on_step_begin(self, scheduled: Mapping[str, float]) -> None:
+        """Gives scheduled numbers to the parts that have them in their state; here it does nothing."""
+
     def on_step_end(self, output: StepOutput) -> None:
         """Updates the state of the parts after a batch. An override calls `super().on_step_end(output)`."""
 
-    def networks(self) -> dict[Player, nn.Module]:
-        """Returns the modules whose parameters each player updates."""
-        return {"discriminator": self.discriminator, "generator": self.generator}
+    def training_step(self, batch: Sequence[Any], batch_idx: int) -> BatchOutput:
+        """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None.
 
-    def training_step(self, batch: Sequence[Any], batch_idx: int) -> StepOutput:
-        """Trains on a batch (samples, labels); labels are class indices, multi-hot rows or None."""
-        samples, labels = batch
-        condition = self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None
-        real = Batch(samples.to(self.dtype), condition)
-        draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size)
+        A batch may have a second part, (samples, labels, samples, labels): real samples for the phase of G alone.
+        """
+        real = self._real_batch(*batch[:2])
+        generator_real = self._real_batch(*batch[2:]) if len(batch) > 2 else real
+        scheduled = self._scheduled.at(self.global_step, global_batch_size(self.trainer, real.samples))
+        set_options(self._optimizer_of, scheduled)
+        self.on_step_begin(scheduled)
+        draws = Draws(self.seed, self.global_step, self.device, self.global_rank, self.trainer.world_size, scheduled)
         # Dropout and augmentation use the global generators: seeds of (batch, process) make a resumed run exact.
         rng.seed_defaults(self.device, "local", self.seed, draws.batch_index, self.global_rank)
-        output = StepOutput(terms={}, logits={})
+        output = BatchOutput(terms={}, logits={}, scheduled=scheduled)
         phases = self.phases(draws.batch_index, self.n_critic)
         fake = self.shared_fake(phases, real, draws)
         for players in phases:
-            update = self.update(players, real, draws, fake)
-            output = StepOutput(terms=output["terms"] | update["terms"], logits=output["logits"] | update["logits"])
+            update = self.update(players, generator_real if players == ("generator",) else real, draws, fake)
+            output["terms"] |= update["terms"]
+            output["logits"] |= update["logits"]
         self.on_step_end(output)
         # For reports alone: G is not updated in every batch, and its last terms are shown until it is.
-        self.last_output = StepOutput(
-            terms=self.last_output["terms"] | output["terms"], logits=self.last_output["logits"] | output["logits"]
+        self.last_output = BatchOutput(
+            terms=self.last_output["terms"] | output["terms"],
+            logits=self.last_output["logits"] | output["logits"],
+            scheduled=scheduled,
         )
         if self.global_step % self.trainer.log_every_n_steps == 0 or is_last_batch(self.trainer):  # type: ignore[attr-defined]
             self.require_finite_losses()
@@ -141,6 +127,10 @@ class GANStep(LatentModel):
         for scheduler in self._schedulers:
             scheduler.step()
         return output
+
+    def _real_batch(self, samples: Tensor, labels: Tensor | None) -> Batch:
+        condition = self.vocabulary.encode(labels).to(self.dtype) if self.vocabulary else None  # type: ignore[arg-type]
+        return Batch(samples.to(self.dtype), condition)
 
     def update(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         """Updates the players of a phase from the same weights; the other players are frozen."""
@@ -206,8 +196,8 @@ class GANStep(LatentModel):
                 )
         return detached(output)
 
-    def metrics(self, output: StepOutput) -> dict[str, float | Tensor]:
-        """Returns the losses of a batch, their terms, scores, learning rates, and the epoch.
+    def metrics(self, output: BatchOutput) -> dict[str, float | Tensor]:
+        """Returns the losses of a batch, their terms, scores, learning rates, scheduled numbers, and the epoch.
 
         Losses and scores are means over all processes. A score is the mean of sigmoid(logit).
         """
@@ -219,7 +209,8 @@ class GANStep(LatentModel):
             found[f"loss/{player}"] = total(terms)
             found |= {f"terms/{player}_{name}": term for name, term in terms.items()}
             found[f"lr/{player}"] = self._optimizer_of[player].param_groups[0]["lr"]
-        return found | {"epoch": float(self.current_epoch)}
+        found |= {f"schedule/{name}": value for name, value in output["scheduled"].items()}
+        return found | {"time/epoch": float(self.current_epoch)}
 
     def log_now(self, found: Mapping[str, float | Tensor]) -> None:
         """Writes values at the current batch to the loggers' files, and shows them to the callbacks.
@@ -235,30 +226,6 @@ class GANStep(LatentModel):
         self.trainer.callback_metrics.update({name: torch.tensor(value) for name, value in values.items()})
 
     # Lightning's hooks
-
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[LRScheduler]]:
-        key = "model.optimizer"
-        try:
-            optimizers = [
-                self.optimizer(network.parameters(), **self.optimizer_arguments[player])
-                for player, network in self.networks().items()
-            ]
-            key = "model.scheduler"
-            return optimizers, [self.scheduler(optimizer) for optimizer in optimizers] if self.scheduler else []
-        except (TypeError, ValueError, ArithmeticError) as error:  # of torch, about the user's values
-            raise UserError(f"{key}: {error}") from error
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        if self.gradient_clip_norm is None:
-            return
-        scaler = self._grad_scaler()
-        if scaler is not None and optimizer.defaults.get("fused"):
-            scaler.unscale_(optimizer)  # a fused optimizer unscales inside step(): too late for clipping
-        parameters = [p for group in optimizer.param_groups for p in group["params"]]
-        nn.utils.clip_grad_norm_(parameters, self.gradient_clip_norm)
-
-    def _grad_scaler(self) -> GradScaler | None:
-        return getattr(self.trainer.precision_plugin, "scaler", None)
 
     def setup(self, stage: str) -> None:
         if self.conditional and self.vocabulary is None:
@@ -282,6 +249,7 @@ class GANStep(LatentModel):
         }
         self._statistics = [b for net in networks.values() for b in net.buffers() if b.is_floating_point()]
         self._optimizer_of = dict(zip(networks, self.optimizers(), strict=True))  # type: ignore[arg-type]
+        self._scheduled = ScheduledNumbers(self.schedules, self.schedulable(), self.trainer)
         for optimizer in self.trainer.optimizers if self.scheduler else []:
             # Changes nothing without gradients. Otherwise torch warns of a schedule that steps before its optimizer.
             optimizer.zero_grad()
@@ -306,10 +274,7 @@ class GANStep(LatentModel):
             checkpoint["vocabulary"] = self.vocabulary.state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        if "optimizer_states" in checkpoint:
-            optimizers = self.configure_optimizers()[0]
-            require_optimizer_states(checkpoint["optimizer_states"], optimizers)
-            match_memory_format(checkpoint["optimizer_states"], optimizers)
+        super().on_load_checkpoint(checkpoint)
         saved = checkpoint.get("vocabulary", {}).get("names")
         if self.vocabulary and saved != list(self.vocabulary.names):
             own = list(self.vocabulary.names)

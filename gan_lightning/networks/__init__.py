@@ -5,7 +5,8 @@ from gan_lightning.networks.began import BEGANDiscriminator, BEGANGenerator
 from gan_lightning.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_lightning.networks.dirac import DiracDiscriminator, DiracGenerator
 from gan_lightning.networks.faces import FaceDiscriminator, FaceGenerator
-from gan_lightning.networks.minibatch import MinibatchDiscrimination
+from gan_lightning.networks.maxout import MaxoutDiscriminator, MaxoutGenerator
+from gan_lightning.networks.minibatch import MinibatchDiscrimination, MinibatchStd
 from gan_lightning.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_lightning.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_lightning.networks.resnet import ResNetDiscriminator, ResNetGenerator
@@ -23,7 +24,10 @@ __all__ = [
     "FaceGenerator",
     "MLPDiscriminator",
     "MLPGenerator",
+    "MaxoutDiscriminator",
+    "MaxoutGenerator",
     "MinibatchDiscrimination",
+    "MinibatchStd",
     "R3GANDiscriminator",
     "R3GANGenerator",
     "ResNetDiscriminator",

@@ -7,17 +7,18 @@ labeled. Where condition_dim is 0 the parts change nothing and expect None.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_lightning.networks.minibatch import MinibatchDiscrimination
 from gan_lightning.specs import Described
 
-Join = Literal["projection", "concat"]
-"""How a discriminator is conditioned: by projection on its features, or by concatenation to its input."""
+Join = Literal["projection", "inner_product", "concat"]
+"""How a discriminator is conditioned: by a term of its logit, by its whole logit, or by concatenation to its input."""
 
 
 class LatentConcat(nn.Module):
@@ -29,15 +30,16 @@ class LatentConcat(nn.Module):
         latent_dim: The width of z.
         condition_dim: The width of the condition; 0: nothing is added.
         label_embedding_dim: The width of W condition + b; 0: the condition enters as it is.
+        bias: Whether there is b.
 
     Attributes:
         out_dim: The width of the output.
     """
 
-    def __init__(self, latent_dim: int, condition_dim: int, label_embedding_dim: int = 0) -> None:
+    def __init__(self, latent_dim: int, condition_dim: int, label_embedding_dim: int = 0, bias: bool = True) -> None:
         super().__init__()
         embedded = condition_dim > 0 and label_embedding_dim > 0
-        self.embedding = nn.Linear(condition_dim, label_embedding_dim) if embedded else nn.Identity()
+        self.embedding = nn.Linear(condition_dim, label_embedding_dim, bias=bias) if embedded else nn.Identity()
         self.out_dim = latent_dim + (label_embedding_dim if embedded else condition_dim)
 
     def forward(
@@ -106,11 +108,12 @@ class LogitHead(nn.Module):
     Args:
         feature_dim: The width of the features.
         condition_dim: The width of the condition; 0: the logit has the linear part alone.
+        bias: Whether there is b.
     """
 
-    def __init__(self, feature_dim: int, condition_dim: int) -> None:
+    def __init__(self, feature_dim: int, condition_dim: int, bias: bool = True) -> None:
         super().__init__()
-        self.linear = nn.Linear(feature_dim, 1)
+        self.linear = nn.Linear(feature_dim, 1, bias=bias)
         self.projection = nn.Linear(condition_dim, feature_dim, bias=False) if condition_dim else None
 
     def forward(
@@ -122,6 +125,27 @@ class LogitHead(nn.Module):
         return logits + (self.projection(condition) * features).sum(1)
 
 
+class InnerProductHead(nn.Module):
+    """features -> logit = <W features, V condition>: the conditional R3GAN of Huang et al. 2024 (arXiv:2501.05441).
+
+    No part of the logit is free of the condition: a sample that has none gets the logit 0.
+
+    Args:
+        feature_dim: The width of the features, of W features and of V condition.
+        condition_dim: The width of the condition.
+    """
+
+    def __init__(self, feature_dim: int, condition_dim: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(feature_dim, feature_dim, bias=False)
+        self.embedding = nn.Linear(condition_dim, feature_dim, bias=False)
+
+    def forward(
+        self, features: Float[Tensor, "batch features"], condition: Float[Tensor, "batch condition"]
+    ) -> Float[Tensor, " batch"]:
+        return (self.linear(features) * self.embedding(condition)).sum(1)
+
+
 class ConditionalDiscriminator(Described, nn.Module):
     """image, condition -> [concatenated channel] -> body -> features -> logit: the base class of most discriminators.
 
@@ -130,7 +154,8 @@ class ConditionalDiscriminator(Described, nn.Module):
     Args:
         image_shape: The shape (channels, *size) of a sample.
         condition_dim: The width of the condition; 0: the network is unconditional.
-        join: How the condition enters: "concat" adds a channel to the image, "projection" a term to the logit.
+        join: How the condition enters: "concat" adds a channel to the image, "projection" a term to the logit, and
+            "inner_product" makes the logit an inner product with the condition's embedding.
 
     Attributes:
         feature_dim: The width of the features.
@@ -138,14 +163,35 @@ class ConditionalDiscriminator(Described, nn.Module):
 
     def __init__(self, image_shape: Sequence[int], condition_dim: int, join: Join) -> None:
         super().__init__()
-        self.projection_dim = condition_dim if join == "projection" else 0
-        self.concat = ChannelConcat(image_shape, condition_dim - self.projection_dim)
+        self.join = join
+        self.head_condition_dim = 0 if join == "concat" else condition_dim
+        self.concat = ChannelConcat(image_shape, condition_dim - self.head_condition_dim)
 
-    def set_body(self, body: nn.Module, feature_dim: int) -> None:
-        """Sets the body, and the head on its `feature_dim` features."""
+    def set_body(
+        self,
+        body: nn.Module,
+        feature_dim: int,
+        minibatch_discrimination: Callable[[int], MinibatchDiscrimination] | None = None,
+        bias: bool = True,
+    ) -> None:
+        """Sets the body and the head.
+
+        Args:
+            body: The network from the image to the features.
+            feature_dim: The width of its features.
+            minibatch_discrimination: A function that builds the layer on the features, from their width; None: there
+                is none.
+            bias: Whether a linear head has a bias.
+        """
+        if minibatch_discrimination is not None:
+            layer = minibatch_discrimination(feature_dim)
+            body, feature_dim = nn.Sequential(body, layer), feature_dim + layer.kernels
         self.feature_dim = feature_dim
         self.body = body
-        self.head = LogitHead(feature_dim, self.projection_dim)
+        if self.join == "inner_product" and self.head_condition_dim:
+            self.head: InnerProductHead | LogitHead = InnerProductHead(feature_dim, self.head_condition_dim)
+        else:
+            self.head = LogitHead(feature_dim, self.head_condition_dim, bias)
 
     def features(
         self, image: Float[Tensor, "batch *sample"], condition: Float[Tensor, "batch condition"] | None = None

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
+from gan_lightning.networks.minibatch import MinibatchDiscrimination, MinibatchStd
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
 from gan_lightning.specs import Described
 
@@ -96,6 +97,8 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         dropout: The probability with which dropout after each convolution zeroes an activation.
         condition_dim: The width of the condition; 0: the network is unconditional.
         join: How the condition enters.
+        minibatch_std: The layer before the last convolution; None: there is none.
+        minibatch_discrimination: A function that builds the layer on the features; None: there is none.
 
     Raises:
         ValueError: The sizes do not fit.
@@ -113,22 +116,27 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         dropout: float = 0.0,
         condition_dim: int = 0,
         join: Join = "projection",
+        minibatch_std: MinibatchStd | None = None,
+        minibatch_discrimination: Callable[[int], MinibatchDiscrimination] | None = None,
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         strides = strides or [2] * (len(channels) if channels else count_downsamples(image_shape))
         channels = channels or doubling_channels(base_channels, len(strides))
         size = _smallest(image_shape, strides, channels, kernel_size)
         layers: list[nn.Module] = []
-        for in_channels, out_channels, stride in zip(
-            [self.concat.shape[0], *channels[:-1]], channels, strides, strict=True
+        for index, (in_channels, out_channels, stride) in enumerate(
+            zip([self.concat.shape[0], *channels[:-1]], channels, strides, strict=True)
         ):
+            if minibatch_std is not None and index == len(channels) - 1:
+                layers.append(minibatch_std)
+                in_channels += minibatch_std.num_channels
             layers.append(nn.Conv2d(in_channels, out_channels, kernel_size, stride, (kernel_size - 1) // 2))
-            if batch_norm and len(layers) > 1:
+            if batch_norm and index > 0:
                 layers.append(nn.BatchNorm2d(out_channels))
             layers.append(nn.LeakyReLU(negative_slope, inplace=True))
             if dropout:
                 layers.append(nn.Dropout(dropout))
-        self.set_body(nn.Sequential(*layers, nn.Flatten()), channels[-1] * math.prod(size))
+        self.set_body(nn.Sequential(*layers, nn.Flatten()), channels[-1] * math.prod(size), minibatch_discrimination)
         self.apply(_initialize)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
+from gan_lightning.networks.minibatch import MinibatchDiscrimination
 from gan_lightning.networks.sizes import height_and_width
 from gan_lightning.specs import Described
 
@@ -61,6 +62,7 @@ class FaceDiscriminator(ConditionalDiscriminator):
         hidden_dim: The width of the linear layer.
         condition_dim: The width of the condition; 0: the network is unconditional.
         join: How the condition enters; the exercise has "concat".
+        minibatch_discrimination: A function that builds the layer on the features; None: there is none.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class FaceDiscriminator(ConditionalDiscriminator):
         hidden_dim: int = 1024,
         condition_dim: int = 0,
         join: Join = "concat",
+        minibatch_discrimination: Callable[[int], MinibatchDiscrimination] | None = None,
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         first, second = channels
@@ -80,4 +83,4 @@ class FaceDiscriminator(ConditionalDiscriminator):
             nn.Flatten(),
             *(nn.Linear(second * math.prod(size), hidden_dim), nn.LeakyReLU(0.2, inplace=True)),
         )
-        self.set_body(body, hidden_dim)
+        self.set_body(body, hidden_dim, minibatch_discrimination)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
+from gan_lightning.networks.minibatch import MinibatchDiscrimination, MinibatchStd
 from gan_lightning.specs import Described
 
 
@@ -65,6 +66,8 @@ class MLPDiscriminator(ConditionalDiscriminator):
         negative_slope: The slope of LeakyReLU below 0.
         condition_dim: The width of the condition; 0: the network is unconditional.
         join: How the condition enters.
+        minibatch_std: The layer before the last hidden layer; None: there is none.
+        minibatch_discrimination: A function that builds the layer on the features; None: there is none.
     """
 
     def __init__(
@@ -74,9 +77,15 @@ class MLPDiscriminator(ConditionalDiscriminator):
         negative_slope: float = 0.2,
         condition_dim: int = 0,
         join: Join = "projection",
+        minibatch_std: MinibatchStd | None = None,
+        minibatch_discrimination: Callable[[int], MinibatchDiscrimination] | None = None,
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         layers: list[nn.Module] = [nn.Flatten()]
-        for in_dim, out_dim in zip([math.prod(self.concat.shape), *hidden_dims], hidden_dims, strict=False):
+        widths = [math.prod(self.concat.shape), *hidden_dims[:-1]]
+        for index, (in_dim, out_dim) in enumerate(zip(widths, hidden_dims, strict=True)):
+            if minibatch_std is not None and index == len(hidden_dims) - 1:
+                layers.append(minibatch_std)
+                in_dim += minibatch_std.num_channels
             layers += [nn.Linear(in_dim, out_dim), nn.LeakyReLU(negative_slope, inplace=True)]
-        self.set_body(nn.Sequential(*layers), hidden_dims[-1])
+        self.set_body(nn.Sequential(*layers), hidden_dims[-1], minibatch_discrimination)

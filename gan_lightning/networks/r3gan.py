@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
+from gan_lightning.networks.conditioning import ConditionalDiscriminator, InnerProductHead, Join, LatentConcat
 from gan_lightning.networks.grouped_conv import Geometry, GroupedConv2d, grouped_conv2d
+from gan_lightning.networks.minibatch import MinibatchDiscrimination
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
 from gan_lightning.specs import Described
 
@@ -123,7 +124,9 @@ class R3GANGenerator(Described, nn.Module):
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
-        self.concat = LatentConcat(latent_dim, condition_dim, label_embedding_dim)
+        self.concat = LatentConcat(latent_dim, condition_dim, label_embedding_dim, bias=False)
+        if isinstance(self.concat.embedding, nn.Linear):
+            _initialize(self.concat.embedding)
         channels = channels or doubling_channels(base_channels, count_downsamples(image_shape) + 1)[::-1]
         size = downsampled_size(image_shape, 2 ** (len(channels) - 1), "network.generator.channels", list(channels))
         self.basis = nn.Parameter(torch.randn(channels[0], *size))
@@ -147,6 +150,9 @@ class R3GANGenerator(Described, nn.Module):
 class R3GANDiscriminator(ConditionalDiscriminator):
     """image -> stages -> inner products with a learned map, one a channel -> logit: the generator's mirror image.
 
+    As in the authors' code, the logit has no bias, and that of the conditional network is an inner product with an
+    embedding of the class.
+
     Args:
         image_shape: (channels, height, width) of an image.
         base_channels: The channels of the first stage; they double towards the small maps, up to 8 * base_channels.
@@ -156,6 +162,7 @@ class R3GANDiscriminator(ConditionalDiscriminator):
         group_width: The channels of a group of the 3x3 convolutions.
         condition_dim: The width of the condition; 0: the network is unconditional.
         join: How the condition enters.
+        minibatch_discrimination: A function that builds the layer on the features; None: there is none.
 
     Raises:
         ValueError: The sizes do not fit.
@@ -170,7 +177,8 @@ class R3GANDiscriminator(ConditionalDiscriminator):
         expansion: int = 2,
         group_width: int = 16,
         condition_dim: int = 0,
-        join: Join = "projection",
+        join: Join = "inner_product",
+        minibatch_discrimination: Callable[[int], MinibatchDiscrimination] | None = None,
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         channels = channels or doubling_channels(base_channels, count_downsamples(image_shape) + 1)
@@ -184,10 +192,13 @@ class R3GANDiscriminator(ConditionalDiscriminator):
             layers += [Resample(up=False), *_change(in_channels, out_channels), *stage]
         basis = InnerProducts(channels[-1], channels[-1], size, groups=channels[-1], bias=False)
         _initialize(basis)
-        self.set_body(nn.Sequential(*layers, basis), channels[-1])
+        self.set_body(nn.Sequential(*layers, basis), channels[-1], minibatch_discrimination, bias=False)
         _initialize(self.head.linear)
-        if self.head.projection is not None:  # an embedding: a class picks one of its columns, of norm 1
-            nn.init.normal_(self.head.projection.weight, 0.0, 1 / math.sqrt(channels[-1]))
+        # The embedding of a class: the authors' for the inner product, of norm 1 for the projection.
+        if isinstance(self.head, InnerProductHead):
+            _initialize(self.head.embedding, gain=1 / math.sqrt(self.feature_dim))
+        elif self.head.projection is not None:
+            nn.init.normal_(self.head.projection.weight, 0.0, 1 / math.sqrt(self.feature_dim))
 
 
 def _change(in_channels: int, out_channels: int) -> Iterator[nn.Conv2d]:

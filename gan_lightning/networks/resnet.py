@@ -6,12 +6,13 @@ The class enters as in Miyato & Koyama 2018 (arXiv:1802.05637): G has conditiona
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from gan_lightning.networks.conditioning import ConditionalBatchNorm, ConditionalDiscriminator, Join
+from gan_lightning.networks.minibatch import MinibatchDiscrimination, MinibatchStd
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
 from gan_lightning.specs import Described
 
@@ -128,6 +129,8 @@ class ResNetDiscriminator(ConditionalDiscriminator):
         num_downsamples: How many blocks, the first ones, halve the size. None: as many as the size allows.
         condition_dim: The width of the condition; 0: the network is unconditional.
         join: How the condition enters.
+        minibatch_std: The layer before the last block; None: there is none.
+        minibatch_discrimination: A function that builds the layer on the features; None: there is none.
 
     Raises:
         ValueError: The sizes do not fit.
@@ -141,6 +144,8 @@ class ResNetDiscriminator(ConditionalDiscriminator):
         num_downsamples: int | None = None,
         condition_dim: int = 0,
         join: Join = "projection",
+        minibatch_std: MinibatchStd | None = None,
+        minibatch_discrimination: Callable[[int], MinibatchDiscrimination] | None = None,
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         num_downsamples = count_downsamples(image_shape) if num_downsamples is None else num_downsamples
@@ -154,13 +159,16 @@ class ResNetDiscriminator(ConditionalDiscriminator):
                 f"network.discriminator.channels={list(channels)}: expected at least {num_downsamples}, one for each "
                 f"block that halves the size. Change it or network.discriminator.num_downsamples={num_downsamples}"
             )
-        blocks = [
+        widths = [self.concat.shape[0], *channels[:-1]]
+        if minibatch_std is not None:
+            widths[-1] += minibatch_std.num_channels
+        blocks: list[nn.Module] = [
             DiscriminatorBlock(in_channels, out_channels, halve=index < num_downsamples, first=index == 0)
-            for index, (in_channels, out_channels) in enumerate(
-                zip([self.concat.shape[0], *channels[:-1]], channels, strict=True)
-            )
+            for index, (in_channels, out_channels) in enumerate(zip(widths, channels, strict=True))
         ]
-        self.set_body(nn.Sequential(*blocks, nn.ReLU(), SumPooling()), channels[-1])
+        if minibatch_std is not None:
+            blocks.insert(-1, minibatch_std)
+        self.set_body(nn.Sequential(*blocks, nn.ReLU(), SumPooling()), channels[-1], minibatch_discrimination)
         _initialize(self.head)
 
 

@@ -13,8 +13,8 @@ from gan_lightning.config.instantiate import value_at
 from gan_lightning.errors import UserError
 from gan_lightning.files import own_file
 from gan_lightning.metric_names import METRICS
-from gan_lightning.sweeps.curves import Series, natural_key, read_curves
 from gan_lightning.training.run_folder import ENDED, ORIGIN, RunFolder
+from gan_lightning.visualization.curves import Series, natural_key, read_curves
 from gan_lightning.yaml_file import read_yaml
 
 UNREADABLE = "unreadable"

@@ -9,13 +9,15 @@ from typing import Any
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import own_file
-from gan_lightning.sweeps import page, table
+from gan_lightning.sweeps import page, reproduction, table
 from gan_lightning.sweeps.collect import find, objective_of, varied
 from gan_lightning.terminal import printable
 
 
 def write_results(folder: Path, objective: str | None = None) -> bool:
     """Prints the table and writes `results.csv` and `results.html`.
+
+    Of runs of `conf/reproduce/`, it also prints and writes the published figures beside ours.
 
     Args:
         folder: The folder that contains the run folders.
@@ -33,7 +35,10 @@ def write_results(folder: Path, objective: str | None = None) -> bool:
     groups = table.grouped(runs, keys, objective)
     print("\n".join(table.lines_of(groups, objective)))
     table.write_csv(runs, keys, objective, folder / "results.csv")
-    page.write(f"Results of {folder}", groups, objective, folder / "results.html")
+    published = reproduction.rows_of(runs)
+    if published:
+        reproduction.write(published, folder)
+    page.write(f"Results of {folder}", groups, objective, folder / "results.html", published)
     place = printable(os.path.relpath(folder))
     print(f"{place}/results.html, results.csv; tensorboard --logdir {place}")
     missing = max(plan["jobs"] - len(runs), 0)

@@ -43,18 +43,12 @@ class Group:
 
     @property
     def half_width(self) -> float | None:
-        """Half the width of the mean's confidence interval (Student's t); None for fewer than two results."""
-        count = len(self.results)
-        if count < 2:
-            return None
-        quantile = float(stdtrit(count - 1, (1 + LEVEL) / 2))
-        return quantile * statistics.stdev(self.results) / math.sqrt(count)
+        """Half the width of the mean's confidence interval; None for fewer than two results."""
+        return half_width(self.results)
 
     def result(self) -> str:
         """The mean with its confidence interval, as text."""
-        if self.mean is None:
-            return "-"
-        return rounded(self.mean) + (f" ± {rounded(self.half_width, 2)}" if self.half_width is not None else "")
+        return with_interval(self.mean, self.half_width)
 
     def labels(self) -> list[str]:
         """The distinguishing values as rounded text."""
@@ -63,6 +57,24 @@ class Group:
     def named_labels(self) -> list[str]:
         """The labels with their keys' short names in front."""
         return [f"{key} {label}" for key, label in zip(short(list(self.values)), self.labels(), strict=True)]
+
+
+def student(count: int) -> float:
+    """Half the width of the confidence interval of a mean of `count` results, two or more, in standard errors."""
+    return float(stdtrit(count - 1, (1 + LEVEL) / 2))
+
+
+def half_width(results: Sequence[float]) -> float | None:
+    """Half the width of the mean's confidence interval; None for fewer than two results."""
+    count = len(results)
+    return student(count) * statistics.stdev(results) / math.sqrt(count) if count > 1 else None
+
+
+def with_interval(mean: float | None, half_width: float | None) -> str:
+    """A mean with its confidence interval, as text; "-" without a mean."""
+    if mean is None:
+        return "-"
+    return rounded(mean) + (f" ± {rounded(half_width, 2)}" if half_width is not None else "")
 
 
 def grouped(runs: Sequence[Run], keys: Sequence[str], objective: str | None) -> list[Group]:

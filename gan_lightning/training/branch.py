@@ -17,7 +17,7 @@ from gan_lightning.training.run_folder import RunFolder
 
 CHANGEABLE = (
     *("model.optimizer.", "model.generator_optimizer", "model.discriminator_optimizer", "model.scheduler"),
-    *("model.gradient_clip_norm", "model.penalties", "model.penalty_every"),
+    *("model.schedules", "model.gradient_clip_norm", "model.penalties", "model.penalty_every"),
 )
 """The keys that may change in a branch beside those of a resumed run: they have no state, or one that can be kept."""
 WHAT_MAY_CHANGE = (
@@ -67,6 +67,8 @@ def begin(config: Config, folder: RunFolder) -> ResumePoint:
     for player, optimizer, state in zip(model.networks(), optimizers, saved["optimizer_states"], strict=True):
         _require_state(path, model, player, state)
         state["param_groups"] = optimizer.state_dict()["param_groups"]
+    if "augment.p" in saved["state_dict"]:  # where a schedule of the other run has left it; ADA's has another name
+        saved["state_dict"]["augment.p"] = model.state_dict()["augment.p"]
     saved["lr_schedulers"] = [scheduler.state_dict() for scheduler in schedulers]
     saved |= {"config": config, "model": model.spec}
     if "Checkpoints" in saved["callbacks"]:

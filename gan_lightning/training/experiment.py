@@ -28,7 +28,7 @@ from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.models import GAN
 from gan_lightning.training import checkpoint
-from gan_lightning.training.resume import ResumePoint
+from gan_lightning.training.resume import ResumePoint, schedules_by_run
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.start import ENDED_RUN, find_start, require_own_folder
 from gan_lightning.training.summary import Summary
@@ -167,7 +167,8 @@ class Experiment:
     def _trainer(self, callbacks: list[Callback], start: ResumePoint | None, strategy: GANStrategy) -> Trainer:
         config = self.config
         if start is not None:
-            config = config | {"logger": resume_loggers(config["logger"], start.step)}
+            logs = self.folder.known_summary().get("loggers")
+            config = config | {"logger": resume_loggers(config["logger"], start.step, logs)}
         named = {group: build(config, group).values() for group in ("callbacks", "logger")}  # null switches one off
         callbacks += [callback for callback in named["callbacks"] if callback is not None]
         if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
@@ -199,7 +200,7 @@ class Experiment:
             gc.unfreeze()
             leave_process_group(trainer)
         if trainer.is_global_zero and self.job is None:  # a sweep prints one line per job
-            print(summary.closing_message(interrupted=status == "interrupted"))
+            print(summary.closing_message(status))
         metrics = dict(record.metrics)
         return RunResult(self.folder.path, status, trainer.global_step, metrics, objective, stop.received)
 
@@ -207,8 +208,10 @@ class Experiment:
         """Returns the result of a run that an earlier session has completed."""
         summary = self.folder.read_summary()
         if self.job is None:
+            by_run = schedules_by_run(self.config)
+            way_on = f"begin another run by branch_from={self.folder.path}" if by_run else "add"
             print(
-                f"{self.folder.path} is {summary['status']}, {summary['step']} batches. To train longer, add "
+                f"{self.folder.path} is {summary['status']}, {summary['step']} batches. To train longer, {way_on} "
                 f"trainer.max_steps={2 * summary['step']}"
             )
         else:
@@ -261,4 +264,6 @@ def _fit_or_stop_others(trainer: Trainer, model: GAN, data: LightningDataModule,
         fault = system_error(error)
         if fault is not None and fault is not error:  # Lightning says of a full disk: "you tried to log 0.7"
             raise fault from None
+        if type(error).__module__.partition(".")[0] in ("mlflow", "wandb"):  # no account, no server
+            raise UserError(f"logger: {error}") from error
         raise

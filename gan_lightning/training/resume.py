@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gan_lightning.config.instantiate import Config
+from gan_lightning.config.instantiate import Config, rebase_paths
 from gan_lightning.errors import UserError
+from gan_lightning.schedules import by_name
 from gan_lightning.training import checkpoint
 from gan_lightning.training.run_folder import RunFolder
 
 CHANGEABLE = (
-    *("trainer.", "callbacks.", "objective"),
+    *("trainer.", "callbacks.", "logger.", "objective"),
     *(f"data.{name}" for name in ("root", "download", "num_workers", "gpu_memory_fraction")),
 )
 """The keys that may change when a run is resumed, and the beginnings of such keys."""
@@ -71,16 +72,6 @@ def changes(folder: RunFolder, config: Config) -> list[Change] | None:
     return [change for change in differences("", there, config) if change.key != "objective"]
 
 
-def rebase_paths(node: Any, old: str, new: str) -> Any:
-    """Replaces the folder `old` by `new` in all paths of a configuration."""
-    if isinstance(node, dict):
-        return {name: rebase_paths(child, old, new) for name, child in node.items()}
-    if isinstance(node, list):
-        return [rebase_paths(child, old, new) for child in node]
-    inside = isinstance(node, str) and (node + "/").startswith(old + "/")
-    return new + node[len(old) :] if inside else node
-
-
 def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:
     """Returns the checkpoint at `place`, a run folder or a file, as a point to resume from.
 
@@ -90,6 +81,7 @@ def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:
     path = checkpoint.locate(str(place))
     saved = _read(path)
     require_same(path, saved, config, may_change)
+    _require_same_length(path, saved, config)
     return ResumePoint(path, saved["global_step"])
 
 
@@ -121,6 +113,25 @@ def require_same(path: Path, saved: dict[str, Any], config: Config, allowed: Cal
             f"{path} was written by another configuration than {Path(config['run_dir'], 'config.yaml')}:"
             + "".join(f"\n  {line}" for line in lines[:8])
         )
+
+
+def _require_same_length(path: Path, saved: dict[str, Any], config: Config) -> None:
+    """Raises a `UserError` if the run gets another length, and has numbers that go by the share of the run."""
+    names = schedules_by_run(config)
+    for key in ("max_steps", "max_epochs", "max_images", "limit_train_batches"):
+        there, here = (each["trainer"].get(key) for each in (saved["config"], config))
+        if names and there != here:
+            raise UserError(
+                f"trainer.{key}={here}: it was {there}, and {names[0]} goes by the share of the run (unit: run): with "
+                f"another length the batches so far would have had other values. Leave it, or begin a new run "
+                f"from here, branch_from={path}"
+            )
+
+
+def schedules_by_run(config: Config) -> list[str]:
+    """Returns the keys of the schedules whose positions are shares of the run."""
+    schedules = by_name(config["model"].get("schedules"), "model.schedules")
+    return [key for key, curve in schedules if curve.get("unit") == "run"]
 
 
 def differences(key: str, there: Any, here: Any) -> Iterator[Change]:

@@ -42,6 +42,7 @@ class RunFolder:
         self.checkpoints = self.path / "checkpoints"
         self.last = self.checkpoints / "last.ckpt"
         self.samples = self.path / "samples"
+        self.report = self.path / "report.html"
 
     def is_locked(self) -> bool:
         """Whether a process is training in this folder."""
@@ -151,7 +152,7 @@ class RunFolder:
         has ended, belongs to the user.
         """
         if self.config.is_file() and self.known_summary().get("status") not in ENDED:
-            for pattern in ("tensorboard/events.out.tfevents.*", "csv/metrics.csv", "samples/step_*.png"):
+            for pattern in ("events.out.tfevents.*", "csv/metrics.csv", "samples/step_*.png"):
                 for path in self.path.glob(pattern):
                     path.unlink(missing_ok=True)  # processes of a cluster do the same at the same time
 

@@ -12,11 +12,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from lightning import Callback, LightningModule, Trainer
+from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from gan_lightning.callbacks import Checkpoints, Record
+from gan_lightning.callbacks import Checkpoints, Record, Report, loggers
 from gan_lightning.config.instantiate import Config
+from gan_lightning.training.commands import next_commands
 from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PACKAGES = ("gan_lightning", "torch", "torchvision", "lightning", "hydra-core", "numpy")
@@ -38,6 +39,7 @@ class Summary(Callback):
         self.record = record
         self.origin = origin
         self._begun = False
+        self._logs: dict[str, str] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.trainer = trainer
@@ -46,6 +48,8 @@ class Summary(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the first files only now, so that a session that cannot start leaves the folder unchanged."""
         self._begun = True
+        names = [name for name, node in self.config["logger"].items() if node is not None]
+        self._logs = {name: str(logger.version) for name, logger in zip(names, trainer.loggers, strict=True)}
         self.write("running")  # first: an ended run that goes on has not ended
         self.folder.write_config(self.config, self.origin)
 
@@ -53,17 +57,30 @@ class Summary(Callback):
         """Ends the logs. Lightning would do so, too, and an error of a logger would then hide `exception`."""
         for logger in trainer.loggers:
             with contextlib.suppress(OSError):
-                logger.finalize("failed")
+                loggers.end(logger, failed=True)
         trainer.loggers = []
 
     @rank_zero_only
     def write(self, status: str, **more: Any) -> None:
         """Writes `summary.json`; `status` is running, finished, pruned, interrupted or failed.
 
-        Of a session that has not begun to train, it keeps what an earlier one wrote.
+        Of a session that has not begun to train, it keeps what an earlier one wrote. The report comes first: a run that
+        is killed between the two does its final work again.
         """
         account = self._metrics() if self._begun else self.folder.known_summary()
-        self.folder.write_summary(account | {"status": status} | more)
+        account |= {"status": status} | more
+        if status in (*ENDED, "interrupted"):
+            for report in self._reports():
+                report.write(account, self._commands(account))
+        self.folder.write_summary(account)
+
+    def _reports(self) -> list[Report]:
+        return [callback for callback in self.trainer.callbacks if isinstance(callback, Report)]  # type: ignore[attr-defined]
+
+    def _commands(self, account: Config) -> dict[str, str]:
+        data: LightningDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
+        ended = account["status"] != "interrupted"
+        return next_commands(self.folder.path, self.config, account["step"], ended, data)
 
     @rank_zero_only
     def write_failure(self, error: Exception) -> None:
@@ -88,33 +105,32 @@ class Summary(Callback):
             "objective": None,
             "seed": self.config["seed"],
             "branch_from": self.config["branch_from"],
+            "loggers": self._logs,
             "processes": self.trainer.world_size,
             "device": str(self.trainer.strategy.root_device.type),
             "git_commit": _git_commit(),
             "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         }
 
-    def closing_message(self, interrupted: bool) -> str:
+    def closing_message(self, status: str) -> str:
         """Returns the message at the end of a run: time, speed, losses, metrics, and commands to use next."""
-        metrics = self._metrics()
-        folder = os.path.relpath(self.folder.path)
+        account = self._metrics() | {"status": status}
         losses = ", ".join(
-            f"{player} loss {metrics['final'][f'loss/{player}']:.3f}"
+            f"{player} loss {account['final'][f'loss/{player}']:.3f}"
             for player in ("discriminator", "generator")
-            if f"loss/{player}" in metrics["final"]
+            if f"loss/{player}" in account["final"]
         )
-        longer = "" if interrupted else f" trainer.max_steps={2 * metrics['step']}"
+        ended = "stopped" if status == "interrupted" else "finished"
+        commands = self._commands(account)
+        look = [path for path in (self.folder.report, self.folder.samples) if path.exists()]
+        pointers = [("look", os.path.relpath(path) + "/" * path.is_dir()) for path in look] + list(commands.items())
         return "\n".join(
             [
-                f"{'stopped' if interrupted else 'finished'} after {metrics['step']:,} batches in "
-                f"{timedelta(seconds=round(metrics['seconds']))}: "
-                f"{metrics['images_per_second'] or 0:,.0f} images/s, {losses}",
-                *self._quality(metrics),
+                f"{ended} after {account['step']:,} batches in {timedelta(seconds=round(account['seconds']))}: "
+                f"{account['images_per_second'] or 0:,.0f} images/s, {losses}",
+                *self._quality(account),
                 *self._branch(),
-                f"  look      {folder}/samples/, or: tensorboard --logdir {folder}",
-                f"  generate  gan-generate {folder} --num 64 --out grid.png",
-                f"  evaluate  gan-evaluate {folder}",
-                f"  resume    gan-train resume={folder}{longer}",
+                *(f"  {purpose:8}  {text}" for purpose, text in pointers),
             ]
         )
 

@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torchvision.transforms.functional import to_pil_image
 
+import gan_lightning
 from gan_lightning.cli.generate import great_circle, main
+from gan_lightning.data.images import to_unit_range
 from gan_lightning.training.checkpoint import load_model
+from gan_lightning.visualization import grids
 from tests.conftest import TINY
 
 
@@ -36,7 +40,7 @@ def refusal(capfd, *arguments) -> str:
 def test_a_grid(run, tmp_path):
     draw(run, "--num", 64, "--seed", 0, "--out", tmp_path / "grid.png")
     with Image.open(tmp_path / "grid.png") as picture:
-        assert picture.size == (8 * 30 + 2, 8 * 30 + 2)
+        assert picture.size == (3 * (8 * 30 + 2), 3 * (8 * 30 + 2))
 
 
 def test_an_array(run, tmp_path):
@@ -173,7 +177,7 @@ def test_interpolation_is_spherical(run, tmp_path):
     torch.testing.assert_close(angles, angles[:1].expand(4))
     draw(run, "--num", 24, "--interpolate", 8, "--out", tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as picture:
-        assert picture.size == (8 * 30 + 2, 3 * 30 + 2)
+        assert picture.size == (4 * (8 * 30 + 2), 4 * (3 * 30 + 2))
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +192,17 @@ def test_a_class(conditional, tmp_path, capfd):
     assert not np.array_equal(three, four)
     message = refusal(capfd, conditional, "--label", "12", "--out", tmp_path / "x.png")
     assert "12: no such label. There are: 0, 1, 2" in message
+
+
+def test_a_grid_says_the_class_of_each_image(conditional, tmp_path):
+    draw(conditional, "--num", 9, "--out", tmp_path / "x.png")
+    draw(conditional, "--num", 9, "--out", tmp_path / "x.npz")
+    images = to_unit_range(torch.from_numpy(np.load(tmp_path / "x.npz")["images"]))
+    model = gan_lightning.load(conditional)
+    names = [str(int(row.argmax())) for row in model.fixed_conditions(9, seed=0)]
+    assert len(set(names)) > 3
+    expected = to_pil_image(grids.grid(images, 3, names))
+    assert np.array_equal(read_png(tmp_path / "x.png"), np.asarray(expected))
 
 
 def test_an_interpolation_keeps_one_class_a_row(conditional, tmp_path):

@@ -43,7 +43,7 @@ def test_the_same_run_folder_as_the_command_line(command, from_python, tmp_path)
     result = from_python("called", *QUICK)
     assert (result.folder, result.status, result.step) == (tmp_path / "called", "finished", 2)
     assert files(result.folder) == files(typed.folder)
-    assert {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "train.log"} <= files(result.folder)
+    assert {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"} <= files(result.folder)
     assert training_differences(type(typed)(0, "", result.folder), typed) == []
     for name in (".hydra/config.yaml", ".hydra/overrides.yaml"):
         one, other = ((folder / name).read_text() for folder in (result.folder, typed.folder))

@@ -13,7 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from gan_lightning.cli.timelapse import main
 from gan_lightning.visualization import video
-from gan_lightning.visualization.grids import grid, picture
+from gan_lightning.visualization.grids import picture
 from tests.conftest import TINY
 
 EPOCH = 44
@@ -32,6 +32,7 @@ def frames(path):
         return np.stack([np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(gif)])
 
 
+@pytest.mark.slow
 def test_a_run_leaves_a_film_of_its_epochs(run):
     names = [path.name for path in video.pictures_of(run / "samples")]
     assert names == [f"step_{EPOCH * epoch:08d}.png" for epoch in range(4)]
@@ -70,25 +71,6 @@ def test_thinning_follows_the_square_root(tmp_path):
             last = round(frame)
     assert video.thinned(pictures) == [*kept, pictures[-1]]  # the last one always
     assert len(kept) < 20
-
-
-def test_a_grid_is_as_square_as_it_can_be_and_bright_where_images_are():
-    images = torch.stack([torch.full((1, 8, 8), value) for value in (-1.0, 0.0, 1.0, 1.0, -1.0)])
-    drawn = grid(images)
-    assert drawn.shape == (3, 2 * 10 + 2, 3 * 10 + 2)
-    assert drawn[:, 5, 5].tolist() == [0, 0, 0]
-    assert drawn[:, 5, 15].tolist() == pytest.approx([0.5] * 3)
-    assert drawn[:, 15, 5].tolist() == [1, 1, 1]
-
-
-def test_rows_have_captions():
-    images = torch.zeros(6, 3, 16, 16)
-    plain, captioned = grid(images, 3), grid(images, 3, ["blue hair", "red hair"])
-    width = captioned.shape[2] - plain.shape[2]
-    assert width > 20
-    assert captioned.shape[1] == plain.shape[1]
-    assert (captioned[:, :, :width].mean(0) < 0.5).any()  # ink
-    torch.testing.assert_close(captioned[:, :, width:], plain)
 
 
 @pytest.mark.parametrize("dimensions", [1, 2])

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gan_lightning.config import check
 from tests.conftest import TINY, WITHOUT_MLP, composed, refusal
 
 AVATARS = ("data=avatars", "data.count=64", "data.batch_size=32")
@@ -13,6 +14,9 @@ def refused(outcome) -> str:
     assert not (outcome.folder / "config.yaml").exists()
     assert not (outcome.folder / "checkpoints").exists()
     return outcome.output
+
+
+LINEAR = "{_target_:gan_lightning.schedules.Linear,end:1,until:5}"
 
 
 @pytest.mark.parametrize(
@@ -47,7 +51,7 @@ def refused(outcome) -> str:
         ("seed=5000000000", "seed=5000000000: expected a whole number from 0 to 4294967295"),
         ("data.batch_size=${n}", "n"),
         ("model.n_critic=${data.num_workers}", "model.n_critic=0: expected a whole number from 1"),
-        ("~logger", "logger=None: expected the options of a group, logger=..."),
+        ("~trainer", "trainer=None: expected the options of a group, trainer=..."),
         ("callbacks.ema=5", "callbacks.ema=5: expected options with a _target_, or null"),
         ("data._target_=null", "data._target_=None: expected the name of a class"),
         ("trainer.devices=[0,1,2]", "data.batch_size=32: expected a multiple of the number of processes, 3"),
@@ -73,6 +77,7 @@ def refused(outcome) -> str:
         ),
         ("augment=diffaugment model.augment.policy=[colors]", "model.augment.policy=['colors']: expected Sequence"),
         ("augment=diffaugment model.augment.p=1.5", "model.augment.p=1.5: expected a number from 0 to 1"),
+        ("augment=bgc model.augment.strengths.hue=2", "model.augment.strengths.hue=2: expected a number from 0 to 1"),
         ("augment=adaptive model.augment.target=1", "model.augment.target=1: expected a number above -1, below 1"),
         ("augment=adaptive model.augment.ada_images=0", "model.augment.ada_images=0: expected a whole number"),
         ("regularizer=lecam model.regularizers.lecam.decay=1", "model.regularizers.lecam.decay=1: expected a number"),
@@ -89,6 +94,11 @@ def refused(outcome) -> str:
         (
             "augment=diffaugment model.augment.policy=[quarter_turns] data.image_shape=[1,28,32]",
             "model.augment.policy: quarter_turns need square images; data.image_shape=[1, 28, 32]",
+        ),
+        (
+            "augment=adaptive augment@model.augment.transforms=diffaugment "
+            "model.augment.transforms.policy=[quarter_turns] data.image_shape=[1,28,32]",
+            "model.augment.transforms.policy: quarter_turns need square images; data.image_shape=[1, 28, 32]",
         ),
         ("trainer.num_nodes=true", "trainer.num_nodes=True: expected a whole number"),
         ("trainer.fast=true trainer.deterministic=true", "trainer.fast=True: its kernels are chosen by a trial"),
@@ -114,6 +124,40 @@ def refused(outcome) -> str:
         (
             "+model.scheduler._target_=torch.optim.lr_scheduler.ReduceLROnPlateau +model.scheduler._partial_=true",
             "model.scheduler: ReduceLROnPlateau waits for a metric",
+        ),
+        ("+model.schedules.optimizer.lr=5", "model.schedules.optimizer.lr=5: expected a curve, such as"),
+        (
+            f"+model.schedules.optimizer.rl={LINEAR}",
+            "model.schedules.optimizer.rl: there is no number model.optimizer.rl",
+        ),
+        (
+            f"+model.schedules.n_critic={LINEAR}",
+            "model.schedules.n_critic: expected the name of a number that can have",
+        ),
+        (f"+model.schedules.penalties.r2.weight={LINEAR}", "there is no number model.penalties.r2.weight to schedule"),
+        (f"+model.schedules.optimizer.betas.2={LINEAR}", "there is no number model.optimizer.betas.2 to schedule"),
+        (f"+model.schedules.ema.half_life={LINEAR}", "there is no number callbacks.ema.half_life to schedule"),
+        (
+            f"+model.schedules.optimizer.lr={LINEAR} +model.schedules.optimizer.lr.begin=5",
+            "lr.until=5: expected more than",
+        ),
+        (
+            f"+model.schedules.optimizer.lr={LINEAR} model.schedules.optimizer.lr.until=0",
+            "lr.until=0: expected a number",
+        ),
+        (
+            f"+model.schedules.optimizer.lr={LINEAR} +model.schedules.optimizer.lr.unit=epochs",
+            "lr.unit='epochs': expected",
+        ),
+        (f"+model.schedules.optimizer.lr={LINEAR} +model.schedules.optimizer.lr.unti=4", "did you mean until?"),
+        (
+            f"+model.schedules.optimizer.betas.1={LINEAR}",
+            "model.schedules.optimizer.betas.1.end=1: expected a number from 0",
+        ),
+        ("model=sngan trainer.max_epochs=-1", "optimizer.lr.unit=run: the run has no end; set trainer.max_steps"),
+        (
+            "+model.schedules.optimizer.lr={_target_:gan_lightning.losses.Hinge}",
+            "model.schedules.optimizer.lr: gan_lightning.losses.Hinge is none; expected a curve, such as",
         ),
     ],
 )
@@ -211,6 +255,21 @@ def test_both_sides_follow_the_optimizer_and_one_may_differ(train):
     discriminator, generator = outcome.checkpoint["optimizer_states"]
     assert discriminator["param_groups"][0]["lr"] == 7e-4
     assert generator["param_groups"][0]["lr"] == 3e-4
+
+
+@pytest.mark.parametrize(
+    "off",
+    [
+        ("model=sngan", "model.schedules.generator_optimizer.lr=null"),
+        ("regularizer=lecam", "model.schedules.regularizers.lecam.weight=null"),
+    ],
+)
+def test_null_is_no_schedule(off):
+    *names, last = off[1].removesuffix("=null").split(".")
+    schedules = check.check(composed(*TINY, *off))["model"]["schedules"]
+    for name in names[2:]:
+        schedules = schedules[name]
+    assert schedules[last] is None
 
 
 def test_a_given_number_of_steps_replaces_the_default_epochs():

@@ -27,6 +27,7 @@ SECTIONS = {
 }
 """The groups whose options describe a class, and the section that holds it. A variant's values are its paper's."""
 DIFFERENT = {
+    "begin": "The batch at which LeCam's authors begin; any other constant begins at once.",
     "condition_dim": "A data set counts the names of its classes; the number in YAML is what networks interpolate.",
 }
 """Values that differ on purpose, by the key's last part, each with its reason."""

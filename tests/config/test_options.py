@@ -1,11 +1,13 @@
 """The options that `conf/` offers, without Hydra."""
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from gan_lightning.config.options import conf_folder, options
+from gan_lightning.config.options import BEGIN_WITH, conf_folder, options, overview
 from gan_lightning.errors import UserError
 
 
@@ -17,9 +19,39 @@ def test_each_option_comes_with_its_first_comment():
     assert set(options("model/optimizer")) == {"adam", "rmsprop", "sgd"}
 
 
-@pytest.mark.parametrize("group", ["model", "network", "data", "experiment", "augment", "regularizer", "metrics"])
-def test_every_option_that_a_user_chooses_says_what_it_is(group):
-    assert [name for name, comment in options(group).items() if not comment] == []
+def test_the_overview_has_a_line_for_every_option_and_marks_what_is_chosen(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "mine.yaml").write_text("# My model, \x1b[31mred.\n")
+    text = overview({"model": "gan_r1", "network/join": "concat"}, [tmp_path])
+    lines = [line.split(maxsplit=1) for line in text.splitlines()]
+    folder = conf_folder()
+    for file in folder.rglob("*/[!_]*.yaml"):
+        assert [line for line in lines if line and line[0].rstrip("*") == file.stem and len(line) == 2], file
+    assert [line[0] for line in lines if line and line[0].endswith("*")] == ["gan_r1*", "concat*"]
+    assert ["mine", r"My model, \x1b[31mred."] in lines
+    for command in BEGIN_WITH.values():
+        assert command in text
+
+
+def test_what_to_begin_with_composes():
+    for command in BEGIN_WITH.values():
+        for override in re.findall(r"[a-z]+=\w+", command):
+            group, _, option = override.partition("=")
+            assert group == "root" or option in options(group), override
+
+
+def test_the_readme_begins_with_the_same():
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("## Begin here")[2].partition("```")[0].replace("`", "")
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines() if line.startswith("| ")]
+    assert dict(rows[2:]) == BEGIN_WITH
+
+
+def test_no_first_comment_breaks_off():
+    for file in conf_folder().rglob("*/[!_]*.yaml"):
+        comments = [line for line in file.read_text().splitlines() if not line.startswith("# @package")]
+        if comments[1].startswith("#"):
+            assert comments[0].endswith((".", ")")), file
 
 
 def test_shared_files_are_no_options():

@@ -4,14 +4,21 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from gan_lightning.data import MNIST, Digits, StackedMNIST
+from gan_lightning.data import MNIST, Digits, Gaussian1D, StackedMNIST
 from gan_lightning.data.images import fit_to, to_uint8, to_unit_range
 from gan_lightning.data.sampler import ShardedBatchSampler
 from gan_lightning.errors import UserError
 
+OWN = {"generator_real_batch_size": 6}
+
 
 def batches(position=0, **changes):
-    arguments = {"size": 50, "batch_size": 8, "seed": 3} | changes
+    """The indices of D's part of each batch."""
+    return [batch[0] for batch in two_parts(position, **{"parts": [8]} | changes)]
+
+
+def two_parts(position=0, **changes):
+    arguments = {"size": 50, "parts": [4, 6], "seed": 3} | changes
     return list(ShardedBatchSampler(**arguments, position=lambda: position))
 
 
@@ -38,6 +45,47 @@ def test_ranks_share_one_global_order():
     shared = [batches(4, rank=rank, world_size=4) for rank in range(4)]
     for index, batch in enumerate(alone):
         assert torch.equal(batch, torch.cat([part[index] for part in shared]))
+
+
+def test_a_batch_of_two_parts():
+    """D's and G's: five batches of both are the epoch, in any number of processes, from any batch on."""
+    alone = two_parts()
+    assert [tuple(map(len, parts)) for parts in alone] == [(4, 6)] * 5
+    assert sorted(torch.cat([part for parts in alone for part in parts]).tolist()) == list(range(50))
+    shared = [two_parts(rank=rank, world_size=2) for rank in (0, 1)]
+    for index, parts in enumerate(alone):
+        for place, part in enumerate(parts):
+            assert torch.equal(part, torch.cat([process[index][place] for process in shared]))
+    resumed = two_parts(3)
+    assert all(torch.equal(a, b) for a, b in zip(resumed[0], alone[3], strict=True))
+
+
+def test_both_parts_of_a_batch_are_images_with_labels():
+    data = Digits([1, 28, 28], batch_size=64, generator_real_batch_size=16)
+    data.setup()
+    loader = data.train_dataloader()
+    assert len(loader) == 1437 // 80
+    images, labels, own_images, own_labels = data.on_after_batch_transfer(next(iter(loader)), 0)
+    assert images.shape == (64, 1, 28, 28)
+    assert own_images.shape == (16, 1, 28, 28)
+    assert (own_images.min(), own_images.max(), own_images.dtype) == (-1, 1, torch.float32)
+    assert (len(labels), len(own_labels)) == (64, 16)
+    by_image = {image.numpy().tobytes(): int(label) for image, label in zip(*data.split("train"), strict=True)}
+    for image, label in zip(to_uint8(own_images), own_labels, strict=True):
+        assert by_image[image.numpy().tobytes()] == label
+    with pytest.raises(UserError, match=r"batch_size=800 with data.generator_real_batch_size=800 is larger than"):
+        Digits([1, 28, 28], batch_size=800, generator_real_batch_size=800).setup()
+
+
+def test_synthetic_samples_of_g_are_others_and_leave_d_s_as_they_were():
+    plain, both = (next(iter(Gaussian1D(batch_size=8, **own).train_dataloader())) for own in ({}, OWN))
+    assert len(plain) == 2
+    assert torch.equal(plain[0], both[0])
+    assert both[1] is both[3] is None
+    assert both[2].shape == (6, 1)
+    assert not torch.isin(both[2], both[0]).any()
+    assert both[2].min() < both[0].max()  # not the upper end of one sorted batch
+    assert both[2].max() > both[0].min()
 
 
 def test_digits_are_scikit_learns_in_two_parts():

@@ -5,7 +5,7 @@ import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
 
-from gan_lightning.losses.augmentation import AdaptiveAugment
+from gan_lightning.losses import AdaptiveAugment
 from gan_lightning.losses.regularizers import LeCam
 from tests.conftest import TINY
 from tests.ddp.test_ddp import RUN, largest_difference
@@ -20,7 +20,7 @@ def observed(logits):
     lecam = LeCam(weight=1.0)
     for module in (augment, lecam):
         module.on_step_end({"terms": {}, "logits": logits})
-    return {"p": augment.p, "images": augment.images, "anchors": lecam.anchors}
+    return {"p": augment.transforms.p, "images": augment.images, "anchors": lecam.anchors}
 
 
 def observe(rank, folder):
@@ -43,7 +43,8 @@ def test_two_processes_know_what_one_would(tmp_path):
 
 
 def test_lecam_and_micro_batches_in_two_processes_are_those_of_one(train, train_apart):
-    more = ("regularizer=lecam", "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
+    lecam = ("regularizer=lecam", "model.schedules.regularizers.lecam.weight=null")
+    more = (*lecam, "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
     alone = train("alone", *RUN, *more)
     together = train_apart("together", *RUN, *more, "trainer.devices=2", "model.accumulate=4")
     assert together.code == 0, together.output
@@ -58,7 +59,7 @@ def test_augmentation_adapts_alike_in_all_processes(train_apart):
     assert outcome.code == 0, outcome.output
     first, second = (torch.load(outcome.folder / f"state.{rank}", weights_only=True) for rank in (0, 1))
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert first["augment.p"].item() == pytest.approx(0.4)  # twice 4 batches of 32 over both processes
+    assert first["augment.transforms.p"].item() == pytest.approx(0.4)  # twice 4 batches of 32 over both processes
 
 
 def test_all_processes_save_by_one_clock(train_apart):

@@ -3,7 +3,10 @@
 import pytest
 import torch
 
-NETWORKS = {"r3gan": ("model=r3gan", "network=r3gan", "network.generator.blocks=1"), "dcgan": ("network=dcgan",)}
+NETWORKS = {
+    "r3gan": ("model=r3gan", "network=r3gan", "network.generator.blocks=1", "data.generator_real_batch_size=null"),
+    "dcgan": ("network=dcgan",),
+}
 WIDTHS = tuple(f"network.{player}.base_channels=4" for player in ("generator", "discriminator"))
 RUN = (
     *("trainer=cpu", "trainer.max_steps=3", "callbacks.progress=null", "callbacks.samples=null"),

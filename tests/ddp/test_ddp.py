@@ -20,16 +20,26 @@ def largest_difference(one, other) -> float:
     "chosen",
     [
         ("model=gan_r1",),
-        pytest.param(("model=gan", "model.n_critic=5"), marks=pytest.mark.slow),
-        pytest.param(("model=dragan", "model/penalties=dragan_uniform"), marks=pytest.mark.slow),
+        *(
+            pytest.param(each, marks=pytest.mark.slow)
+            for each in (
+                ("model=gan", "model.n_critic=5"),
+                ("model=projection", "model.n_critic=2"),
+                ("model=r3gan",),
+                ("model=dragan", "model/penalties=dragan_uniform"),
+            )
+        ),
     ],
 )
 def test_two_processes_are_one(train, chosen):
-    more = (*chosen, "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]")
+    """G's batch is D's, has fakes of its own number with labels of their own, or real samples of its own."""
+    length = ("trainer.max_steps=-1", "trainer.max_images=1280")
+    more = (*chosen, "model.optimizer.lr=2e-4", "model.optimizer.betas=[0.5,0.999]", *length)
     alone = train("alone", *RUN, *more)
     together = train("together", *RUN, *more, "trainer.devices=2")
     assert together.code == 0, together.output
     assert together.summary["processes"] == 2
+    assert alone.summary["step"] == 20
     assert together.summary["images_seen"] == alone.summary["images_seen"]
     assert largest_difference(alone, together) < 1e-5
     for name, value in alone.summary["final"].items():

@@ -20,7 +20,7 @@ def measured(trained):
 def test_figures_while_training(train):
     run = train("run", *QUICK, "trainer.max_steps=25", "callbacks.evaluation.every_n_steps=10", "objective=metric/fid")
     assert run.code == 0, run.output
-    events = EventAccumulator(str(run.folder / "tensorboard")).Reload()
+    events = EventAccumulator(str(run.folder)).Reload()
     fid = {event.step: event.value for event in events.Scalars("metric/fid")}
     assert list(fid) == [10, 20, 25]
     assert run.summary["objective"] == run.summary["final"]["metric/fid"] == pytest.approx(fid[25])
@@ -35,7 +35,7 @@ def test_the_best_checkpoint_is_kept(train, metric, mode):
         "trainer.max_steps=40",
         f"callbacks.checkpoints.monitor=metric/{metric}",
     )
-    events = EventAccumulator(str(run.folder / "tensorboard")).Reload().Scalars(f"metric/{metric}")
+    events = EventAccumulator(str(run.folder)).Reload().Scalars(f"metric/{metric}")
     value, step = (min if mode == "min" else max)((event.value, event.step) for event in events)
     assert run.summary["best"] == {"metric": f"metric/{metric}", "value": pytest.approx(value), "step": step}
     weights = (

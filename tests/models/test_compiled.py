@@ -86,22 +86,28 @@ def test_a_hook_of_the_backward_pass_is_not_forgotten(not_compiled):
         fit(GAN(*networks(), compile=True), max_steps=1, callbacks=[Gradients()])
 
 
+R1_WEIGHT = "model.schedules.penalties.r1.weight={_target_: gan_lightning.schedules.Linear, end: 0, until: 6}"
+NO_LR = tuple(f"model.schedules.{player}_optimizer.lr=null" for player in ("generator", "discriminator"))
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("model", ["gan_r1", "sngan"])
-def test_compiled_training_and_its_resumption(train_apart, model):
-    """With SGD, which leaves a rounding error small."""
+@pytest.mark.parametrize(("model", "schedules"), [("gan_r1", (f"+{R1_WEIGHT}",)), ("sngan", NO_LR)])
+def test_compiled_training_and_its_resumption(train_apart, monkeypatch, model, schedules):
+    """With SGD, which leaves a rounding error small. A scheduled weight is no reason for another graph."""
+    monkeypatch.setenv("TORCH_LOGS", "recompiles")
     options = (
         f"model={model}",
+        *schedules,
         *TINY,
         "model.n_critic=1",
         "model/optimizer=sgd",
-        "~model.optimizer.betas",
         "model.optimizer.lr=0.01",
         "data.limit=128",
     )
     plain = train_apart("plain", *options, "trainer.max_steps=6")
     whole = train_apart("whole", *options, "model.compile=true", "trainer.max_steps=6")
     assert "Compiled the losses of discriminator in" in whole.output
+    assert whole.output.count("Recompiling function") == 1  # for the other player
     for name, value in plain.checkpoint["state_dict"].items():
         torch.testing.assert_close(whole.checkpoint["state_dict"][name], value, rtol=1e-4, atol=1e-6, msg=name)
     assert any(

@@ -13,7 +13,16 @@ from gan_lightning.callbacks import GeneratorEMA
 from gan_lightning.config.instantiate import instantiate
 from gan_lightning.data import Digits
 from gan_lightning.errors import UserError
-from gan_lightning.losses import AdaptiveAugment, BoundaryEquilibrium, ClassifierHead, Hinge, LeCam, r1, wgan_gp
+from gan_lightning.losses import (
+    AdaptiveAugment,
+    BoundaryEquilibrium,
+    ClassifierHead,
+    DiffAugment,
+    Hinge,
+    LeCam,
+    r1,
+    wgan_gp,
+)
 from gan_lightning.models import GAN, simultaneous
 from gan_lightning.networks import AutoencoderDiscriminator, ResNetDiscriminator, ResNetGenerator
 from gan_lightning.specs import Described, spec_of, unknown_parts
@@ -61,7 +70,7 @@ HAND_MADE = {
         phases=simultaneous,
         penalties={"r1": partial(r1, weight=0.5), "gp": partial(wgan_gp, weight=1.0)},
         regularizers={"lecam": LeCam(weight=0.1, decay=0.5)},
-        augment=AdaptiveAugment(["flip"], ada_images=64, every_n_batches=1),
+        augment=AdaptiveAugment(DiffAugment(["flip"]), ada_images=64, every_n_batches=1),
         n_critic=2,
         seed=9,
     ),
@@ -103,7 +112,7 @@ def test_nested_functions_are_rebuilt_with_their_arguments():
     assert again.optimizer.func is torch.optim.Adam
     assert again.optimizer.keywords == {"lr": 1e-3, "betas": [0.5, 0.9]}
     assert again.regularizers["lecam"].decay == 0.5
-    assert again.augment.policy == ("flip",)
+    assert again.augment.transforms.policy == ("flip",)
     plain = instantiate(HAND_MADE["gan"]().spec, "model")
     assert plain.optimizer.func is torch.optim.SGD
     assert plain.scheduler.keywords == {"step_size": 3, "gamma": 0.5}

@@ -92,6 +92,7 @@ def test_the_state_of_an_optimizer_in_the_other_format_goes_on_alike():
     assert all(torch.equal(one, other) for one, other in zip(*weights, strict=True))
 
 
+@pytest.mark.slow
 def test_a_resumed_run_is_exact(train):
     whole = train("whole", *RUN, "trainer.max_steps=4")
     assert whole.code == 0, whole.output

@@ -60,6 +60,7 @@ def test_where_it_cannot_hold_it_is_refused():
         MatchingAwareGAN(*pair, conditional=True, reuse_fake=True)
 
 
+@pytest.mark.slow
 def test_every_other_variant_trains_with_it(train):
     for variant in ("infogan", "began"):
         network = ("network=autoencoder",) if variant == "began" else ()

@@ -10,8 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits as bce
 from gan_lightning import rng
 from gan_lightning.data import Digits
 from gan_lightning.errors import UserError
-from gan_lightning.losses import penalties
-from gan_lightning.losses.augmentation import AdaptiveAugment, DiffAugment
+from gan_lightning.losses import AdaptiveAugment, DiffAugment, penalties
 from gan_lightning.losses.regularizers import LeCam
 from gan_lightning.models import GAN, MatchingAwareGAN, SimultaneousGAN
 from gan_lightning.models.batch import Batch
@@ -146,7 +145,7 @@ def test_the_step_adapts_the_augmentation_to_the_signs_of_real_logits():
     signs, history = [], []
     model.on_train_batch_end = lambda output, *_: (
         signs.append(output["logits"]["real"].sign().sum().item()),
-        history.append(augment.p.item()),
+        history.append(augment.transforms.p.item()),
     )
     runner = fit(model, log_every_n_steps=1)
     p, expected = 0.0, []

@@ -92,7 +92,7 @@ def test_data_without_a_size_are_named(family):
             network()
 
 
-@pytest.mark.parametrize("join", ["projection", "concat"])
+@pytest.mark.parametrize("join", ["projection", "inner_product", "concat"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_gradients_reach_every_parameter(family, join):
     torch.manual_seed(0)
@@ -106,7 +106,7 @@ def test_gradients_reach_every_parameter(family, join):
             assert still == []
 
 
-@pytest.mark.parametrize("join", ["projection", "concat"])
+@pytest.mark.parametrize("join", ["projection", "inner_product", "concat"])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_condition_changes_image_and_logit(family, join):
     torch.manual_seed(0)
@@ -147,6 +147,7 @@ def test_each_trains_two_steps(trained, tmp_path, family, conditional):
     assert (tmp_path / "two.png").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_goes_on_exactly(train, trained, tmp_path, family):
     whole = train("whole", *small(family), "model.conditional=false", "trainer.max_steps=4")
@@ -161,6 +162,7 @@ def test_the_default_dcgan_is_a_small_one(train):
     assert count(outcome, "discriminator") == (16 + 1) * 32 + (32 * 16 + 1) * 64 + 64 * 49 + 1
 
 
+@pytest.mark.slow
 def test_the_recipes_keep_their_networks(train, mnist_root):
     recipe = train("one", "experiment=dcgan_mnist", f"data.root={mnist_root}", *QUICK, "data.batch_size=8")
     assert (count(recipe, "generator"), count(recipe, "discriminator")) == (2_280_896, 212_865)

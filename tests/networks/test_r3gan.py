@@ -28,10 +28,12 @@ def test_by_hand():
     changes = 32 * 16 + 16 * 8
     assert count(generator) == 32 * 7 * 7 + 10 * 32 + stages + changes + 8
     discriminator = R3GANDiscriminator([1, 28, 28], **options)
-    assert count(discriminator) == 8 + stages + changes + 32 * 7 * 7 + 33
+    assert count(discriminator) == 8 + stages + changes + 32 * 7 * 7 + 32
     told = R3GANGenerator(10, [1, 28, 28], **options, condition_dim=3, label_embedding_dim=5)
-    assert count(told) - count(generator) == (3 + 1) * 5 + 5 * 32
+    assert count(told) - count(generator) == 3 * 5 + 5 * 32
     told = R3GANDiscriminator([1, 28, 28], **options, condition_dim=3)
+    assert count(told) - count(discriminator) == (32 + 3) * 32 - 32  # W and the embedding, instead of one row
+    told = R3GANDiscriminator([1, 28, 28], **options, condition_dim=3, join="projection")
     assert count(told) - count(discriminator) == 3 * 32
 
 
@@ -79,8 +81,7 @@ def test_the_discriminator_ends_with_an_inner_product_of_each_channel():
     features, basis = discriminator.body[:-1](image), discriminator.body[-1].weight
     assert features.shape == (2, 8, 4, 4)
     products = (features * basis[:, 0]).sum((2, 3))
-    head = discriminator.head.linear
-    torch.testing.assert_close(discriminator(image), products @ head.weight[0] + head.bias)
+    torch.testing.assert_close(discriminator(image), products @ discriminator.head.linear.weight[0])
 
 
 def test_settings_that_do_not_fit_are_named():

@@ -18,7 +18,7 @@ from gan_lightning.networks import (
     ScalarDiscriminator,
     ScalarGenerator,
 )
-from gan_lightning.networks.conditioning import LogitHead
+from gan_lightning.networks.conditioning import InnerProductHead, LogitHead
 
 
 def count(module: nn.Module) -> int:
@@ -145,3 +145,11 @@ def test_projection_is_the_papers_inner_product():
     expected = features @ head.linear.weight[0] + head.linear.bias + (embedding * features).sum(1)
     torch.testing.assert_close(head(features, condition), expected)
     torch.testing.assert_close(head(features, torch.zeros(3, 4)), head.linear(features).squeeze(1))
+
+
+def test_the_inner_product_is_zero_without_a_label():
+    head = InnerProductHead(feature_dim=6, condition_dim=4)
+    features = torch.randn(3, 6)
+    expected = ((features @ head.linear.weight.T) * head.embedding.weight.T[[2, 0, 3]]).sum(1)
+    torch.testing.assert_close(head(features, torch.eye(4)[[2, 0, 3]]), expected)
+    assert not head(features, torch.zeros(3, 4)).any()

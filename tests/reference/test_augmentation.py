@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gan_lightning.losses import AdaptiveAugment, StepOutput
+from gan_lightning.losses import AdaptiveAugment, DiffAugment, StepOutput
 from gan_lightning.losses import augmentation as ours
 from tests.reference.recordings import Check, Difference, Recording, check, difference, gradient_difference
 
@@ -36,12 +36,11 @@ def cutout(images: Tensor, row: Tensor, column: Tensor) -> Tensor:
 
 
 def ada(recording: Recording) -> Difference:
-    augment = AdaptiveAugment(target=0.6, ada_images=400, every_n_batches=4).double()
-    augment.p.fill_(0.125)
+    augment = AdaptiveAugment(DiffAugment(p=0.125), target=0.6, ada_images=400, every_n_batches=4).double()
     found = []
     for logits in recording["logits"]:
         augment.on_step_end(StepOutput(terms={}, logits={"real": logits}))
-        found.append(augment.p.clone())
+        found.append(augment.transforms.p.clone())
     return Difference(difference([torch.stack(found)], [recording["p"]]), None)
 
 

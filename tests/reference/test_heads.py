@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from gan_lightning.losses import ClassifierHead, CodeHead, DiscriminatorOutput
@@ -82,16 +82,20 @@ def code(recording: Recording) -> Difference:
 class Shifted(MatchingAwareGAN):
     """The wrong condition of a sample is that of the next one; the last sample has none, and keeps its own."""
 
-    def _other_conditions(self, real: Batch, draws: Draws, purpose: str) -> Tensor:
-        return torch.cat([real.condition[1:], real.condition[-1:]])
+    def __init__(self, *networks: nn.Module, real: Batch) -> None:
+        super().__init__(*networks, conditional=True)
+        self.real = real
+
+    def sample_conditions(self, count: int, draws: Draws, *purpose: str) -> Tensor:
+        return torch.cat([self.real.condition[1:], self.real.condition[-1:]])
 
 
 def matching_aware(recording: Recording) -> Difference:
     """Theirs takes the mean over the mismatched pairs, ours over all samples."""
     discriminator = MLPDiscriminator([1, 4, 4], [6], condition_dim=3)
     load_weights(discriminator, _stackgan(recording.group("weights")))
-    model = Shifted(MLPGenerator(2, [1, 4, 4], [2], condition_dim=3), discriminator, conditional=True).double()
     real = Batch(recording["real"], recording["condition"])
+    model = Shifted(MLPGenerator(2, [1, 4, 4], [2], condition_dim=3), discriminator, real=real).double()
     fake = Batch(recording["fake"].requires_grad_(), recording["condition"])
     d_real, d_fake = model.discriminate(real), model.discriminate(fake)
     terms = means(model.discriminator_terms(real, fake, d_real, d_fake, Draws(0, 0, torch.device("cpu"))))

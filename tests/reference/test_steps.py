@@ -65,7 +65,7 @@ def compare(recording: Recording, model: GAN, generator: Names, discriminator: N
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(model, torch.utils.data.DataLoader([(real, 0) for real in recording["real"]], batch_size=None))
+    trainer.fit(model, torch.utils.data.DataLoader([(real, None) for real in recording["real"]], batch_size=None))
     return Difference(
         max(
             moved(getattr(model, player), *(to_ours(recording.group(f"{player}/{at}")) for at in ("before", "after")))

@@ -22,7 +22,13 @@ def undisturbed(trained):
     return trained(*RUN)
 
 
-@pytest.mark.parametrize(("killed", "saved"), [(2, None), (10, 8)], ids=["before the first checkpoint", "after it"])
+@pytest.mark.parametrize(
+    ("killed", "saved"),
+    [
+        pytest.param(2, None, id="before the first checkpoint"),
+        pytest.param(10, 8, id="after it", marks=pytest.mark.slow),
+    ],
+)
 def test_a_run_that_was_killed_goes_on_until_it_has_ended(start, undisturbed, killed, saved):
     died = start(KILL.format(killed))
     assert died.code == 1
@@ -41,7 +47,7 @@ def test_a_run_that_was_killed_goes_on_until_it_has_ended(start, undisturbed, ki
 
 def files(run) -> list[str]:
     found = (str(file.relative_to(run.folder)) for file in run.folder.rglob("*") if file.is_file())
-    return sorted(file for file in found if not file.startswith((".hydra", "tensorboard", "train.log")))
+    return sorted(file for file in found if not file.startswith((".hydra", "events.", "train.log")))
 
 
 def test_keys_that_may_change_count(start, undisturbed):

@@ -57,8 +57,12 @@ def assert_goes_on_exactly(run, died, undisturbed):
 
 @pytest.mark.parametrize(
     ("saved", "ended", "at_epoch_end"),
-    [(6, 8, False), (EPOCH, EPOCH, True), (EPOCH, EPOCH, False), (EPOCH, EPOCH + 3, False)],
-    ids=["mid-epoch", "on the last batch", "at the epoch's end", "in the next epoch"],
+    [
+        pytest.param(6, 8, False, id="mid-epoch"),
+        pytest.param(EPOCH, EPOCH, True, id="on the last batch", marks=pytest.mark.slow),
+        pytest.param(EPOCH, EPOCH, False, id="at the epoch's end"),
+        pytest.param(EPOCH, EPOCH + 3, False, id="in the next epoch", marks=pytest.mark.slow),
+    ],
 )
 def test_cut_off_and_resumed(train, undisturbed, saved, ended, at_epoch_end):
     assert_goes_on_exactly(train, cut_off(train, saved, ended, at_epoch_end, number=None), undisturbed)
@@ -181,6 +185,7 @@ def test_a_run_is_resumed_in_its_own_folder(train, two, tmp_path):
     assert "a run is resumed in its own folder" in again.output
 
 
+@pytest.mark.slow
 def test_a_callback_that_stops_at_the_end_of_an_epoch_loses_nothing(train):
     stop = "+callbacks.stop={_target_: helpers.StopAtEpoch, epoch: 1}"
     options = (*TINY, "data.limit=320", "trainer.max_epochs=3")
@@ -211,20 +216,23 @@ def test_the_dcgan_recipe_goes_on_exactly_with_its_dropout(train, mnist_root):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=adaptive"])
+@pytest.mark.parametrize("aid", ["augment=diffaugment", "augment=bgc", "augment=adaptive"])
 def test_augmentation_and_regularizer_go_on_exactly(train, aid):
     """Cut between two moves of the share, which comes every four batches."""
     moving = ("model.augment.ada_images=640", "model.augment.target=-0.9") if aid == "augment=adaptive" else ()
-    options = (*TINY, aid, *moving, "regularizer=lecam", "model.accumulate=2")
+    at_once = "model.schedules.regularizers.lecam.weight.begin=0"
+    options = (*TINY, aid, *moving, "regularizer=lecam", at_once, "model.accumulate=2")
     whole = train("whole", *options, "trainer.max_steps=14")
     first = train("first", *options, "trainer.max_steps=6")
     resumed = train("first", f"resume={first.folder}", "trainer.max_steps=14")
     assert resumed.code == 0, resumed.output
     assert training_differences(resumed, whole) == []
     state = whole.checkpoint["state_dict"]
-    assert state["augment.p"].item() == pytest.approx(0.6 if moving else 1.0)
+    p = {"augment=diffaugment": 1.0, "augment=bgc": 0.5, "augment=adaptive": 0.6}[aid]
+    assert state["augment.transforms.p" if moving else "augment.p"].item() == pytest.approx(p)
     assert state["regularizers.lecam.anchors"].abs().min() > 0
     for index, left_out in enumerate((aid, "regularizer=lecam")):
-        kept = [option for option in options if option != left_out and not (left_out == aid and option in moving)]
+        with_it = {aid: moving, "regularizer=lecam": (at_once,)}[left_out]
+        kept = [option for option in options if option != left_out and option not in with_it]
         without = train(f"without_{index}", *kept, "trainer.max_steps=14").checkpoint["state_dict"]
         assert not all(torch.equal(weight, state[name]) for name, weight in without.items() if "weight" in name)

@@ -58,6 +58,21 @@ def test_a_grid(command, tmp_path):
 
 
 @pytest.mark.slow
+def test_an_option_that_does_not_exist_loses_one_job(command, tmp_path):
+    sweep = tmp_path / "sweep"
+    short = (*SHORT[:-2], "trainer.max_steps=1", "seed=3")
+    outcome = command("unused", "-m", *short, "model=gan,nope,wgan", place(sweep))
+    assert outcome.code == 1
+    found = {row["model"]: (row["run"], row["status"]) for row in rows(sweep)}
+    assert found == {
+        "gan": ("model=gan,seed=3", "finished"),
+        "nope": ("model=nope,seed=3", "refused"),
+        "wgan": ("model=wgan,seed=3", "finished"),
+    }
+    assert "model/nope: there is no such option. Available: acgan, began" in outcome.output
+
+
+@pytest.mark.slow
 def test_jobs_that_fail_leave_the_others(command, tmp_path):
     """The second cannot start, the fourth becomes NaN."""
     sweep = tmp_path / "sweep"

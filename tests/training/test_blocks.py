@@ -24,7 +24,7 @@ LOG = "+callbacks.blocks={_target_: helpers.BlockLog, path: '${run_dir}/blocks'}
 
 
 def points(folder):
-    events = EventAccumulator(str(folder / "tensorboard")).Reload()
+    events = EventAccumulator(str(folder)).Reload()
     return {
         tag: [(event.step, event.value) for event in events.Scalars(tag)]
         for tag in events.Tags()["scalars"]

@@ -63,7 +63,7 @@ def test_a_refused_run_leaves_every_file_as_it_was(command, trained, tmp_path, m
     monkeypatch.setattr(RunFolder, "PATIENCE", 0.1)
     run = trained(*SHORT).copy(tmp_path / "run")
     before = contents(run.folder)
-    assert {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml", "train.log"} <= before.keys()
+    assert {".hydra/config.yaml", ".hydra/hydra.yaml", ".hydra/overrides.yaml"} <= before.keys()
     for refused in ("seed=5", "seed=x", "data.batch_size=5000"):
         assert command("run", *SHORT, refused).code == 1
     with RunFolder(run.folder).locked():

@@ -47,6 +47,9 @@ class ImageFolder(ImageData):
     def condition_names(self) -> Sequence[str]:
         return class_names(self.root)
 
+    def has_test(self) -> bool:
+        return self.test_fraction > 0 or has_splits(self.root)
+
     def load(self, split: Split) -> tuple[Images, Labels]:
         split_folders = has_splits(self.root)
         if split_folders and self.test_fraction:

@@ -51,6 +51,9 @@ class TaggedImages(ImageData):
     def condition_names(self) -> Sequence[str]:
         return tag_names(self.root, self.nouns)
 
+    def has_test(self) -> bool:
+        return self.test_fraction > 0
+
     def load(self, split: Split) -> tuple[Images, Labels]:
         tags = read_tags(self.root, self.nouns)
         if self.unlabeled == "drop":

@@ -9,7 +9,7 @@ from pathlib import Path
 from gan_lightning.data.io.messages import shown
 from gan_lightning.errors import NoSuchSplit, UserError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff")
+PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp", ".gif", ".pgm", ".ppm", ".tif", ".tiff")
 SPLITS = ("train", "test")
 
 

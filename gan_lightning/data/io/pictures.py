@@ -17,7 +17,7 @@ from gan_lightning.errors import UserError
 
 Pixels = UInt8[np.ndarray, "channels height width"]
 
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """The formats of `folders.PICTURES`. Pillow knows others, whatever a file is called, and starts a program for one."""
 
 

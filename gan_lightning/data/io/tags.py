@@ -11,7 +11,7 @@ from gan_lightning.data.io.folders import list_pictures
 from gan_lightning.data.io.messages import count, listing, quoted
 from gan_lightning.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".bmp")
 _HEADER = ["file", "tags"]
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, DistributedSampler
 
 from gan_lightning import rng
-from gan_lightning.data.sampler import HOST, ResumableLoader, require_even_shards
+from gan_lightning.data.sampler import HOST, ResumableLoader, batch_parts
 from gan_lightning.specs import Described
 
 
@@ -34,14 +34,14 @@ class DueBatches(DistributedSampler[int]):
         yield from range(first, first + self.batches)
 
 
-class SyntheticBatches(Dataset[tuple[Tensor, None]]):
-    """A data set whose item k is the batch `sample(k)`, without a condition."""
+class SyntheticBatches(Dataset[tuple[Tensor | None, ...]]):
+    """A data set whose item k has the samples of each part of batch k, `sample(k)`, each without a condition."""
 
-    def __init__(self, sample: Callable[[int], Tensor]) -> None:
+    def __init__(self, sample: Callable[[int], Sequence[Tensor]]) -> None:
         self.sample = sample
 
-    def __getitem__(self, batch: int) -> tuple[Tensor, None]:
-        return self.sample(batch), None
+    def __getitem__(self, batch: int) -> tuple[Tensor | None, ...]:
+        return tuple(field for samples in self.sample(batch) for field in (samples, None))
 
 
 class SyntheticData(Described, LightningDataModule):
@@ -54,16 +54,23 @@ class SyntheticData(Described, LightningDataModule):
         batch_size: The number of samples per step, over all processes together.
         batches_per_epoch: The number of batches that count as an epoch.
         seed: The seed of the samples.
+        generator_real_batch_size: The number of real samples of G's own in each step, as of `ImageData`.
     """
 
     def __init__(
-        self, image_shape: Sequence[int], batch_size: int = 64, batches_per_epoch: int = 1000, seed: int = 0
+        self,
+        image_shape: Sequence[int],
+        batch_size: int = 64,
+        batches_per_epoch: int = 1000,
+        seed: int = 0,
+        generator_real_batch_size: int | None = None,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
         self.batch_size = batch_size
         self.batches_per_epoch = batches_per_epoch
         self.seed = seed
+        self.generator_real_batch_size = generator_real_batch_size
 
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count dimensions"]:
         """Samples `count` values of the distribution with `generator`."""
@@ -72,11 +79,14 @@ class SyntheticData(Described, LightningDataModule):
     def train_dataloader(self) -> ResumableLoader:
         trainer = self.trainer
         world_size, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        require_even_shards(self.batch_size, world_size)
+        parts = batch_parts(self.batch_size, self.generator_real_batch_size, world_size)
 
-        def shard(batch: int) -> Tensor:
-            whole = self.sample(self.batch_size, rng.generator("data", self.seed, batch))
-            return whole.tensor_split(world_size)[rank]
+        def shard(batch: int) -> list[Tensor]:
+            keys = (("data",), ("data", "generator"))
+            whole = (
+                self.sample(part, rng.generator(*key, self.seed, batch)) for part, key in zip(parts, keys, strict=False)
+            )
+            return [samples.tensor_split(world_size)[rank] for samples in whole]
 
         due = DueBatches(self.batches_per_epoch, lambda: trainer.global_step if trainer else 0, rank, world_size)
         device = trainer.strategy.root_device if trainer else HOST

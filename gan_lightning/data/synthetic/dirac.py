@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -20,7 +21,7 @@ class Dirac(SyntheticData):
             generator needs the same.
         batch_size: The number of samples per step, over all processes together.
         batches_per_epoch: The number of batches that count as an epoch.
-        seed: The seed of the noise.
+        more: Further arguments of `SyntheticData`.
     """
 
     def __init__(
@@ -29,9 +30,9 @@ class Dirac(SyntheticData):
         noise_std: float = 0.0,
         batch_size: int = 1,
         batches_per_epoch: int = 500,
-        seed: int = 0,
+        **more: Any,
     ) -> None:
-        super().__init__(image_shape, batch_size, batches_per_epoch, seed)
+        super().__init__(image_shape, batch_size, batches_per_epoch, **more)
         self.noise_std = noise_std
 
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:

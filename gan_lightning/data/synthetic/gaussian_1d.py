@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -20,7 +21,7 @@ class Gaussian1D(SyntheticData):
         std: Its standard deviation.
         batch_size: The number of samples per step, over all processes together.
         batches_per_epoch: The number of batches that count as an epoch.
-        seed: The seed of the samples.
+        more: Further arguments of `SyntheticData`.
     """
 
     def __init__(
@@ -30,9 +31,9 @@ class Gaussian1D(SyntheticData):
         std: float = 0.5,
         batch_size: int = 12,
         batches_per_epoch: int = 100,
-        seed: int = 0,
+        **more: Any,
     ) -> None:
-        super().__init__(image_shape, batch_size, batches_per_epoch, seed)
+        super().__init__(image_shape, batch_size, batches_per_epoch, **more)
         self.mean, self.std = mean, std
 
     def sample(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,17 +23,18 @@ class Gaussians2D(SyntheticData):
     ring: radius 2, standard deviation 0.02, Metz et al. 2017 (arXiv:1611.02163), appendix A.
     grid: 5 x 5, 2 apart, standard deviation 0.05, Lin et al. 2018 (arXiv:1712.04086), section 4.1.
 
-    These are the papers' units. Since generators end in tanh, everything is scaled by one factor, so that the largest
-    coordinate of a mean is `extent`; `sample`, `means` and `std` are scaled. The metrics do not depend on the scale.
+    These are the papers' units. Since most generators end in tanh, everything is scaled by one factor, so that the
+    largest coordinate of a mean is `extent`; `sample`, `means` and `std` are scaled. The metrics do not depend on
+    the scale.
 
     Args:
         image_shape: The shape of a sample, (2,).
         layout: Whether the means are on a ring or on a grid.
         std: The standard deviation of each Gaussian, in the papers' units; None: the value of the paper.
-        extent: The largest coordinate of a mean after scaling, below 1.
+        extent: The largest coordinate of a mean after scaling; below 1 if the generator ends in tanh.
         batch_size: The number of samples per step, over all processes together.
         batches_per_epoch: The number of batches that count as an epoch.
-        seed: The seed of the samples.
+        more: Further arguments of `SyntheticData`.
     """
 
     def __init__(
@@ -44,11 +45,12 @@ class Gaussians2D(SyntheticData):
         extent: float = 0.8,
         batch_size: int = 512,
         batches_per_epoch: int = 100,
-        seed: int = 0,
+        **more: Any,
     ) -> None:
-        super().__init__(image_shape, batch_size, batches_per_epoch, seed)
+        super().__init__(image_shape, batch_size, batches_per_epoch, **more)
         means = _ring() if layout == "ring" else _grid()
         scale = extent / means.abs().max().item()
+        self.extent = extent
         self.means: Points = means * scale
         self.std = (STD[layout] if std is None else std) * scale
 

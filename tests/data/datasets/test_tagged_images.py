@@ -148,14 +148,14 @@ def test_all_bad_rows_are_named_at_once(folder):
     title, *lines = problems(folder)
     assert title == f"{folder / 'tags.csv'} has 7 bad rows:"
     assert lines == [
-        "  row 3: 'gone.png' is no picture (.png, .jpg, .jpeg, .webp, .bmp) in the folder: correct the name, "
+        "  row 3: 'gone.png' is no picture (.png, .jpg, .jpeg, .webp, .avif, .bmp) in the folder: correct the name, "
         "or remove the row",
         "  row 4: no file name, with the tags 'red hair': fill it in, or remove the row",
         "  row 5: 'b.JPG' has no tags: fill them in, or remove the row, and the picture counts as unlabeled",
         "  row 6: 'a.png' has row 2 already: keep one of the two",
         "  row 7: 3 columns, expected 2: put tags with commas between double quotes",
         "  row 8: 1 column, expected 2: write file,tags",
-        "  row 9: 'tags.csv' is no picture (.png, .jpg, .jpeg, .webp, .bmp) in the folder: correct the name, "
+        "  row 9: 'tags.csv' is no picture (.png, .jpg, .jpeg, .webp, .avif, .bmp) in the folder: correct the name, "
         "or remove the row",
     ]
 

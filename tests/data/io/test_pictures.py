@@ -8,6 +8,7 @@ import struct
 import zlib
 
 import pytest
+import torch
 from PIL import Image
 
 from gan_lightning.data import ImageFolder, TaggedImages
@@ -52,13 +53,22 @@ BOTH = pytest.mark.parametrize("kind", [ImageFolder, TaggedImages])
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")  # as outside of the tests
 def test_bombs(folder, monkeypatch, kind):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
-    names = ["bomb.bmp", "bomb.jpg", "bomb.png", "bomb.webp"]
+    names = ["bomb.avif", "bomb.bmp", "bomb.jpg", "bomb.png", "bomb.webp"]
     if kind is ImageFolder:
         names = sorted([*names, "bomb.gif", "bomb.pgm", "bomb.tif"])
     for name in names:
         Image.new("L", (13, 13)).save(folder / name)  # between Pillow's limit, where it warns, and twice of it
     assert [line.split(":")[0].strip() for line in problems(kind, folder)] == names
     assert all("exceeds limit of 100 pixels" in line for line in problems(kind, folder))
+
+
+@BOTH
+def test_avif(folder, kind):
+    Image.new("RGB", (8, 8), "red").save(folder / "good.avif")
+    (folder / "good.png").unlink()
+    (folder / "tags.csv").write_text("file,tags\ngood.avif,blue hair\n")
+    pixels = kind([3, 8, 8], root=str(folder), batch_size=1).load("train")[0][0]
+    assert abs(pixels.float().mean((1, 2)) - torch.tensor([255.0, 0.0, 0.0])).max() < 4
 
 
 def png_header(width: int, height: int) -> bytes:

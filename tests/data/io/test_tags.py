@@ -53,7 +53,7 @@ def test_what_is_no_table_ends_in_one_line(folder, table, message):
 def test_nothing_outside_of_the_folder_is_read(folder, monkeypatch, name):
     monkeypatch.setattr(pictures.Image, "open", lambda *_, **__: pytest.fail("read"))
     message = refusal(folder, HEAD + f"{name.format(root=folder)},red hair\n".encode())
-    assert "is no picture (.png, .jpg, .jpeg, .webp, .bmp) in the folder" in message
+    assert "is no picture (.png, .jpg, .jpeg, .webp, .avif, .bmp) in the folder" in message
 
 
 def test_a_table_that_is_a_pipe_is_not_waited_for(folder):

@@ -16,7 +16,7 @@ from jaxtyping import Float64
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic, cache_folder, own_file
-from gan_lightning.sweeps.event_file import read_events
+from gan_lightning.visualization.event_file import read_events
 
 Series = Float64[np.ndarray, "points 2"]
 """(batch, value) of one logged metric, in the order of the batches."""

@@ -5,12 +5,12 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch.utils.tensorboard import SummaryWriter
 
-from gan_lightning.sweeps import curves
+from gan_lightning.visualization import curves
 
 
 def log(folder, steps, **options):
     """Logs two metrics, and then a text and a picture, which make long records."""
-    with SummaryWriter(str(folder / "tensorboard"), **options) as writer:
+    with SummaryWriter(str(folder), **options) as writer:
         for step in steps:
             writer.add_scalar("loss/generator", step / 7, step)
             writer.add_scalar("metric/fid", float("nan") if step == 2 else -step, step)
@@ -19,7 +19,7 @@ def log(folder, steps, **options):
 
 
 def expected(folder):
-    events = EventAccumulator(str(folder / "tensorboard"), size_guidance={"scalars": 0}).Reload()
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
     return {tag: [(event.step, event.value) for event in events.Scalars(tag)] for tag in events.Tags()["scalars"]}
 
 
@@ -31,7 +31,9 @@ def require_same(found, other):
 
 def test_as_tensorboard_reads_them(tmp_path):
     log(tmp_path, range(1, 9))
-    log(tmp_path, range(4, 6), purge_step=4, filename_suffix=".later")  # resumed: 6 to 8 did not happen
+    (first,) = tmp_path.rglob("events.*")
+    first.rename(first.with_name("events.out.tfevents.1.a"))  # TensorBoard reads its files in the order of their names
+    log(tmp_path, range(4, 6), purge_step=4)  # resumed: 6 to 8 did not happen
     found = curves.read_curves(tmp_path)
     assert found["loss/generator"][:, 0].tolist() == [1, 2, 3, 4, 5]
     require_same(found, expected(tmp_path))
@@ -41,6 +43,7 @@ def test_sessions_count_in_the_order_of_their_beginnings(tmp_path):
     """Their files' names may have another, if both began in the same second."""
     log(tmp_path, range(1, 9))
     (first,) = tmp_path.rglob("events.*")
+    first = first.rename(first.with_name("events.out.tfevents.1.a"))  # another name than the second's, in any second
     log(tmp_path, range(4, 6), purge_step=4)
     first.rename(first.with_name("events.out.tfevents.9999999999.z"))
     assert curves.read_curves(tmp_path)["loss/generator"][:, 0].tolist() == [1, 2, 3, 4, 5]
@@ -48,7 +51,7 @@ def test_sessions_count_in_the_order_of_their_beginnings(tmp_path):
 
 def test_damaged_files(tmp_path):
     log(tmp_path, range(1, 9))
-    (path,) = (tmp_path / "tensorboard").glob("events*")
+    (path,) = tmp_path.glob("events*")
     whole = path.read_bytes()
     size = whole.index(b"config")  # what follows is long, and not read
     for place in range(0, size - 40, 23):

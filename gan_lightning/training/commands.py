@@ -1,0 +1,60 @@
+"""The commands that come next after a run."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+from typing import Any
+
+from lightning import LightningDataModule
+
+from gan_lightning.config.instantiate import Config
+from gan_lightning.data import ImageData
+from gan_lightning.data.foreign import has_test_loader
+from gan_lightning.training.resume import schedules_by_run
+
+
+def next_commands(folder: Path, config: Config, step: int, ended: bool, data: LightningDataModule) -> dict[str, str]:
+    """Returns commands for a run in `folder`, each by its purpose; those that would fail are left out.
+
+    Args:
+        folder: The run folder.
+        config: The run's configuration.
+        step: The number of batches that it has trained on.
+        ended: Whether it has ended, so that it can only train longer.
+        data: What it was trained on.
+    """
+    place = os.path.relpath(folder)
+    options = _evaluation_options(data)
+    logged = any(
+        str((logger or {}).get("_target_")).endswith("TensorBoardLogger") for logger in config["logger"].values()
+    )
+    # A run of another length would have had other values of these schedules.
+    way_on = "branch_from" if ended and schedules_by_run(config) else "resume"
+    return {
+        **({"watch": f"tensorboard --logdir {_log_folder(folder, config)}"} if logged else {}),
+        "generate": f"gan-generate {place} --num 64 --out grid.png",
+        **({"evaluate": f"gan-evaluate {place}{options}"} if options is not None else {}),
+        "resume": f"gan-train {way_on}={place}" + (f" trainer.max_steps={2 * step}" if ended else ""),
+    }
+
+
+def _log_folder(folder: Path, config: Config) -> str:
+    """The folder in which TensorBoard shows the run by its own name: that of all runs of this name, if there is one."""
+    return os.path.relpath(folder.parent if folder.parent.name == config.get("name") else folder)
+
+
+def _evaluation_options(data: Any) -> str | None:
+    """The options with which `gan-evaluate` finds images to compare with and an extractor; None: there are none."""
+    if not isinstance(data, ImageData):
+        return "" if has_test_loader(data) else None
+    unlabeled = data.classifier is None and data.train is not None and not _has_labels(data)
+    extractor = "inception" if importlib.util.find_spec("torch_fidelity") else "random"
+    return ("" if data.has_test() else " --split train") + (f" --extractor {extractor}" if unlabeled else "")
+
+
+def _has_labels(data: ImageData) -> bool:
+    assert data.train is not None
+    labels = data.train.labels
+    return bool((labels != 0).any() if labels.ndim == 2 else (labels >= 0).any())

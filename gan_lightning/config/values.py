@@ -174,6 +174,7 @@ RULES: dict[str, Rule] = {
     "scale": _PROBABILITY,
     "seed": _SEED,
     "stacking_seed": _SEED,
+    "standing_statistics": _SIZE_OR_0,
     "start": _optional(_WEIGHT),
     "std": _optional(_POSITIVE),
     "step_size": _COUNT,

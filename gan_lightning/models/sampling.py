@@ -17,6 +17,7 @@ from gan_lightning import rng
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.models.draws import Draws, Sampler
+from gan_lightning.models.standing import batch_norms, with_standing_statistics
 
 
 class LatentModel(LightningModule):
@@ -26,14 +27,25 @@ class LatentModel(LightningModule):
         generator: A network that maps latents (batch, latent_dim) and a condition to samples in [-1, 1]. It has the
             attribute `latent_dim`.
         seed: The seed of all random numbers in training.
+        standing_statistics: The number of batches of `BLOCK` latents by which the generator's batch norm is measured
+            before it generates: `gan_lightning.models.standing`. 0: it has the statistics of training.
+
+    Raises:
+        ValueError: There are standing statistics, and the generator has no batch norm.
     """
 
     BLOCK = 64
     """The number of samples that are generated at a time."""
 
-    def __init__(self, generator: nn.Module, seed: int) -> None:
+    def __init__(self, generator: nn.Module, seed: int, standing_statistics: int = 0) -> None:
         super().__init__()
+        if standing_statistics and not batch_norms(generator):
+            raise ValueError(
+                f"model.standing_statistics={standing_statistics}: {type(generator).__name__} has no batch norm; set "
+                "it to 0, or choose a network with batch norm"
+            )
         self.generator = generator
+        self.standing_statistics = standing_statistics
         self.latent_dim: int = generator.latent_dim  # type: ignore[assignment]
         self.generator_ema: nn.Module | None = None
         """The averaged generator (EMA); None unless a callback keeps one."""
@@ -127,7 +139,7 @@ class LatentModel(LightningModule):
         Raises:
             FloatingPointError: A sample is not finite. As a picture it would be black, and metrics would measure that.
         """
-        generator = self.generator if raw or self.generator_ema is None else self.generator_ema
+        generator = self.sampled_generator(raw)
         was_training = generator.training
         place: Any = {"device": self.device, "dtype": self.dtype}
         generator.eval()
@@ -141,6 +153,23 @@ class LatentModel(LightningModule):
                 yield samples
         finally:
             generator.train(was_training)
+
+    def sampled_generator(self, raw: bool = False) -> nn.Module:
+        """Returns the network that samples come from: the averaged one unless `raw`, with standing statistics if any.
+
+        Every process, and every session, computes the same statistics from the same weights.
+        """
+        generator = self.generator if raw or self.generator_ema is None else self.generator_ema
+        if not self.standing_statistics:
+            return generator
+        return with_standing_statistics(generator, self._standing_batches())
+
+    def _standing_batches(self) -> Iterator[tuple[Tensor, Tensor | None]]:
+        place: Any = {"device": self.device, "dtype": self.dtype}
+        for block in range(self.standing_statistics):
+            draw = rng.generator("standing statistics", block)
+            z = self.sample_prior(self.BLOCK, draw).to(**place)
+            yield z, None if self.vocabulary is None else self.vocabulary.sample(self.BLOCK, draw).to(**place)
 
     def track_ema(self) -> None:
         """Adds `generator_ema`, a copy of the generator, which a callback updates."""

@@ -35,6 +35,7 @@ class TwoPlayers(LatentModel):
             `gan_lightning.schedules`, in any nesting; None stands for no curve.
         gradient_clip_norm: The largest total gradient norm of an update, after unscaling; None: no clipping.
         seed: The seed of all random numbers in training.
+        standing_statistics: As of `LatentModel`.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class TwoPlayers(LatentModel):
         schedules: Mapping[str, Any] | None = None,
         gradient_clip_norm: float | None = None,
         seed: int = 0,
+        standing_statistics: int = 0,
     ) -> None:
-        super().__init__(generator, seed)
+        super().__init__(generator, seed, standing_statistics)
         self.discriminator = discriminator
         self.optimizer = optimizer
         self.optimizer_arguments: dict[Player, Mapping[str, Any]] = {

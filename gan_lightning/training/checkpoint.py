@@ -157,7 +157,7 @@ def _load_network(path: Path) -> nn.Module:
 
 
 def export(model: GAN, folder: RunFolder, step: int) -> None:
-    """Writes `generator.safetensors`, with the EMA weights if there are any, and `discriminator.safetensors`.
+    """Writes `generator.safetensors`, as samples come from it, and `discriminator.safetensors`.
 
     The metadata of each file: `network` (a spec, JSON), `weights` ("ema" or "raw"), `step`, and `gan_lightning` (the
     version).
@@ -168,11 +168,10 @@ def export(model: GAN, folder: RunFolder, step: int) -> None:
     require_finite(model, [], step)
     has_ema = model.generator_ema is not None
     networks = {
-        "generator": (model.generator_ema if has_ema else model.generator, "ema" if has_ema else "raw"),
+        "generator": (model.sampled_generator(), "ema" if has_ema else "raw"),
         "discriminator": (model.discriminator, "raw"),
     }
     for name, (network, weights) in networks.items():
-        assert network is not None
         metadata = {"network": json.dumps(spec_of(network)), "weights": weights, "step": str(step)}
         metadata["gan_lightning"] = version("gan_lightning")
         save_tensors(network.state_dict(), folder.checkpoints / f"{name}.safetensors", metadata)

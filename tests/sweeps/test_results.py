@@ -3,7 +3,6 @@
 import re
 import shlex
 
-import numpy as np
 import pytest
 import yaml
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -62,7 +61,7 @@ def test_without_an_objective_the_table_has_the_losses_and_says_how_to_set_one(t
     page = Page(tmp_path / "results.html")
     for text in (table.UNSORTED, "loss/discriminator", "0.6 ± 1.3", "0.7"):
         assert text in page.text
-    assert "best" not in page.text.replace(table.UNSORTED, "")
+    assert "The best setting" not in page.text
 
 
 def test_runs_that_logged_no_loss_are_compared_by_what_they_logged(tmp_path):
@@ -114,9 +113,11 @@ def test_a_file_that_says_what_a_sweep_is_starts_no_sweep_again(tmp_path):
 
 def drawn(monkeypatch, plot, groups):
     """The axes of a plot, instead of its PNG."""
-    monkeypatch.setattr(plots, "png", lambda draws, **_: draws)
+    found = []
+    monkeypatch.setattr(plots, "png", lambda draws, **_: found.extend(draws) or b"")
+    plot(groups, "metric/fid")
     axes = Figure().add_subplot()
-    plot(groups, "metric/fid")[0](axes)
+    found[0](axes)
     return axes
 
 
@@ -124,9 +125,9 @@ def test_bars_are_the_confidence_interval_over_seeds(monkeypatch, tmp_path):
     runs = sweep(tmp_path, "metric/fid", {0.1: [1.0, 2.0, 4.0], 0.2: [7.0]})
     axes = drawn(monkeypatch, plots.landscape, grouped(runs, [RATE], "metric/fid"))
     (container,) = axes.containers
-    several, single = (segment[:, 1] for segment in container.lines[2][0].get_segments())
-    assert several == pytest.approx(stats.t.interval(0.95, 2, 7 / 3, stats.sem([1.0, 2.0, 4.0])))
-    assert np.isnan(single).all()
+    several, single = container.lines[2][0].get_segments()
+    assert several[:, 1] == pytest.approx(stats.t.interval(0.95, 2, 7 / 3, stats.sem([1.0, 2.0, 4.0])))
+    assert single.size == 0
 
 
 def test_values_that_are_no_numbers_have_a_place_each(monkeypatch, tmp_path):

@@ -58,5 +58,6 @@ def _config_dir(run: Run) -> list[str]:
     """The option that names the user's own folder of options, if the sweep had one."""
     file = run.folder.path / ORIGIN / "hydra.yaml"
     sources = read_yaml(file, dict)["hydra"]["runtime"].get("config_sources") if file.exists() else None
-    known = [each for each in sources or [] if isinstance(each, dict) and each.get("provider") == "command-line"]
-    return [word for each in known for word in ("--config-dir", str(each.get("path")))]
+    known = [each for each in sources if isinstance(each, dict)] if isinstance(sources, list) else []
+    own = [str(each.get("path")) for each in known if each.get("provider") == "command-line"]
+    return [word for path in own for word in ("--config-dir", path)]

@@ -13,6 +13,7 @@ from gan_lightning.config.instantiate import value_at
 from gan_lightning.errors import UserError
 from gan_lightning.files import own_file
 from gan_lightning.metric_names import METRICS
+from gan_lightning.schedules import by_run
 from gan_lightning.training.run_folder import ENDED, ORIGIN, RunFolder
 from gan_lightning.visualization.curves import Series, natural_key, read_curves
 from gan_lightning.yaml_file import read_yaml
@@ -129,6 +130,7 @@ def _require_types(run: Run) -> None:
         raise UserError(f"{run.folder.path}: its choices of groups are {run.choices!r:.100}")
     if not all(isinstance(line, str) for line in run.typed):
         raise UserError(f"{run.folder.path}: its overrides are {run.typed!r:.100}")
+    by_run((config.get("model") or {}).get("schedules"))  # which the commands of the best run read
     counts = {"step": account.get("step"), "seed": config.get("seed"), "images_seen": account.get("images_seen")}
     times, values = {"seconds": account.get("seconds")}, {"objective": account.get("objective")}
     texts = {"status": run.status, "objective": config.get("objective"), "reason": account.get("reason")}

@@ -20,7 +20,7 @@ from gan_lightning.terminal import printable
 LEVEL = 0.95
 """The level of the confidence intervals."""
 UNSORTED = (
-    "Nothing says which setting is the best, because `objective` is null: they are in the order of the runs. Set it to "
+    "Nothing says which setting is the best, because objective=null: they are in the order of the runs. Set it to "
     "a logged metric, as in metrics=classifier objective=metric/fid. For these runs type: "
     "gan-results FOLDER --objective NAME"
 )

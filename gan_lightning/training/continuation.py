@@ -26,5 +26,5 @@ def continuation(folder: Path, config: Config, step: int, ended: bool) -> list[s
     if not PLAIN.fullmatch(place):
         place = '"' + place.replace('"', r"\"") + '"'
     # A run of another length would have had other values of these schedules.
-    way = "branch_from" if ended and schedules.by_run(config["model"].get("schedules")) else "resume"
+    way = "branch_from" if ended and schedules.by_run((config.get("model") or {}).get("schedules")) else "resume"
     return [f"{way}={place}", *([f"trainer.max_steps={2 * step}"] if ended else [])]

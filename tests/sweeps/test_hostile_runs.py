@@ -158,6 +158,7 @@ BROKEN = {
     "config.yaml": lambda run: write(run / "config.yaml", "seed: ["),
     "config of another type": lambda run: write(run / "config.yaml", "[seed]"),
     "seed": lambda run: write(run / "config.yaml", "seed: [1]"),
+    "schedules": lambda run: write(run / "config.yaml", f"run_dir: {run}\nmodel: {{schedules: [lr]}}"),
     "cycle": lambda run: write(run / "config.yaml", "seed: 0\nmodel: {optimizer: {lr: &x [*x]}}"),
     "overrides": lambda run: write(run / ".hydra/overrides.yaml", "[1, 2]"),
     "choices of a refused run": lambda run: (

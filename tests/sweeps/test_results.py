@@ -100,7 +100,11 @@ def test_the_command_of_the_best_run_is_what_was_typed_and_another_goes_on(tmp_p
 def test_a_file_that_says_what_a_sweep_is_starts_no_sweep_again(tmp_path):
     runtime = {
         "choices": {"sweep": "lr_betas"},
-        "config_sources": [{"provider": "main", "path": "conf"}, {"provider": "command-line", "path": "own conf"}],
+        "config_sources": [
+            "odd",
+            {"provider": "main", "path": "conf"},
+            {"provider": "command-line", "path": "own conf"},
+        ],
     }
     run = run_folder(tmp_path / "run", overrides=("sweep=lr_betas",))
     write(run / ".hydra" / "hydra.yaml", yaml.safe_dump({"hydra": {"runtime": runtime}}))

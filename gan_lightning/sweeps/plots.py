@@ -13,6 +13,8 @@ from gan_lightning.visualization.plots import LARGEST, Draw, curve, png, text, w
 
 MOST = 12
 """The largest number of values of a key that is an axis of a heat map, or that are no numbers."""
+WITH_INTERVALS = 4
+"""The largest number of columns of a heat map whose cells have room for an interval."""
 COLORS = 10
 """The number of groups with a color of their own, the first ones; the other curves are grey."""
 
@@ -69,7 +71,8 @@ def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objec
         found = [group for group in groups if (group.values[down], group.values[across]) == (rows[r], columns[c])]
         if found:
             grid[r, c] = np.mean([group.mean(objective) for group in found])  # type: ignore[arg-type]
-            label = found[0].texts()[0] if len(found) == 1 else rounded(float(grid[r, c]))
+            has_room = len(found) == 1 and len(columns) <= WITH_INTERVALS
+            label = found[0].texts()[0] if has_room else rounded(float(grid[r, c]))
             axes.text(c, r, label, ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7})
     picture = axes.imshow(grid, cmap="viridis" if is_better_high(objective) else "viridis_r", aspect="auto")
     axes.figure.colorbar(picture, label=f"{text(objective)} (brighter is better)")

@@ -168,3 +168,8 @@ def by_name(schedules: Mapping[str, Any] | None, prefix: str = "") -> Iterator[t
             yield from by_name(found, name)
         elif found is not None:
             yield name, found
+
+
+def by_run(schedules: Mapping[str, Any] | None) -> list[str]:
+    """Returns the keys of a model's schedules whose positions are shares of the run: another length changes them."""
+    return [key for key, curve in by_name(schedules, "model.schedules") if curve.get("unit") == "run"]

@@ -142,6 +142,14 @@ class _Repository(ConfigRepository):
         super().__init__(config_search_path)
         self.checks = checks
 
+    def get_group_options(self, *arguments: Any, **more: Any) -> list[str]:
+        """Leaves out the files whose names begin with `_`: they have settings that several options share.
+
+        Reason: tab completion and Hydra's messages would offer them.
+        """
+        found = super().get_group_options(*arguments, **more)
+        return [name for name in found if not name.rpartition("/")[2].startswith("_")]
+
     def load_config(self, config_path: str) -> ConfigResult | None:
         source = self._find_object_source(config_path, ObjectType.CONFIG)
         place = None

@@ -22,7 +22,7 @@ from gan_lightning.yaml_file import read_yaml
 NAME = "report.html"
 GRIDS = 20
 """The largest number of sample grids in the report; of more, evenly spaced ones."""
-LARGEST = 800
+WIDEST, TALLEST = 800, 1600
 """The largest width and height in pixels of a picture in the report; the run folder has the rest."""
 LONGEST_VIDEO = 8_000_000
 """The largest size in bytes of a video in the report."""
@@ -64,15 +64,14 @@ def errors_as_warnings() -> Iterator[None]:
 
 
 def write(folder: Path, summary: Mapping[str, Any], commands: Mapping[str, str]) -> None:
-    """Writes the report of a run that has ended, from the files of its folder.
+    """Writes the report of a run that has ended, was interrupted or has failed, from the files of its folder.
 
     Raises:
         UserError: A file is damaged, or no file of the run.
     """
     config = read_yaml(own_file(folder / "config.yaml", folder), dict)
-    default = folder / ".hydra" / "default.yaml"
-    defaults = read_yaml(own_file(default, folder), dict) if default.exists() else None
-    changed, same = _settings(config, defaults)
+    defaults, composed = (_origin(folder, name) for name in ("default", "config"))
+    changed, same = _settings(config, defaults, composed or {})
     html.write(
         folder / NAME,
         PAGE,
@@ -119,7 +118,7 @@ def _grid(path: Path, folder: Path) -> dict[str, Any]:
     picture = read_picture(path, folder)
     epoch = picture.info.get("epoch")
     caption = f"batch {int(path.stem.removeprefix('step_')):,}" + (f", epoch {epoch}" if epoch else "")
-    return {"picture": html.encoded(picture, LARGEST), "caption": caption}
+    return {"picture": html.encoded(picture, WIDEST, TALLEST), "caption": caption}
 
 
 def _video(folder: Path) -> bytes | None:
@@ -173,7 +172,7 @@ def _evaluated(found: evaluation.EvaluationReport, folder: Path) -> dict[str, An
         "columns": ["metric", "generated", real],
         "rows": rows,
         "notes": [note, *([f"Memorization: {evaluation.memorization_line(memorization)}."] if memorization else [])],
-        "nearest": html.encoded(read_picture(picture, folder), 2 * LARGEST) if memorization else None,
+        "nearest": html.encoded(read_picture(picture, folder), 2 * WIDEST, TALLEST) if memorization else None,
     }
 
 
@@ -181,11 +180,24 @@ Setting = tuple[str, str, str]
 """A key of the configuration, its value, and its value by default."""
 
 
-def _settings(config: Mapping[str, Any], defaults: Mapping[str, Any] | None) -> tuple[list[Setting], list[Setting]]:
-    """The settings that differ from the default, and the others; all are others where no default is known."""
+def _origin(folder: Path, name: str) -> dict[str, Any] | None:
+    """A file that says where the configuration came from; None if there is none, as in a run from Python."""
+    path = folder / ".hydra" / f"{name}.yaml"
+    return read_yaml(own_file(path, folder), dict) if path.exists() else None
+
+
+def _settings(
+    config: Mapping[str, Any], defaults: Mapping[str, Any] | None, composed: Mapping[str, Any]
+) -> tuple[list[Setting], list[Setting]]:
+    """The settings that differ from the default, and the others; all are others where no default is known.
+
+    What follows from other settings, as an interpolation of the composed configuration says, is among the others.
+    """
     values, before = dict(_leaves(config)), dict(_leaves(defaults or config))
+    derived = tuple(f"{key}." for key, text in _leaves(composed) if "${" in text)
     settings = [(key, values.get(key, "-"), before.get(key, "-")) for key in values | before]
-    return [s for s in settings if s[1] != s[2]], [s for s in settings if s[1] == s[2]]
+    changed = [s for s in settings if s[1] != s[2] and not f"{s[0]}.".startswith(derived)]
+    return changed, [s for s in settings if s not in changed]
 
 
 def _leaves(node: Any, key: str = "") -> Iterator[tuple[str, str]]:

@@ -5,7 +5,7 @@ dl { display: flex; flex-wrap: wrap; gap: .4em 2em; margin: 1em 0 } dt { color: 
 h2 { margin: 1.6em 0 .4em; border-top: 1px solid #ddd; padding-top: .8em } p.bad { color: #a00; white-space: pre-wrap }
 .looks { display: flex; flex-wrap: wrap; gap: 2em; align-items: flex-start }
 .looks > div { max-width: 32em } .looks figure { margin: 0 } [hidden] { display: none !important }
-.looks img, .looks video { max-width: 100%; max-height: 34em; display: block }
+.looks img, .looks video { max-width: 100%; max-height: 64em; display: block }
 input[type=range] { width: 100%; margin: .6em 0 } img.nearest { max-width: 100% }
 figcaption { max-width: none } table.settings td { font: 13px/1.4 ui-monospace, monospace; word-break: break-word }
 tr.changed td { background: #fff6dd } td.before { color: #777 } summary { cursor: pointer }

@@ -33,7 +33,7 @@ def resumed_config(place: str, overrides: Sequence[str]) -> DictConfig:
     Raises:
         UserError: There is no such run, or an override changes a key that a resumed run has to keep.
     """
-    folder = run_folder_of(place).absolute()
+    folder = RunFolder(run_folder_of(place)).path
     config = _saved_config(f"resume={place}", folder, folder)
     _override(config, overrides, may_change, f"a resumed run keeps its configuration. {WHAT_MAY_CHANGE}")
     return config

@@ -13,12 +13,15 @@ from gan_lightning.config.instantiate import value_at
 from gan_lightning.errors import UserError
 from gan_lightning.files import own_file
 from gan_lightning.metric_names import METRICS
+from gan_lightning.schedules import by_run
 from gan_lightning.training.run_folder import ENDED, ORIGIN, RunFolder
 from gan_lightning.visualization.curves import Series, natural_key, read_curves
 from gan_lightning.yaml_file import read_yaml
 
 UNREADABLE = "unreadable"
 """The status of a run folder whose files are damaged."""
+MOST = 6
+"""The largest number of metrics that the results show where there is no objective."""
 WITHOUT_EFFECT = (
     *("trainer.accelerator", "trainer.devices", "trainer.num_nodes", "callbacks.progress", "logger"),
     *("data.root", "data.num_workers", "data.gpu_memory_fraction", "name", "objective", "resume", "hydra"),
@@ -35,8 +38,8 @@ class Run:
     config: dict[str, Any] = field(repr=False)
     summary: dict[str, Any] = field(repr=False)
     refusal: dict[str, Any] = field(repr=False)
-    overrides: dict[str, str]
-    """The overrides of its command line, by key."""
+    typed: list[str] = field(repr=False)
+    """The overrides of its command line."""
     choices: dict[str, str | None] = field(repr=False)
     """The chosen option of each configuration group."""
     curves: dict[str, Series] = field(repr=False)
@@ -64,6 +67,11 @@ class Run:
         return f"a later start in its folder was refused: {reason}" if self.ended and reason else reason
 
     @property
+    def overrides(self) -> dict[str, str]:
+        """The overrides of its command line, by key."""
+        return {key: value for key, _, value in (line.lstrip("+~").partition("=") for line in self.typed)}
+
+    @property
     def seed(self) -> int | None:
         return self.config.get("seed")
 
@@ -75,6 +83,10 @@ class Run:
         """The last value of a logged metric; None if there is none or it is not finite."""
         value = (self.summary.get("final") or {}).get(name)
         return value if value is not None and math.isfinite(value) else None
+
+    def result(self, metric: str | None) -> float | None:
+        """The last value of a logged metric, if the run has ended, else None."""
+        return self.metric(metric) if metric is not None and self.ended else None
 
     def samples(self) -> Path | None:
         """The path of its last sample grid."""
@@ -108,7 +120,7 @@ def _read_or_report(place: Path, root: Path) -> Run:
         return run
     except Exception as error:  # damaged files raise many types of errors
         reason = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
-        return Run(_name(place, root), RunFolder(place), {}, {}, {"status": UNREADABLE, "reason": reason}, {}, {}, {})
+        return Run(_name(place, root), RunFolder(place), {}, {}, {"status": UNREADABLE, "reason": reason}, [], {}, {})
 
 
 def _require_types(run: Run) -> None:
@@ -116,6 +128,9 @@ def _require_types(run: Run) -> None:
     account, refusal, config = run.summary, run.refusal, run.config
     if not isinstance(run.choices, dict):
         raise UserError(f"{run.folder.path}: its choices of groups are {run.choices!r:.100}")
+    if not all(isinstance(line, str) for line in run.typed):
+        raise UserError(f"{run.folder.path}: its overrides are {run.typed!r:.100}")
+    by_run((config.get("model") or {}).get("schedules"))  # which the commands of the best run read
     counts = {"step": account.get("step"), "seed": config.get("seed"), "images_seen": account.get("images_seen")}
     times, values = {"seconds": account.get("seconds")}, {"objective": account.get("objective")}
     texts = {"status": run.status, "objective": config.get("objective"), "reason": account.get("reason")}
@@ -146,9 +161,7 @@ def _read(place: Path, root: Path) -> Run:
         config = folder.read_config()
         lines = read_yaml(typed, list) if typed.exists() else []
         choices = read_yaml(hydra, dict)["hydra"]["runtime"]["choices"] if hydra.exists() else {}
-    overrides = {key: value for key, _, value in (line.lstrip("+~").partition("=") for line in lines)}
-    accounts = folder.read_summary(), refusal
-    return Run(_name(place, root), folder, config, *accounts, overrides, choices, read_curves(place))
+    return Run(_name(place, root), folder, config, folder.read_summary(), refusal, lines, choices, read_curves(place))
 
 
 def varied(runs: Sequence[Run]) -> list[str]:
@@ -179,6 +192,30 @@ def objective_of(runs: Iterable[Run], requested: str | None = None, planned: str
 
 def is_better_high(objective: str) -> bool:
     return METRICS.get(objective.removeprefix("metric/")) == "max"
+
+
+def ranked(runs: Iterable[Run], objective: str | None) -> list[Run]:
+    """The runs in the order of their objective, best first; then those without a result. Ties keep their order."""
+    return sorted(runs, key=lambda run: rank(run.result(objective), objective))
+
+
+def rank(result: float | None, objective: str | None) -> float:
+    """The key by which results are sorted, best first; those that are None come last."""
+    if result is None:
+        return math.inf
+    return -result if objective is not None and is_better_high(objective) else result
+
+
+def compared(runs: Iterable[Run], objective: str | None) -> list[str]:
+    """The metrics that the results show: the objective; without one, those of an evaluation and both losses.
+
+    Of runs that have logged none of them it is all that they have logged, `MOST` at most.
+    """
+    if objective is not None:
+        return [objective]
+    known = dict.fromkeys(name for run in runs for name in run.summary.get("final") or {})
+    shown = [name for kind in ("metric/", "loss/") for name in known if name.startswith(kind)]
+    return (shown or list(known))[:MOST]
 
 
 def as_text(value: Any) -> str:

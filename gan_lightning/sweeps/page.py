@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from gan_lightning.errors import UserError
 from gan_lightning.sweeps import plots
-from gan_lightning.sweeps.collect import Run, is_better_high, rounded
+from gan_lightning.sweeps.best import Best
+from gan_lightning.sweeps.collect import Run, is_better_high, ranked, rounded
 from gan_lightning.sweeps.reproduction import HEAD, Row, cells_of
-from gan_lightning.sweeps.table import LEVEL, Group, count, duration, short
+from gan_lightning.sweeps.table import LEVEL, UNSORTED, Group, count, duration, short
 from gan_lightning.visualization import html
 from gan_lightning.visualization.pictures import read_picture
 
 STYLE = """\
 tr.best td { background: #eef7ee } td.bad { color: #a00; max-width: 40em }
-img.grid { width: 16em; image-rendering: pixelated }
+img.grid { width: 16em; image-rendering: pixelated } figcaption { overflow-wrap: anywhere }
+pre { background: #f5f5f5; padding: .6em .9em; margin: .3em 0; white-space: pre-wrap; user-select: all }
 """
 PAGE = """\
 <!doctype html>
@@ -27,12 +31,21 @@ PAGE = """\
 <body>
 <h1>{{ title }}</h1>
 <p>{{ summary }}</p>
+{% if unsorted %}<p>{{ unsorted }}</p>{% endif %}
 <table>
 <tr>{% for name in columns %}<th>{{ name }}</th>{% endfor %}</tr>
 {% for row in rows %}
 <tr{% if row.best %} class="best"{% endif %}>{% for cell in row.cells %}<td>{{ cell }}</td>{% endfor %}</tr>
 {% endfor %}
 </table>
+{% if best %}
+<h2>The best setting</h2>
+<p>{{ best.result }}</p>
+{% for purpose, command in best.commands.items() %}
+<p>To {{ purpose }}:</p>
+<pre>{{ command }}</pre>
+{% endfor %}
+{% endif %}
 {% if published %}
 <h2>Published figures</h2>
 <table>
@@ -42,12 +55,13 @@ PAGE = """\
 {% endfor %}
 </table>
 {% endif %}
-{% for name, picture in plots if picture %}
+{% for name, picture, note in plots if picture %}
 <h2>{{ name }}</h2>
+<p>{{ note }}</p>
 <img class="plot" src="{{ picture | png }}" alt="">
 {% endfor %}
 {% if samples %}
-<h2>Samples, best first</h2>
+<h2>Samples{{ ", best setting first" if objective }}</h2>
 {% for sample in samples %}
 <figure>
 {% if sample.picture %}<img class="grid" src="{{ sample.picture | png }}" alt="samples">{% endif %}
@@ -55,38 +69,56 @@ PAGE = """\
 </figure>
 {% endfor %}
 {% endif %}
-<h2>Runs</h2>
+<h2>Runs{{ ", best first" if objective }}</h2>
 <table>
-<tr>{% for name in ("run", "status", "objective", "batches", "time", "reason") %}<th>{{ name }}</th>{% endfor %}</tr>
+<tr>{% for name in run_head %}<th>{{ name }}</th>{% endfor %}</tr>
 {% for run in runs %}
-<tr>{% for cell in run.cells %}<td>{{ cell }}</td>{% endfor %}<td class="bad">{{ run.reason }}</td></tr>
+<tr><td><a href="{{ run.folder }}">{{ run.name }}</a></td>
+<td>{% if run.report %}<a href="{{ run.report }}">report</a>{% endif %}</td>
+{% for cell in run.cells %}<td>{{ cell }}</td>{% endfor %}<td class="bad">{{ run.reason }}</td></tr>
 {% endfor %}
 </table>
 </body>
 </html>
 """
+INTERVAL = f"the {LEVEL:.0%} confidence interval over seeds"
 WIDEST = 256
 """The largest width and height in pixels of a sample grid in the page, which shows it at 16em; the run has the rest."""
 
 
 def write(
-    title: str, groups: Sequence[Group], objective: str | None, path: Path, published: Sequence[Row] = ()
+    title: str,
+    runs: Sequence[Run],
+    groups: Sequence[Group],
+    objective: str | None,
+    best: Best | None,
+    path: Path,
+    published: Sequence[Row] = (),
 ) -> None:
-    """Writes the page of results to `path`; `groups` are in the order of `table.grouped`."""
-    runs = [run for group in groups for run in group.runs]
+    """Writes the page of results of `runs`, which are `groups`, to `path`."""
+    metrics = list(groups[0].results)
     content: dict[str, Any] = {
         "title": title,
         "summary": _summary(runs, objective),
-        "columns": [*short(list(groups[0].values)), objective or "", "runs that ended"],
+        "objective": objective,
+        "unsorted": "" if objective else UNSORTED,
+        "best": best,
+        "columns": [*short(list(groups[0].values)), *metrics, "runs that ended"],
         "rows": [
-            {"best": rank == 0 and group.results, "cells": [*group.labels(), group.result(), count(group.runs)]}
+            {"best": rank == 0 and best, "cells": [*group.labels(), *group.texts(), count(group.runs)]}
             for rank, group in enumerate(groups)
         ],
         "published_head": HEAD,
         "published": [cells_of(row) for row in published],
-        "plots": [("Landscape", plots.landscape(groups, objective)), ("Curves", plots.curves(groups, objective))],
-        "samples": [_sample(group, run, objective) for group in groups for run in group.runs if run.samples()],
-        "runs": [_row(run, objective) for run in runs],
+        "plots": [
+            ("The objective by setting", plots.landscape(groups, objective), f"Means; bars and ± are {INTERVAL}."),
+            ("Curves", plots.curves(groups, objective), "A line is a run; those of a setting have one color."),
+        ],
+        "samples": [
+            _sample(group, run, objective) for group in groups for run in ranked(group.runs, objective) if run.samples()
+        ],
+        "run_head": ["run", "", "status", *metrics, "batches", "time", "reason"],
+        "runs": [_row(run, metrics, path.parent) for run in ranked(runs, objective)],
     }
     html.write(path, PAGE, STYLE, **content)
 
@@ -95,13 +127,25 @@ def _summary(runs: Sequence[Run], objective: str | None) -> str:
     counts = {status: sum(run.status == status for run in runs) for status in dict.fromkeys(run.status for run in runs)}
     texts = ", ".join(f"{count} {status}" for status, count in counts.items())
     better = f"; {objective}, {'higher' if is_better_high(objective) else 'lower'} is better" if objective else ""
-    return f"{len(runs)} runs: {texts}{better}. ± is the {LEVEL:.0%} confidence interval over seeds."
+    return f"{len(runs)} runs: {texts}{better}. ± is {INTERVAL}."
 
 
-def _row(run: Run, objective: str | None) -> dict[str, Any]:
-    value = run.metric(objective) if objective else None
-    cells = [run.name, run.status, "" if value is None else rounded(value), f"{run.summary.get('step') or 0:,}"]
-    return {"cells": [*cells, duration(run)], "reason": run.reason or ""}
+def _row(run: Run, metrics: Sequence[str], place: Path) -> dict[str, Any]:
+    """The cells of a run, and its addresses for a page in the folder `place`."""
+    values = [run.metric(name) for name in metrics]
+    shown = ["" if value is None else rounded(value) for value in values]
+    return {
+        "name": run.name,
+        "folder": _address(run.folder.path, place) + "/",
+        "report": _address(run.folder.report, place) if run.folder.report.is_file() else None,
+        "cells": [run.status, *shown, f"{run.summary.get('step') or 0:,}", duration(run)],
+        "reason": run.reason or "",
+    }
+
+
+def _address(path: Path, place: Path) -> str:
+    """The address of a file in a page of the folder `place`; a colon is quoted, so that no name begins a javascript:"""
+    return quote(Path(os.path.relpath(path, place)).as_posix())
 
 
 def _sample(group: Group, run: Run, objective: str | None) -> dict[str, Any]:
@@ -112,7 +156,7 @@ def _sample(group: Group, run: Run, objective: str | None) -> dict[str, Any]:
     path = run.samples()
     assert path is not None
     try:
-        picture = html.encoded(read_picture(path, run.folder.path), WIDEST)
+        picture = html.encoded(read_picture(path, run.folder.path), WIDEST, WIDEST)
     except UserError as error:
         return {"picture": None, "caption": ", ".join([*texts, str(error)])}
     return {"picture": picture, "caption": ", ".join(texts)}

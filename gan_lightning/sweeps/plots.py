@@ -8,30 +8,31 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from gan_lightning.sweeps.collect import display_text, is_better_high, rounded
-from gan_lightning.sweeps.table import Group, short
+from gan_lightning.sweeps.table import Group
 from gan_lightning.visualization.plots import LARGEST, Draw, curve, png, text, widen
 
 MOST = 12
-"""The largest number of values of a key that is an axis of a heat map."""
+"""The largest number of values of a key that is an axis of a heat map, or that are no numbers."""
+WITH_INTERVALS = 4
+"""The largest number of columns of a heat map whose cells have room for an interval."""
+COLORS = 10
+"""The number of groups with a color of their own, the first ones; the other curves are grey."""
 
 
 def landscape(groups: Sequence[Group], objective: str | None) -> bytes | None:
-    """A PNG of a heat map over two keys with few values each, else a scatter plot of the objective for each numeric
-    key; None if there is nothing to show.
+    """A PNG of the objective over the varied keys; None if there is nothing to show.
+
+    It is a heat map over two keys with few values each, else a plot for each key whose values are numbers or few.
     """
     keys = sorted(groups[0].values, key=lambda key: not key.endswith(("lr", "betas")))
-    values = {key: list(dict.fromkeys(group.values[key] for group in groups)) for key in keys}
-    done = [group for group in groups if group.mean is not None]
+    done = [group for group in groups if objective is not None and group.results[objective]]
     if objective is None or not done:
         return None
-    if len(keys) >= 2 and all(len(values[key]) <= MOST for key in keys[:2]):
+    few = [key for key in keys if len({group.values[key] for group in groups}) <= MOST]
+    if len(keys) >= 2 and few[:2] == keys[:2]:
         return png([lambda axes: _heat_map(axes, done, keys[0], keys[1], objective)])
-    numbers = {key: [_number(group.values[key]) for group in done] for key in keys}
-    plots = {key: [v for v in found if v is not None] for key, found in numbers.items() if None not in found}
-    if not plots:
-        return None
-    means = [group.mean for group in done]
-    return png([_scatter(key, plots[key], means, objective) for key in plots])
+    shown = [key for key in keys if key in few or all(_number(group.values[key]) is not None for group in done)]
+    return png([_means(done, key, objective) for key in shown]) if shown else None
 
 
 def _number(value: str) -> float | None:
@@ -42,35 +43,43 @@ def _number(value: str) -> float | None:
     return number if abs(number) <= LARGEST else None
 
 
-def _scatter(key: str, values: Sequence[float], means: Sequence[float | None], objective: str | None) -> Draw:
+def _means(groups: Sequence[Group], key: str, objective: str) -> Draw:
+    """A plot of the groups' means over the values of a key, with a bar for those of several seeds."""
+
     def draw(axes: Axes) -> None:
-        axes.scatter(values, means)  # type: ignore[arg-type]
-        widen(axes.dataLim.intervalx, axes.set_xscale)
+        names = sorted({group.values[key] for group in groups}, key=_order)
+        numbers = [_number(name) for name in names]
+        places: dict[str, float] = dict(zip(names, range(len(names)) if None in numbers else numbers, strict=True))  # type: ignore[arg-type]
+        found = [(places[g.values[key]], g.mean(objective), g.half_width(objective) or np.nan) for g in groups]
+        across, means, bars = np.array(found, np.float64).T
+        axes.errorbar(across, means, bars, fmt="o", capsize=4)
+        if None in numbers:
+            axes.set_xticks(range(len(names)), [text(name) for name in names])
+        else:
+            widen(axes.dataLim.intervalx, axes.set_xscale)
         widen(axes.dataLim.intervaly, axes.set_yscale)
-        axes.set(xlabel=text(key), ylabel=text(objective or ""))
+        axes.set(xlabel=text(key), ylabel=text(objective))
 
     return draw
 
 
-def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objective: str | None) -> None:
+def _heat_map(axes: Axes, groups: Sequence[Group], across: str, down: str, objective: str) -> None:
     """The means of the groups; a cell with several groups has the mean of their means."""
     columns, rows = (sorted({group.values[key] for group in groups}, key=_order) for key in (across, down))
     grid = np.full((len(rows), len(columns)), np.nan)
     for r, c in np.ndindex(*grid.shape):
-        found = [g.mean for g in groups if (g.values[down], g.values[across]) == (rows[r], columns[c])]
+        found = [group for group in groups if (group.values[down], group.values[across]) == (rows[r], columns[c])]
         if found:
-            grid[r, c] = np.mean([mean for mean in found if mean is not None])
-            axes.text(
-                c, r, rounded(float(grid[r, c])), ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7}
-            )
-    bright_high = objective is not None and is_better_high(objective)  # better is brighter
-    picture = axes.imshow(grid, cmap="viridis" if bright_high else "viridis_r", aspect="auto")
-    axes.figure.colorbar(picture, label=text(objective or ""))
+            grid[r, c] = np.mean([group.mean(objective) for group in found])  # type: ignore[arg-type]
+            has_room = len(found) == 1 and len(columns) <= WITH_INTERVALS
+            label = found[0].texts()[0] if has_room else rounded(float(grid[r, c]))
+            axes.text(c, r, label, ha="center", va="center", bbox={"facecolor": "white", "alpha": 0.7})
+    picture = axes.imshow(grid, cmap="viridis" if is_better_high(objective) else "viridis_r", aspect="auto")
+    axes.figure.colorbar(picture, label=f"{text(objective)} (brighter is better)")
     axes.set_xticks(range(len(columns)), [text(display_text(value)) for value in columns])
     axes.set_yticks(range(len(rows)), [text(display_text(value)) for value in rows])
-    xlabel, ylabel = map(text, short([across, down]))
     title = "means over the other keys" if len(groups[0].values) > 2 else ""
-    axes.set(xlabel=xlabel, ylabel=ylabel, title=title)
+    axes.set(xlabel=text(across), ylabel=text(down), title=title)
 
 
 def _order(value: str) -> tuple[float, str]:
@@ -79,24 +88,22 @@ def _order(value: str) -> tuple[float, str]:
 
 
 def curves(groups: Sequence[Group], objective: str | None) -> bytes | None:
-    """A PNG of the objective and both losses over batches, with one color per group and one line per seed."""
+    """A PNG of the objective and both losses over batches, with one color per group and one line per run."""
     names = [name for name in (objective, "loss/discriminator", "loss/generator") if name]
     shown = [name for name in dict.fromkeys(names) if any(name in run.curves for g in groups for run in g.runs)]
 
     def drawing(name: str) -> Draw:
         def draw(axes: Axes) -> None:
             for index, group in enumerate(groups):
-                label: str | None = text(", ".join(group.labels())) or "all"
+                label: str | None = ", ".join(map(text, group.named_labels())) or "all"
                 for run in group.runs:
                     points = run.curves.get(name, np.empty((0, 2)))
-                    color = f"C{index}" if index < 10 else "lightgrey"
-                    curve(axes, points, color=color, label=label if index < 10 else None, alpha=0.8)
+                    color = f"C{index}" if index < COLORS else "lightgrey"
+                    curve(axes, points, color=color, label=label if index < COLORS else None, alpha=0.8)
                     label = None
             widen(axes.dataLim.intervaly, axes.set_yscale)
             axes.set(xlabel="batch", title=text(name))
-            if name == shown[0]:
-                axes.legend(fontsize=7, loc="upper right")  # the best place takes seconds for a thousand lines
 
         return draw
 
-    return png([drawing(name) for name in shown]) if shown else None
+    return png([drawing(name) for name in shown], legend=True) if shown else None

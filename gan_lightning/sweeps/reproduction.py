@@ -17,7 +17,7 @@ from gan_lightning.config.options import conf_folder, options
 from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.files import write_json
 from gan_lightning.sweeps.collect import WITHOUT_EFFECT, Run, as_text, find
-from gan_lightning.sweeps.table import half_width, result_of, student, with_interval
+from gan_lightning.sweeps.table import half_width, results_of, student, with_interval
 from gan_lightning.terminal import printable
 
 FILE = "reproduction.json"
@@ -113,7 +113,7 @@ def rows(runs: Sequence[Run], name: str) -> Iterator[Row]:
         changed = {run.name: changes(run, expected) for run in own}
         exact = [run for run in own if not changed[run.name]]
         for figure in figures:
-            results = list({run.seed: v for run in exact if (v := result_of(run, figure.metric)) is not None}.values())
+            results = results_of(exact, figure.metric)
             yield Row(
                 name=name,
                 source=found.source,

@@ -10,12 +10,13 @@ from typing import Any
 from gan_lightning.errors import UserError
 from gan_lightning.files import own_file
 from gan_lightning.sweeps import page, reproduction, table
+from gan_lightning.sweeps.best import best_of
 from gan_lightning.sweeps.collect import find, objective_of, varied
 from gan_lightning.terminal import printable
 
 
 def write_results(folder: Path, objective: str | None = None) -> bool:
-    """Prints the table and writes `results.csv` and `results.html`.
+    """Prints the table and the best setting, and writes `results.csv` and `results.html`.
 
     Of runs of `conf/reproduce/`, it also prints and writes the published figures beside ours.
 
@@ -33,12 +34,18 @@ def write_results(folder: Path, objective: str | None = None) -> bool:
     plan = _plan(folder / "sweep.json")
     keys, objective = varied(runs), objective_of(runs, objective, plan["objective"])
     groups = table.grouped(runs, keys, objective)
-    print("\n".join(table.lines_of(groups, objective)))
+    best = best_of(groups, objective)
+    print("\n".join(table.lines_of(groups)))
+    if objective is None:
+        print(table.UNSORTED)
+    if best is not None:
+        lines = [f"best: {best.result}", *(f"  {purpose}: {command}" for purpose, command in best.commands.items())]
+        print("\n".join(map(printable, lines)))
     table.write_csv(runs, keys, objective, folder / "results.csv")
     published = reproduction.rows_of(runs)
     if published:
         reproduction.write(published, folder)
-    page.write(f"Results of {folder}", groups, objective, folder / "results.html", published)
+    page.write(f"Results of {folder}", runs, groups, objective, best, folder / "results.html", published)
     place = printable(os.path.relpath(folder))
     print(f"{place}/results.html, results.csv; tensorboard --logdir {place}")
     missing = max(plan["jobs"] - len(runs), 0)

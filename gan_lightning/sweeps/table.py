@@ -14,11 +14,17 @@ from typing import Any
 from scipy.special import stdtrit
 
 from gan_lightning.files import atomic
-from gan_lightning.sweeps.collect import UNREADABLE, Run, as_text, display_text, is_better_high, rounded
+from gan_lightning.sweeps.collect import UNREADABLE, Run, as_text, compared, display_text, rank, ranked, rounded
 from gan_lightning.terminal import printable
 
 LEVEL = 0.95
 """The level of the confidence intervals."""
+UNSORTED = (
+    "Nothing says which setting is the best, because objective=null: they are in the order of the runs. Set it to "
+    "a logged metric, as in metrics=classifier objective=metric/fid. For these runs type: "
+    "gan-results FOLDER --objective NAME"
+)
+"""What the results say where no objective is set."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula may begin with in a spreadsheet; the last four are the wide characters of East Asian text."""
 
@@ -30,33 +36,31 @@ class Group:
     Attributes:
         values: The values that distinguish them from other groups, as text, by key.
         runs: The runs.
-        results: The objective of the runs that have ended, one per seed (the last run's).
+        results: What the runs that have ended have reached in each compared metric, one number per seed.
     """
 
     values: dict[str, str]
     runs: list[Run]
-    results: list[float]
+    results: dict[str, list[float]]
 
-    @property
-    def mean(self) -> float | None:
-        return statistics.mean(self.results) if self.results else None
+    def mean(self, metric: str) -> float | None:
+        return statistics.mean(self.results[metric]) if self.results[metric] else None
 
-    @property
-    def half_width(self) -> float | None:
+    def half_width(self, metric: str) -> float | None:
         """Half the width of the mean's confidence interval; None for fewer than two results."""
-        return half_width(self.results)
+        return half_width(self.results[metric])
 
-    def result(self) -> str:
-        """The mean with its confidence interval, as text."""
-        return with_interval(self.mean, self.half_width)
+    def texts(self) -> list[str]:
+        """The mean of each compared metric with its confidence interval."""
+        return [with_interval(self.mean(metric), self.half_width(metric)) for metric in self.results]
 
     def labels(self) -> list[str]:
         """The distinguishing values as rounded text."""
         return [display_text(value) for value in self.values.values()]
 
     def named_labels(self) -> list[str]:
-        """The labels with their keys' short names in front."""
-        return [f"{key} {label}" for key, label in zip(short(list(self.values)), self.labels(), strict=True)]
+        """The labels with their keys in front."""
+        return [f"{key}={label}" for key, label in zip(self.values, self.labels(), strict=True)]
 
 
 def student(count: int) -> float:
@@ -78,33 +82,31 @@ def with_interval(mean: float | None, half_width: float | None) -> str:
 
 
 def grouped(runs: Sequence[Run], keys: Sequence[str], objective: str | None) -> list[Group]:
-    """Groups runs by their values of `keys`, best first; groups without a result are last."""
+    """Groups runs by their values of `keys`, best first; groups without a result are last.
+
+    Without an objective they are in the order of the runs.
+    """
     members: dict[tuple[str, ...], list[Run]] = {}
     for run in runs:
         values = ("?" if run.status == UNREADABLE else as_text(run.value(key)) for key in keys)
         members.setdefault(tuple(values), []).append(run)
+    metrics = compared(runs, objective)
     groups = [
-        Group(
-            dict(zip(keys, values, strict=True)),
-            own,
-            list({run.seed: v for run in own if (v := result_of(run, objective)) is not None}.values()),
-        )
+        Group(dict(zip(keys, values, strict=True)), own, {metric: results_of(own, metric) for metric in metrics})
         for values, own in members.items()
     ]
-    sign = -1 if objective is not None and is_better_high(objective) else 1
-    return sorted(groups, key=lambda group: math.inf if group.mean is None else sign * group.mean)
+    return groups if objective is None else sorted(groups, key=lambda group: rank(group.mean(objective), objective))
 
 
-def result_of(run: Run, objective: str | None) -> float | None:
-    """The objective of a run that has ended, else None."""
-    return run.metric(objective) if objective is not None and run.ended else None
+def results_of(runs: Iterable[Run], metric: str) -> list[float]:
+    """The values of a metric that the runs that have ended have reached, one per seed: the last run's."""
+    return list({run.seed: value for run in runs if (value := run.result(metric)) is not None}.values())
 
 
-def lines_of(groups: Sequence[Group], objective: str | None) -> list[str]:
+def lines_of(groups: Sequence[Group]) -> list[str]:
     """The lines of the table for the terminal, and below it the runs that failed or have not ended."""
-    keys = list(groups[0].values)
-    head = [*short(keys), objective or "no objective", "runs"]
-    body = [[*group.labels(), group.result(), count(group.runs)] for group in groups]
+    head = [*short(list(groups[0].values)), *groups[0].results, "runs"]
+    body = [[*group.labels(), *group.texts(), count(group.runs)] for group in groups]
     lines = _aligned([list(map(printable, row)) for row in (head, *body)])
     unfinished = [run for group in groups for run in group.runs if not run.ended or run.reason]
     return lines + [
@@ -134,19 +136,18 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def write_csv(runs: Iterable[Run], keys: Sequence[str], objective: str | None, path: Path) -> None:
-    """Writes one row per run: its distinguishing values, its status, its metrics."""
-    runs = list(runs)
+def write_csv(runs: Sequence[Run], keys: Sequence[str], objective: str | None, path: Path) -> None:
+    """Writes one row per run, best first: its distinguishing values, its status, its metrics."""
     metrics = list(dict.fromkeys(name for run in runs for name in run.summary.get("final") or {}))
     with atomic(path) as partial, partial.open("w", newline="") as file:
         writer = csv.writer(file)
         head = ["run", *keys, "seed", "status", "objective", "step", "images_seen", "seconds", "reason", *metrics]
         writer.writerow(map(_cell, head))
-        for run in runs:
+        for run in ranked(runs, objective):
             account = [*(run.summary.get(name) for name in ("step", "images_seen", "seconds")), run.reason]
             values = [as_text(run.value(key)) for key in keys]
             found = [run.metric(name) for name in metrics]
-            row = [run.name, *values, run.seed, run.status, result_of(run, objective), *account, *found]
+            row = [run.name, *values, run.seed, run.status, run.result(objective), *account, *found]
             writer.writerow(map(_cell, row))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from lightning import LightningDataModule
 from gan_lightning.config.instantiate import Config
 from gan_lightning.data import ImageData
 from gan_lightning.data.foreign import has_test_loader
-from gan_lightning.training.resume import schedules_by_run
+from gan_lightning.training.continuation import continuation
+from gan_lightning.training.run_folder import RunFolder
 
 
 def next_commands(folder: Path, config: Config, step: int, ended: bool, data: LightningDataModule) -> dict[str, str]:
@@ -25,19 +27,24 @@ def next_commands(folder: Path, config: Config, step: int, ended: bool, data: Li
         ended: Whether it has ended, so that it can only train longer.
         data: What it was trained on.
     """
-    place = os.path.relpath(folder)
-    options = _evaluation_options(data)
-    logged = any(
-        str((logger or {}).get("_target_")).endswith("TensorBoardLogger") for logger in config["logger"].values()
+    watch = (
+        {"watch": shlex.join(["tensorboard", "--logdir", _log_folder(folder, config)])} if _is_logged(config) else {}
     )
-    # A run of another length would have had other values of these schedules.
-    way_on = "branch_from" if ended and schedules_by_run(config) else "resume"
+    if not RunFolder(folder).last.exists():  # it has failed before its first checkpoint
+        return watch
+    place, options = shlex.quote(os.path.relpath(folder)), _evaluation_options(data)
     return {
-        **({"watch": f"tensorboard --logdir {_log_folder(folder, config)}"} if logged else {}),
+        **watch,
         "generate": f"gan-generate {place} --num 64 --out grid.png",
         **({"evaluate": f"gan-evaluate {place}{options}"} if options is not None else {}),
-        "resume": f"gan-train {way_on}={place}" + (f" trainer.max_steps={2 * step}" if ended else ""),
+        "resume": shlex.join(["gan-train", *continuation(folder, config, step, ended)]),
     }
+
+
+def _is_logged(config: Config) -> bool:
+    """Whether the run writes TensorBoard's files."""
+    targets = [str((logger or {}).get("_target_")) for logger in config["logger"].values()]
+    return any(target.endswith("TensorBoardLogger") for target in targets)
 
 
 def _log_folder(folder: Path, config: Config) -> str:

@@ -17,6 +17,7 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from torch.distributed import Store
 
+from gan_lightning import schedules
 from gan_lightning._compat.lightning import end_without_batches
 from gan_lightning.callbacks import GracefulStop, Pruning, Record, Writer
 from gan_lightning.config.instantiate import Config, build, require_none
@@ -28,7 +29,7 @@ from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.models import GAN
 from gan_lightning.training import checkpoint
-from gan_lightning.training.resume import ResumePoint, schedules_by_run
+from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.start import ENDED_RUN, find_start, require_own_folder
 from gan_lightning.training.summary import Summary
@@ -208,7 +209,7 @@ class Experiment:
         """Returns the result of a run that an earlier session has completed."""
         summary = self.folder.read_summary()
         if self.job is None:
-            by_run = schedules_by_run(self.config)
+            by_run = schedules.by_run(self.config["model"].get("schedules"))
             way_on = f"begin another run by branch_from={self.folder.path}" if by_run else "add"
             print(
                 f"{self.folder.path} is {summary['status']}, {summary['step']} batches. To train longer, {way_on} "

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from gan_lightning.config.instantiate import Config, rebase_paths
 from gan_lightning.errors import UserError
-from gan_lightning.schedules import by_name
+from gan_lightning.schedules import by_run
 from gan_lightning.training import checkpoint
 from gan_lightning.training.run_folder import RunFolder
 
@@ -117,7 +117,7 @@ def require_same(path: Path, saved: dict[str, Any], config: Config, allowed: Cal
 
 def _require_same_length(path: Path, saved: dict[str, Any], config: Config) -> None:
     """Raises a `UserError` if the run gets another length, and has numbers that go by the share of the run."""
-    names = schedules_by_run(config)
+    names = by_run(config["model"].get("schedules"))
     for key in ("max_steps", "max_epochs", "max_images", "limit_train_batches"):
         there, here = (each["trainer"].get(key) for each in (saved["config"], config))
         if names and there != here:
@@ -126,12 +126,6 @@ def _require_same_length(path: Path, saved: dict[str, Any], config: Config) -> N
                 f"another length the batches so far would have had other values. Leave it, or begin a new run "
                 f"from here, branch_from={path}"
             )
-
-
-def schedules_by_run(config: Config) -> list[str]:
-    """Returns the keys of the schedules whose positions are shares of the run."""
-    schedules = by_name(config["model"].get("schedules"), "model.schedules")
-    return [key for key, curve in schedules if curve.get("unit") == "run"]
 
 
 def differences(key: str, there: Any, here: Any) -> Iterator[Change]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ class RunFolder:
     """The time to wait for a folder in use, in seconds: loader workers of a killed run keep the lock for a while."""
 
     def __init__(self, path: str | Path) -> None:
-        self.path = Path(path).absolute()
+        self.path = Path(os.path.abspath(path))  # without .., as Hydra names it, too
         self.config = self.path / "config.yaml"
         self.summary = self.path / "summary.json"
         self.refusal = self.path / "refused.json"

@@ -17,7 +17,7 @@ ENDED_RUN = "ended"
 
 def require_own_folder(folder: RunFolder, config: Config, resume_from: str | Path | None, in_sweep: bool) -> None:
     """Raises a UserError if a run of this configuration, or resumed from `resume_from`, belongs to another folder."""
-    written = Path(config["run_dir"]).absolute()
+    written = RunFolder(config["run_dir"]).path
     if written != folder.path:
         raise UserError(
             f"the run's folder is {written}, not {folder.path}: a run is resumed in its own folder, without -m; the "
@@ -25,7 +25,7 @@ def require_own_folder(folder: RunFolder, config: Config, resume_from: str | Pat
         )
     if resume_from == AUTO and in_sweep:
         raise UserError("resume=auto: a sweep goes on without it, by hydra.sweep.dir=<its folder>")
-    if resume_from not in (None, AUTO) and run_folder_of(resume_from).absolute() != folder.path:
+    if resume_from not in (None, AUTO) and RunFolder(run_folder_of(resume_from)).path != folder.path:
         raise UserError(f"resume_from={resume_from}: expected {folder.path}, or a checkpoint in it")
 
 

@@ -51,6 +51,8 @@ class Summary(Callback):
         names = [name for name, node in self.config["logger"].items() if node is not None]
         self._logs = {name: str(logger.version) for name, logger in zip(names, trainer.loggers, strict=True)}
         self.write("running")  # first: an ended run that goes on has not ended
+        # That of an earlier session would tell of its end, while this one trains, and after it was killed.
+        self.folder.report.unlink(missing_ok=True)
         self.folder.write_config(self.config, self.origin)
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -62,25 +64,27 @@ class Summary(Callback):
 
     @rank_zero_only
     def write(self, status: str, **more: Any) -> None:
-        """Writes `summary.json`; `status` is running, finished, pruned, interrupted or failed.
+        """Writes `summary.json`; `status` is running, finished, pruned or interrupted.
 
-        Of a session that has not begun to train, it keeps what an earlier one wrote. The report comes first: a run that
-        is killed between the two does its final work again.
+        The report comes first: a run that is killed between the two does its final work again.
         """
-        account = self._metrics() if self._begun else self.folder.known_summary()
-        account |= {"status": status} | more
-        if status in (*ENDED, "interrupted"):
-            for report in self._reports():
-                report.write(account, self._commands(account))
+        account = self._account(status, **more)
+        if self._begun and status != "running":
+            self._write_reports(account)
         self.folder.write_summary(account)
 
-    def _reports(self) -> list[Report]:
-        return [callback for callback in self.trainer.callbacks if isinstance(callback, Report)]  # type: ignore[attr-defined]
+    def _account(self, status: str, **more: Any) -> dict[str, Any]:
+        """The content of `summary.json`; of a session that has not begun to train, what an earlier one wrote."""
+        return (self._metrics() if self._begun else self.folder.known_summary()) | {"status": status} | more
+
+    def _write_reports(self, account: Config) -> None:
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Report):
+                callback.write(account, self._commands(account))
 
     def _commands(self, account: Config) -> dict[str, str]:
         data: LightningDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        ended = account["status"] != "interrupted"
-        return next_commands(self.folder.path, self.config, account["step"], ended, data)
+        return next_commands(self.folder.path, self.config, account["step"], account["status"] in ENDED, data)
 
     @rank_zero_only
     def write_failure(self, error: Exception) -> None:
@@ -90,7 +94,10 @@ class Summary(Callback):
         """
         with contextlib.suppress(OSError):
             if self._begun or self.folder.known_summary().get("status") not in ENDED:
-                self.write("failed", reason=f"{type(error).__name__}: {error}")
+                account = self._account("failed", reason=f"{type(error).__name__}: {error}")
+                self.folder.write_summary(account)
+                if self._begun and not isinstance(error, OSError):  # a disk that is full has no room for a page
+                    self._write_reports(account)
 
     def _metrics(self) -> dict[str, Any]:
         step, seconds = self.trainer.global_step, self.record.seconds

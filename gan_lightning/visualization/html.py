@@ -66,10 +66,10 @@ def _address(kind: str) -> Any:
     return lambda content: f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def encoded(picture: Image.Image, largest: int) -> bytes:
-    """A PNG of the pixels alone, at most `largest` wide and high: whatever else the file held stays out of a page."""
+def encoded(picture: Image.Image, width: int, height: int) -> bytes:
+    """A PNG of the pixels alone, at most `width` x `height` of them: what else the file held stays out of a page."""
     picture.info = {}
-    picture.thumbnail((largest, largest))
+    picture.thumbnail((width, height))
     buffer = io.BytesIO()
     picture.save(buffer, format="png", compress_level=2)  # noise is smaller so than at 6, and written faster
     return buffer.getvalue()

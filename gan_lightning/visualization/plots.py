@@ -25,14 +25,23 @@ LARGEST = 1e100
 Draw = Callable[[Axes], object]
 
 
-def png(draws: Sequence[Draw]) -> bytes:
-    """A PNG of plots side by side, in which every text stands as it is, without TeX and mathematical formulas."""
+def png(draws: Sequence[Draw], legend: bool = False) -> bytes:
+    """A PNG of plots side by side, in which every text stands as it is, without TeX and mathematical formulas.
+
+    Args:
+        draws: A function for each plot.
+        legend: Whether a legend below all plots names the curves of the first one, which the others have, too.
+    """
     with matplotlib.rc_context({"text.parse_math": False, "text.usetex": False}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from")  # it is shown as a box
         warnings.filterwarnings("ignore", "constrained_layout not applied")  # long texts leave no place for the axes
         figure = Figure(figsize=(5.2 * len(draws), 3.8), dpi=110, layout="constrained")
         for axes, draw in zip(np.atleast_1d(figure.subplots(1, len(draws))), draws, strict=True):
             draw(axes)
+        if legend:
+            handles, labels = figure.axes[0].get_legend_handles_labels()
+            figure.set_figheight(figure.get_figheight() + 0.22 * len(labels))
+            figure.legend(handles, labels, fontsize=10, loc="outside lower left")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png")
     return buffer.getvalue()
@@ -54,7 +63,7 @@ def together(title: str, curves: Mapping[str, Float64[np.ndarray, "points 2"]]) 
         axes.set(xlabel="batch", title=text(title))
         axes.grid(alpha=0.3)
         if len(curves) > 1:
-            axes.legend(loc="upper right")  # the best place takes seconds for many points
+            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=len(curves), frameon=False)
 
     return draw
 

@@ -2,6 +2,7 @@
 
 import hydra._internal.hydra
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.bash_completion import BashCompletion
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import OmegaConf
@@ -59,3 +60,15 @@ def test_a_job_of_an_option_that_does_not_exist_says_so(tmp_path):
     assert job.hydra.job.override_dirname == sound.hydra.job.override_dirname.replace("small", "nope")
     assert job.hydra.overrides.task == ["model=nope", "seed=2"]
     assert job.hydra.runtime.choices.model == "nope"
+
+
+def test_shared_files_are_not_offered(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "config.yaml").write_text("defaults: [_self_, model: small]\n")
+    for name in ("small", "_shared"):
+        (tmp_path / "model" / f"{name}.yaml").write_text("width: 2\n")
+    checks = Checks(lambda path: None, lambda *part: None, lambda whole: None)
+    with checked_composition(checks), initialize_config_dir(str(tmp_path), version_base="1.3"):
+        completion = BashCompletion(GlobalHydra.instance().config_loader())
+        assert completion._query("config", "model=") == ["model=small"]
+        assert compose("config", ["model=_shared"]).model.width == 2

@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import io
 import re
 import shutil
 
 import pytest
 import yaml
+from PIL import Image
 
 from gan_lightning.callbacks import report
 from gan_lightning.cli import evaluate
@@ -51,6 +53,9 @@ def test_what_differs_from_the_default_is_first(reported):
         assert key not in rest
     for key in ("data.image_shape", "model.generator_optimizer.lr", "seed"):
         assert key in rest
+    for key in ("trainer.max_epochs", "model.generator.hidden_dims"):  # they follow from others
+        assert key in rest
+        assert key not in changed
     assert "run_dir" not in changed
 
 
@@ -114,3 +119,30 @@ def test_a_run_without_pictures_and_logs(train):
     page = Page(run.folder / report.NAME)
     assert page.tags.isdisjoint({"img", "video", "input"})
     assert "What next" in page.text
+
+
+def test_a_run_that_has_failed_says_so_and_where_to_go_on(train):
+    raising = "+callbacks.kill={_target_: helpers.KillAt, step: 6, number: null}"
+    run = train("run", *REPORTED, "callbacks.checkpoints.every_n_steps=4", raising)
+    assert run.code == 1
+    page = Page(run.folder / report.NAME)
+    for text in ("failed", "FloatingPointError: cut off", "gan-train resume="):
+        assert text in page.text
+    assert "trainer.max_steps=12" not in page.text
+
+
+def test_while_a_run_goes_on_there_is_no_report_of_an_earlier_session(reported, tmp_path, train):
+    run = reported.copy(tmp_path / "run")
+    raising = "+callbacks.kill={_target_: helpers.KillAt, step: 10, number: null}"
+    on = train("run", f"resume={run.folder}", "trainer.max_steps=12", raising, "callbacks.report=null")
+    assert on.summary["status"] == "failed"
+    assert not (run.folder / report.NAME).exists()
+
+
+def test_tall_grids_are_as_wide_as_others(reported, tmp_path):
+    run = reported.copy(tmp_path / "run")
+    for path in (run.folder / "samples").glob("step_*.png"):
+        Image.new("RGB", (600, 1200)).save(path)
+    sources = [value for name, value in again(run.folder).attributes if name == "src"]
+    grids = [Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) for source in sources[:3]]
+    assert {grid.width for grid in grids} == {600}

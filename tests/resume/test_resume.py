@@ -6,6 +6,7 @@ import signal
 import pytest
 import torch
 
+from gan_lightning.training.continuation import continuation
 from tests.conftest import TINY, WITHOUT_MLP, training_differences
 
 EPOCH = 10  # batches of 32 in 320 digits
@@ -113,9 +114,11 @@ def test_the_comparison_can_fail(train, undisturbed):
     assert training_differences(train("other", *BASE, "seed=1"), undisturbed)
 
 
-def test_a_moved_folder_goes_on_where_it_is(train, short, tmp_path):
-    moved = short.folder.rename(tmp_path / "moved")
-    assert train("moved", f"resume={moved}", "trainer.max_steps=12").summary["step"] == 12
+def test_a_moved_folder_goes_on_where_it_is_and_is_named_as_the_commands_of_a_report_name_it(train, short, tmp_path):
+    moved = short.folder.rename(tmp_path / "lr=0.1,seed=0")
+    override = continuation(moved, {"model": {}}, 12, ended=False)[0]
+    assert "../" in override
+    assert train("lr=0.1,seed=0", override, "trainer.max_steps=12").summary["step"] == 12
     assert not short.folder.exists()
 
 

@@ -11,6 +11,7 @@ import struct
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
@@ -22,17 +23,19 @@ from gan_lightning.evaluation import report
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[2J\x9b31m\u202e$\\frac{$ {{7*7}}"
 PICTURE = "samples/step_00000010.png"
-HARMLESS = set(re.findall(r"\w+", "html head meta title style body h1 h2 p table tr th td img figure figcaption"))
+HARMLESS = set(re.findall(r"\w+", "html head meta title style body h1 h2 p pre a table tr th td img figure figcaption"))
 METRIC = {"value": 1.0, "std": None, "baseline": None, "baseline_std": None, "better": "min"}
 REPORT = {"metrics": {}, "protocol": {}, "baseline": None, "checkpoint": {"step": 1}, "weights": "raw"}
 """An evaluation report, and a metric of one."""
 EVENTS = "tensorboard/events.out.tfevents.1.host.1.0"
 
 
-def run_folder(folder: Path, rate: object = 1e-4, overrides: tuple[str, ...] = (), **summary: object) -> Path:
+def run_folder(
+    folder: Path, rate: object = 1e-4, overrides: tuple[str, ...] = (), seed: int = 0, **summary: object
+) -> Path:
     """A run folder of the files that the results read, without training."""
     account = {"status": "finished", "step": 10, "seconds": 1.5, "final": {"metric/fid": 3.0}} | summary
-    config = {"run_dir": str(folder), "seed": 0, "objective": "metric/fid", "model": {"optimizer": {"lr": rate}}}
+    config = {"run_dir": str(folder), "seed": seed, "objective": "metric/fid", "model": {"optimizer": {"lr": rate}}}
     typed = [f"model.optimizer.lr={rate}", *overrides]
     for name, text in (
         ("summary.json", json.dumps(account)),
@@ -108,11 +111,16 @@ def test_hostile_texts_are_shown_as_they_are(tmp_path, capsys):
     run_folder(tmp_path / evil, EVIL, (f"{EVIL}=1",), status=EVIL, final={"metric/fid": 1.0, EVIL: 2.0})
     run_folder(tmp_path / "failed", status="failed", reason=EVIL)
     run_folder(tmp_path / "good", 2e-4)
+    run_folder(tmp_path / "javascript:alert(1)")
+    write(tmp_path / evil / "report.html", "")
     main([str(tmp_path)])
     page = Page(tmp_path / "results.html")
     assert page.tags <= HARMLESS
     assert not [name for name, _ in page.attributes if name.startswith("on")]
-    assert all(value.startswith("data:image/png;base64,") for name, value in page.attributes if name in ("src", "href"))
+    assert all(value.startswith("data:image/png;base64,") for name, value in page.attributes if name == "src")
+    links = [unquote(value) for name, value in page.attributes if name == "href"]
+    assert sorted(links) == sorted([f"{evil}/", f"{evil}/report.html", "failed/", "good/", "javascript:alert(1)/"])
+    assert not any(urlsplit(value).scheme for name, value in page.attributes if name == "href")
     policies = [value for name, value in page.attributes if name == "content"]
     assert len(policies) == 1
     assert policies[0].startswith("default-src 'none'; img-src data:; style-src 'unsafe-inline'")
@@ -150,6 +158,7 @@ BROKEN = {
     "config.yaml": lambda run: write(run / "config.yaml", "seed: ["),
     "config of another type": lambda run: write(run / "config.yaml", "[seed]"),
     "seed": lambda run: write(run / "config.yaml", "seed: [1]"),
+    "schedules": lambda run: write(run / "config.yaml", f"run_dir: {run}\nmodel: {{schedules: [lr]}}"),
     "cycle": lambda run: write(run / "config.yaml", "seed: 0\nmodel: {optimizer: {lr: &x [*x]}}"),
     "overrides": lambda run: write(run / ".hydra/overrides.yaml", "[1, 2]"),
     "choices of a refused run": lambda run: (

@@ -1,9 +1,12 @@
 """The advice at the end of a run: only what works."""
 
+import os
+import shlex
 from types import SimpleNamespace
 
 import pytest
 import torch
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from gan_lightning.data import Digits, Gaussian1D, ImageFolder, TaggedImages
 from gan_lightning.training.commands import next_commands
@@ -12,9 +15,12 @@ from tests.helpers import PlainData
 TENSORBOARD = {"tensorboard": {"_target_": "gan_lightning.training.loggers.TensorBoardLogger"}}
 
 
-def advice(tmp_path, data, logger=TENSORBOARD, ended=True, schedules=None):
+def advice(tmp_path, data, logger=TENSORBOARD, ended=True, schedules=None, name="run"):
     config = {"logger": logger, "name": tmp_path.name, "model": {"schedules": schedules}}
-    return next_commands(tmp_path / "run", config, 100, ended, data)
+    checkpoint = tmp_path / name / "checkpoints" / "last.ckpt"
+    checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    checkpoint.touch()
+    return next_commands(tmp_path / name, config, 100, ended, data)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +62,15 @@ def test_a_run_whose_schedules_go_by_its_length_is_a_branch_when_longer(tmp_path
     schedules = {"optimizer": {"lr": {"_target_": "gan_lightning.schedules.Linear", "end": 0.0, "unit": "run"}}}
     for ended, way in ((True, "branch_from="), (False, "resume=")):
         assert way in advice(tmp_path, Digits([1, 28, 28]), ended=ended, schedules=schedules)["resume"]
+
+
+def test_the_folder_of_a_job_is_one_value_for_hydra_and_one_word_for_the_shell(tmp_path):
+    resume = advice(tmp_path, Digits([1, 28, 28]), ended=False, name="lr=0.1,seed=0 b")["resume"]
+    _, override = shlex.split(resume)
+    (parsed,) = OverridesParser.create().parse_overrides([override])
+    assert parsed.value() == os.path.relpath(tmp_path / "lr=0.1,seed=0 b")
+
+
+def test_a_run_without_a_checkpoint_can_only_be_looked_at(tmp_path):
+    config = {"logger": TENSORBOARD, "name": "it", "model": {}}
+    assert set(next_commands(tmp_path, config, 3, False, Digits([1, 28, 28]))) == {"watch"}

@@ -1,0 +1,30 @@
+"""The overrides that go on with a run; a page of results needs them, and no torch, which takes seconds to import."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from gan_lightning import schedules
+from gan_lightning.config.instantiate import Config
+
+PLAIN = re.compile(r"[\w./-]+", re.ASCII)
+"""What Hydra takes for one value without quotes; the folder of a sweep's job is named lr=0.0001,seed=0."""
+
+
+def continuation(folder: Path, config: Config, step: int, ended: bool) -> list[str]:
+    """Returns the overrides that go on with the run in `folder`.
+
+    Args:
+        folder: The run folder.
+        config: The run's configuration.
+        step: The number of batches that it has trained on.
+        ended: Whether it has ended, so that it can only train longer: twice as long.
+    """
+    place = os.path.relpath(folder)
+    if not PLAIN.fullmatch(place):
+        place = '"' + place.replace('"', r"\"") + '"'
+    # A run of another length would have had other values of these schedules.
+    way = "branch_from" if ended and schedules.by_run((config.get("model") or {}).get("schedules")) else "resume"
+    return [f"{way}={place}", *([f"trainer.max_steps={2 * step}"] if ended else [])]

@@ -24,7 +24,7 @@ class ImageFolder(OwnPictures):
         return class_names(self.root)
 
     def own_test(self) -> str | None:
-        return "a folder test, beside train" if has_splits(self.root) else None
+        return "a folder test beside train" if has_splits(self.root) else None
 
     def open(self, split: Split) -> tuple[FolderPictures, Labels]:
         folder = Path(self.root, split) if has_splits(self.root) else Path(self.root)

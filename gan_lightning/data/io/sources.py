@@ -11,17 +11,16 @@ from typing import Any
 
 
 class PictureSource:
-    """Encoded pictures, which are numbered from 0 on.
-
-    Attributes:
-        names: The name of each picture, for messages; no two have the same.
-    """
-
-    names: Sequence[str]
+    """Encoded pictures, which are numbered from 0 on."""
 
     @property
     def place(self) -> str:
         """What messages call it."""
+        raise NotImplementedError
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The name of each picture, for messages; no two have the same."""
         raise NotImplementedError
 
     def file(self, number: int) -> Path | BytesIO:
@@ -43,21 +42,25 @@ class FolderPictures(PictureSource):
 
     Attributes:
         root: The folder.
-        names: Paths relative to it.
+        files: Paths relative to it.
     """
 
     root: str | Path
-    names: Sequence[str]
+    files: Sequence[str]
 
     @property
     def place(self) -> str:
         return str(Path(self.root).resolve())
 
+    @property
+    def names(self) -> Sequence[str]:
+        return self.files
+
     def file(self, number: int) -> Path:
-        return Path(self.root, self.names[number])
+        return Path(self.root, self.files[number])
 
     def stamps(self) -> Iterator[tuple[object, ...]]:
-        for name in self.names:
+        for name in self.files:
             try:
                 found = os.stat(os.path.join(self.root, name))
                 yield name, found.st_size, found.st_mtime_ns
@@ -65,4 +68,4 @@ class FolderPictures(PictureSource):
                 yield (name,)
 
     def reordered(self, order: Sequence[int]) -> FolderPictures:
-        return replace(self, names=[self.names[number] for number in order])
+        return replace(self, files=[self.files[number] for number in order])

@@ -16,6 +16,7 @@ from PIL import Image
 from gan_lightning.data.io import decoding, pixel_file
 from gan_lightning.data.io.pixel_file import ABANDONED, PixelFile, fingerprint
 from gan_lightning.data.io.sources import FolderPictures
+from gan_lightning.errors import UserError
 from gan_lightning.files import file_lock
 
 COUNT = 9
@@ -91,6 +92,23 @@ def test_what_was_decoded_before_an_end_is_not_decoded_again(folder, cache, read
     assert sorted(read) == FILES[done:]
     assert starts == [done]
     assert contents(cache) == whole
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_many_bad_pictures_end_the_decoding(folder, read, monkeypatch, more):
+    monkeypatch.setattr(decoding, "_ENOUGH", 2)
+    monkeypatch.setattr(decoding, "_AHEAD", 0)
+    whole = (folder / "0.png").read_bytes()
+    for number in (1, 3, 5)[: 2 + more]:
+        (folder / f"{number}.png").write_bytes(whole[:-20])  # whole headers
+    source = FolderPictures(folder, FILES)
+    for _ in range(2):
+        with pytest.raises(UserError, match="has 2 pictures that cannot be decoded among the first 4 of 9; replace"):
+            decoding.decoded(source, SHAPE, skip_bad=False)
+        assert max(read, default="") < "4"
+        read.clear()
+    assert len(decoding.decoded(source, SHAPE, skip_bad=True)[0]) == 7 - more
+    assert min(read) == "4.png"
 
 
 def test_flipped_bits_and_other_lengths_are_told(folder, cache):

@@ -75,11 +75,11 @@ def _count_classes(root: str) -> int:
     return len(class_names(root))
 
 
-def _count_labels(root: str, subset: str | None, split: str, column: str | None) -> int:
+def _count_labels(root: str, subset: str | None, split: str, column: str | None, download: bool) -> int:
     """Returns the number of labels of a data set of the library Datasets."""
     from gan_lightning.data.io.rows import count_labels
 
-    return count_labels(root, subset, split, column)
+    return count_labels(root, subset, split, column, download)
 
 
 def _run_dir(resume: str | None, name: str, branch_from: str | None = None) -> str:

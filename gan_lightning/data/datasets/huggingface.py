@@ -24,6 +24,7 @@ class HuggingFace(OwnPictures):
         test_split: The name of the test split; None: test, if there is one.
         image_column: The column of the pictures; None: the one that is of type Image.
         label_column: The column of the labels, integers or texts; None: the one that is of type ClassLabel, if any.
+        download: Whether a data set that is not in the cache of Datasets is downloaded from the hub.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class HuggingFace(OwnPictures):
         test_split: str | None = None,
         image_column: str | None = None,
         label_column: str | None = None,
+        download: bool = True,
         **more: Any,
     ) -> None:
         super().__init__(*arguments, root=root, **more)
@@ -43,14 +45,17 @@ class HuggingFace(OwnPictures):
         self.test_split = test_split
         self.image_column = image_column
         self.label_column = label_column
+        self.download = download
         self._splits_found: Mapping[str, Any] | None = None
 
-    @property
     def splits(self) -> Mapping[str, Any]:
         """The splits, each a `datasets.Dataset`."""
         if self._splits_found is None:
-            self._splits_found = rows.open_splits(self.root, self.subset)
+            self._splits_found = rows.open_splits(self.root, self.subset, self.download)
         return self._splits_found
+
+    def prepare_data(self) -> None:
+        self.splits()
 
     def condition_names(self) -> Sequence[str]:
         dataset = self._split("train")
@@ -58,9 +63,9 @@ class HuggingFace(OwnPictures):
 
     def own_test(self) -> str | None:
         name = self.test_split or "test"
-        if self.test_split is None and (name not in self.splits or name == self.train_split):
+        if self.test_split is None and (name not in self.splits() or name == self.train_split):
             return None
-        rows.split_named(self.splits, name, self.root, "test_split")
+        rows.split_named(self.splits(), name, self.root, "test_split")
         return f"the split {name}"
 
     def open(self, split: Split) -> tuple[rows.RowPictures, Labels]:
@@ -74,5 +79,5 @@ class HuggingFace(OwnPictures):
 
     def _split(self, split: Split) -> Any:
         if split == "train":
-            return rows.split_named(self.splits, self.train_split, self.root, "train_split")
-        return self.splits[self.test_split or "test"]
+            return rows.split_named(self.splits(), self.train_split, self.root, "train_split")
+        return self.splits()[self.test_split or "test"]

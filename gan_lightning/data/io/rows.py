@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+from gan_lightning.data.io.messages import problem_of
 from gan_lightning.data.io.sources import PictureSource
 from gan_lightning.errors import UserError
 
@@ -63,20 +65,20 @@ class RowPictures(PictureSource):
         return replace(self, rows=[self.rows[number] for number in order])
 
 
-def open_splits(root: str, subset: str | None) -> dict[str, Any]:
+def open_splits(root: str, subset: str | None, download: bool = True) -> dict[str, Any]:
     """The splits of a data set by their names: each is a `datasets.Dataset`, which the disk holds.
 
     Args:
         root: A name on the hub, a folder (of parquet, arrow or what else Datasets reads, or of `save_to_disk`), or a
             parquet or arrow file.
         subset: The name of one of several parts, which the hub calls subsets.
+        download: Whether the hub is asked; else it has to be in the cache of Datasets.
 
     Raises:
         UserError: Datasets is not installed, or cannot open this.
     """
-    datasets = _library()
-    path = _place(root)
-    try:
+    datasets, path = _library(), _place(root)
+    with _opening(root, download):
         if any((path / name).is_file() for name in ("dataset_dict.json", "state.json")):
             found = datasets.load_from_disk(root, keep_in_memory=False)
         elif path.is_file():
@@ -84,23 +86,19 @@ def open_splits(root: str, subset: str | None) -> dict[str, Any]:
             found = datasets.load_dataset(kind, data_files=str(path.resolve()), keep_in_memory=False)
         else:
             found = datasets.load_dataset(root, subset, keep_in_memory=False)
-    except Exception as error:  # of many types: of the hub, of the network, of Arrow
-        raise _cannot_open(root, error) from error
     return dict(found) if isinstance(found, dict) else {str(found.split or "train"): found}
 
 
-def count_labels(root: str, subset: str | None, split: str, column: str | None) -> int:
+def count_labels(root: str, subset: str | None, split: str, column: str | None, download: bool) -> int:
     """The number of labels of a data set; from the hub it is not downloaded if its description says the number."""
     datasets, path = _library(), _place(root)
-    try:
+    with _opening(root, download):
         described = None if path.exists() else datasets.load_dataset_builder(root, subset).info.features
-    except Exception as error:  # as above
-        raise _cannot_open(root, error) from error
     if described is not None:
         found = label_column(described, column)
         if found is None or hasattr(described[found], "names"):
             return len(described[found].names) if found else 0
-    dataset = split_named(open_splits(root, subset), split, root, "train_split")
+    dataset = split_named(open_splits(root, subset, download), split, root, "train_split")
     return len(label_names(dataset, label_column(dataset.features, column)))
 
 
@@ -205,10 +203,20 @@ def _place(root: str) -> Path:
     return Path(root)
 
 
-def _cannot_open(root: str, error: Exception) -> UserError:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    where = "" if os.path.exists(root) else "there is no such folder or file here, and on the hub "
-    return UserError(f"data.root={root}: {where}it cannot be opened: {reason}"[:600])
+@contextlib.contextmanager
+def _opening(root: str, download: bool) -> Iterator[None]:
+    """Turns errors of Datasets into a UserError, and keeps it from the network unless `download` is set."""
+    config = _library().config
+    offline = config.HF_HUB_OFFLINE
+    config.HF_HUB_OFFLINE = offline or not download
+    try:
+        yield
+    except Exception as error:  # of many types: of the hub, of the network, of Arrow
+        where = "" if os.path.exists(root) else "there is no such folder or file here, and on the hub "
+        closed = "" if download else ", and data.download is false"
+        raise UserError(f"data.root={root}: {where}it cannot be opened{closed}: {problem_of(error)}"[:600]) from error
+    finally:
+        config.HF_HUB_OFFLINE = offline
 
 
 def _feature(features: Mapping[str, Any], column: str, key: str) -> Any:

@@ -192,12 +192,25 @@ def test_what_cannot_be_opened(tmp_path, content):
             opened(path)
 
 
+def test_the_hub_is_not_asked_without_leave(tmp_path, own_caches, monkeypatch):
+    """What is in the cache of Datasets is found there."""
+    import huggingface_hub
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "hf_hub_download", lambda *_, **__: pytest.fail("asked"))
+    with pytest.raises(UserError, match=r"data.root=me/made: there is no such .* and data.download is false: Couldn't"):
+        rows.count_labels("me/made", None, "train", None, False)
+    rows.open_splits(str(parquet(tmp_path / "made")), None)
+    (own_caches.parent / "theirs" / "made").rename(own_caches.parent / "theirs" / "me___made")  # as from the hub
+    assert rows.count_labels("me/made", None, "train", None, False) == 2
+    assert seen(*opened("me/made", download=False).load("test")) == [(level, level % 2) for level in range(50, 55)]
+
+
 def test_without_the_package(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(
         UserError, match=r"^data=huggingface needs datasets: pip install 'gan_lightning\[huggingface\]'"
     ):
-        rows.count_labels("mnist", None, "train", None)
+        rows.count_labels("mnist", None, "train", None, False)
 
 
 def test_a_conditional_run_and_a_class_by_name(train, tmp_path):

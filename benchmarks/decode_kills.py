@@ -26,12 +26,13 @@ CHILD = """
 import os, sys
 from gan_lightning.data.io import decoding
 from gan_lightning.data.io.folders import list_pictures
+from gan_lightning.data.io.sources import FolderPictures
 read, root, log = decoding.read_picture, sys.argv[1], os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 def logged(path, shape):
     os.write(log, f"{path.name}\\n".encode())
     return read(path, shape)
 decoding.read_picture = logged
-decoding.decoded(root, list_pictures(root), (3, 64, 64))
+decoding.decoded(FolderPictures(root, list_pictures(root)), (3, 64, 64))
 """
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from gan_lightning.data import ImageFolder
 from gan_lightning.data.io.folders import class_names, list_pictures
 from gan_lightning.data.io.pixel_file import PixelFile
+from gan_lightning.data.io.sources import FolderPictures
 from gan_lightning.evaluation import Classifier
 from gan_lightning.evaluation.reference import Reference
 
@@ -64,7 +65,7 @@ def start(root: str, size: int) -> dict[str, float]:
 
     timed("names of the classes", lambda: class_names(root))
     files = timed("list", lambda: list_pictures(root))
-    timed("sizes and times", lambda: PixelFile(root, files, shape))
+    timed("sizes and times", lambda: PixelFile(FolderPictures(root, files), shape))
     data = ImageFolder(shape, root=root, test_fraction=0.1, batch_size=1)
     timed("training pictures", lambda: data.load("train"))
     timed("test pictures", lambda: data.load("test"))

@@ -20,6 +20,7 @@ from torchvision import datasets, transforms
 from gan_lightning.data.datasets.image_folder import ImageFolder
 from gan_lightning.data.io.decoding import decoded
 from gan_lightning.data.io.folders import has_splits, list_pictures
+from gan_lightning.data.io.sources import FolderPictures
 
 TURNS = 5
 
@@ -57,7 +58,7 @@ def decoding_rate(folder: str, files: list[str], size: int) -> float:
     with tempfile.TemporaryDirectory() as cache:
         kept, os.environ["GAN_LIGHTNING_CACHE"] = os.environ["GAN_LIGHTNING_CACHE"], cache
         started = time.perf_counter()
-        decoded(folder, files, (3, size, size))
+        decoded(FolderPictures(folder, files), (3, size, size))
         seconds = time.perf_counter() - started
         os.environ["GAN_LIGHTNING_CACHE"] = kept
     return len(files) / seconds

@@ -21,6 +21,7 @@ from gan_lightning.config.arguments import argument_problems
 from gan_lightning.config.instantiate import build, require_none, target_nodes
 from gan_lightning.config.rules import value_problems
 from gan_lightning.data import ImageData
+from gan_lightning.data.datasets.huggingface import HuggingFace
 from gan_lightning.data.datasets.torchvision_images import TorchvisionImages
 from gan_lightning.data.foreign import images_of
 from gan_lightning.data.images import Split, to_uint8, to_unit_range
@@ -198,7 +199,7 @@ def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None, download: 
     require_none(p for key, node in target_nodes(spec, "data") for p in argument_problems(key, node))
     require_none(value_problems(spec, "data"))
     data = build({"data": spec}, "data")
-    if isinstance(data, TorchvisionImages):
+    if isinstance(data, TorchvisionImages | HuggingFace):
         data.download = download
     try:
         data.prepare_data()

@@ -2,6 +2,7 @@
 
 from gan_lightning.data.datasets.celeba import CelebA
 from gan_lightning.data.datasets.digits import Digits
+from gan_lightning.data.datasets.huggingface import HuggingFace
 from gan_lightning.data.datasets.image_folder import ImageFolder
 from gan_lightning.data.datasets.mnist import MNIST
 from gan_lightning.data.datasets.stacked_mnist import StackedMNIST
@@ -25,6 +26,7 @@ __all__ = [
     "FashionMNIST",
     "Gaussian1D",
     "Gaussians2D",
+    "HuggingFace",
     "ImageData",
     "ImageFolder",
     "StackedMNIST",

@@ -11,6 +11,7 @@ from torchvision import datasets
 from gan_lightning.data.datasets.torchvision_images import TorchvisionImages
 from gan_lightning.data.images import Images, Labels, Split
 from gan_lightning.data.io.decoding import decoded
+from gan_lightning.data.io.sources import FolderPictures
 
 
 class CelebA(TorchvisionImages):
@@ -48,5 +49,6 @@ class CelebA(TorchvisionImages):
 
     def load(self, split: Split) -> tuple[Images, Labels]:
         opened = self.open(split)
-        images, _ = decoded(Path(self.root, self.folder, "img_align_celeba"), opened.filename, self.image_shape)
+        pictures = FolderPictures(Path(self.root, self.folder, "img_align_celeba"), opened.filename)
+        images, _ = decoded(pictures, self.image_shape)
         return images, opened.attr.to(torch.uint8)

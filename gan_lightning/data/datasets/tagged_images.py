@@ -11,6 +11,7 @@ from gan_lightning import rng
 from gan_lightning.data.images import ImageData, Images, Labels, Split
 from gan_lightning.data.io.decoding import decoded
 from gan_lightning.data.io.folders import none_aside
+from gan_lightning.data.io.sources import FolderPictures
 from gan_lightning.data.io.tags import read_tags, tag_names
 
 
@@ -61,7 +62,7 @@ class TaggedImages(ImageData):
         tags = self._of_split(tags, split)
         names = self.condition_names()
         labels = torch.tensor([[name in found for name in names] for found in tags.values()], dtype=torch.uint8)
-        images, _ = decoded(self.root, list(tags), (3, *self.image_shape[1:]))
+        images, _ = decoded(FolderPictures(self.root, list(tags)), (3, *self.image_shape[1:]))
         return images, labels
 
     def _of_split(self, tags: dict[str, list[str]], split: Split) -> dict[str, list[str]]:

@@ -8,7 +8,6 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,31 +15,34 @@ from jaxtyping import Int64
 from lightning.pytorch.utilities import rank_zero_only
 from PIL import Image
 from torch import Tensor
-from tqdm.auto import tqdm
 
 from gan_lightning.data.images import Images
-from gan_lightning.data.io.messages import count, listing, shown
+from gan_lightning.data.io.headers import look_at_headers
+from gan_lightning.data.io.messages import count, listing, problem_of, shown
 from gan_lightning.data.io.pictures import read_picture
-from gan_lightning.data.io.pixel_file import PixelFile, remove_abandoned
+from gan_lightning.data.io.pixel_file import Entry, PixelFile, remove_abandoned
+from gan_lightning.data.io.progress import progress
+from gan_lightning.data.io.sources import PictureSource
 from gan_lightning.errors import UserError
 from gan_lightning.files import file_lock
 
 _AHEAD = 64  # the largest number of chunks that wait to be written
 _NAMED = 50  # the largest number of bad pictures in a message
+_ENOUGH = 8  # so many bad pictures end the decoding, which may take hours, unless they are left out
 
 
 def decoded(
-    root: str | Path, files: Sequence[str], shape: Sequence[int], skip_bad: bool | None = None
+    source: PictureSource, shape: Sequence[int], skip_bad: bool | None = None
 ) -> tuple[Images, Int64[Tensor, " count"]]:
-    """The pictures `files` of `root` at `shape`, and the index in `files` of each.
+    """The pictures of `source` at `shape`, and the number in `source` of each.
 
-    The first call decodes them into the cache, while other processes wait; a later call verifies the file. A call that
-    is killed leaves what it has decoded to the next one. The pixels are a read-only memory map, so that they need no
-    memory of their own. They are decoded anew if a path, a size, a modification time or `shape` differs.
+    The first call decodes them into the cache, while other processes wait; a later call verifies the file. Before that
+    it looks at the headers of all, which takes a small part of the time, so that most bad pictures are told at once. A
+    call that is killed leaves what it has decoded to the next one. The pixels are a read-only memory map, so that they
+    need no memory of their own. They are decoded anew if a stamp of `source` or `shape` differs.
 
     Args:
-        root: The folder.
-        files: Paths relative to it.
+        source: The pictures.
         shape: (channels, height, width), with 1 channel (gray) or 3.
         skip_bad: Whether pictures that cannot be decoded are left out; None if `data.skip_bad` is no key of the data.
 
@@ -50,20 +52,25 @@ def decoded(
     """
     if shape[0] not in (1, 3):
         raise UserError(f"data.image_shape={list(shape)}: pictures have 1 channel (gray) or 3, not {shape[0]}")
-    cache = PixelFile(root, files, shape)
+    cache = PixelFile(source, shape)
     done = cache.verified()
     if len(done) < len(cache.chunks):
-        with file_lock(cache.path):
+        with file_lock(cache.path), warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
             remove_abandoned(cache.path.parent)
             done = cache.verified()  # another process may have written it meanwhile
             _require_space(cache)
-            with closing(_decode(root, cache.chunks, len(done), shape)) as rest:
+            if not done:
+                problems = look_at_headers(source, cache.chunks, shape)
+                _require_decodable(problems, source, skip_bad, len(source.names))
+            with closing(_decode(source, cache.chunks, done, shape, bool(skip_bad))) as rest:
                 done = cache.go_on(done, rest)
-    skipped = {file: problem for entry in done for file, problem in entry.skipped.items()}
-    _require_decodable(skipped, root, len(files), skip_bad)
+    skipped = {name: problem for entry in done for name, problem in entry.skipped.items()}
+    _require_decodable(skipped, source, skip_bad, sum(map(len, cache.chunks[: len(done)])))
     if skipped:
-        _print(f"{count(skipped, 'picture')} of {len(files):,} cannot be decoded and are left out: see {cache.journal}")
-    kept = [index for index, file in enumerate(files) if file not in skipped]
+        total = len(source.names)
+        _print(f"{count(skipped, 'picture')} of {total:,} cannot be decoded and are left out: see {cache.journal}")
+    kept = [number for number, name in enumerate(source.names) if name not in skipped]
     return cache.mapped(done), torch.tensor(kept)
 
 
@@ -83,42 +90,49 @@ def _require_space(cache: PixelFile) -> None:
         )
 
 
-def _require_decodable(problems: Mapping[str, str], root: str | Path, total: int, skip_bad: bool | None) -> None:
-    """Raises a UserError if there are bad pictures, unless `skip_bad` is set and others are left."""
+def _require_decodable(problems: Mapping[str, str], source: PictureSource, skip_bad: bool | None, seen: int) -> None:
+    """Raises a UserError if there are bad pictures among the first `seen`, unless they are left out and others stay."""
+    total = len(source.names)
     if problems and (not skip_bad or len(problems) == total):
-        title = f"{Path(root).absolute()} has {count(problems, 'picture')} that cannot be decoded"
+        part = f" among the first {seen:,} of {total:,}" if seen < total else ""
+        title = f"{source.place} has {count(problems, 'picture')} that cannot be decoded{part}"
         remedy = "replace or remove them" + (", or leave them out with data.skip_bad=true" if skip_bad is False else "")
-        lines = [f"{shown(file)}: {problem}" for file, problem in problems.items()]
+        lines = [f"{shown(name)}: {problem}" for name, problem in problems.items()]
         raise UserError(listing(f"{title}; {remedy}", sorted(lines), _NAMED))
 
 
 def _decode(
-    root: str | Path, chunks: Sequence[Sequence[str]], done: int, shape: Sequence[int]
+    source: PictureSource, chunks: Sequence[range], done: Sequence[Entry], shape: Sequence[int], skip_bad: bool
 ) -> Generator[tuple[bytes, dict[str, str]], None, None]:
-    """Yields the pixels and the problems of each chunk after the first `done` ones, in order."""
+    """Yields the pixels and the problems of each chunk after those that are done, in order.
 
-    def read(chunk: Sequence[str]) -> tuple[bytes, dict[str, str]]:
+    Unless bad pictures are skipped, it tells each when it is found, and ends after some.
+    """
+
+    def read(chunk: range) -> tuple[bytes, dict[str, str]]:
         pictures, problems = [], {}
-        for file in chunk:
+        for number in chunk:
             try:
-                pictures.append(read_picture(Path(root, file), shape).tobytes())
+                pictures.append(read_picture(source.file(number), shape).tobytes())
             except UserError:
                 raise
             except Exception as error:  # decoders raise many types of errors for broken files
-                problems[file] = " ".join(str(error).split()) or type(error).__name__
+                problems[source.names[number]] = problem_of(error)
         return b"".join(pictures), problems
 
-    sizes = [len(chunk) for chunk in chunks]
-    title = "decoding pictures"
-    bar = tqdm(
-        total=sum(sizes), initial=sum(sizes[:done]), desc=title, unit=" pictures", leave=False, disable=None, delay=1
-    )
-    with warnings.catch_warnings(), ThreadPoolExecutor() as pool, bar:
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        with closing(_bounded_map(pool, read, chunks[done:])) as results:
-            for size, result in zip(sizes[done:], results, strict=True):
-                yield result
-                bar.update(size)
+    bad = sum(len(entry.skipped) for entry in done)
+    rest = chunks[len(done) :] if skip_bad or bad < _ENOUGH else []
+    bar = progress("decoding pictures", len(source.names), sum(map(len, chunks[: len(done)])))
+    with ThreadPoolExecutor() as pool, bar, closing(_bounded_map(pool, read, rest)) as results:
+        for chunk, (pixels, problems) in zip(rest, results, strict=True):
+            yield pixels, problems
+            bar.update(len(chunk))
+            if not skip_bad:
+                bad += len(problems)
+                for name, problem in problems.items():
+                    bar.write(f"{shown(name)} cannot be decoded: {problem}")
+                if bad >= _ENOUGH:
+                    return
 
 
 def _bounded_map(pool: Executor, work: Callable[[Any], Any], items: Iterable[Any]) -> Generator[Any, None, None]:

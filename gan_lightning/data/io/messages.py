@@ -27,3 +27,8 @@ def quoted(text: str) -> str:
 def shown(name: str) -> str:
     """The name of a file as it is, or quoted if it would move the cursor or break the line."""
     return name if name.isprintable() else repr(name)
+
+
+def problem_of(error: Exception) -> str:
+    """What a library says of a picture that it cannot decode, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ FORMATS = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 """The formats of `folders.PICTURES`. Pillow knows others, whatever a file is called, and starts a program for one."""
 
 
-def read_picture(path: Path, shape: Sequence[int]) -> Pixels:
+def read_picture(file: Path | BytesIO, shape: Sequence[int]) -> Pixels:
     """Reads a picture: upright, on white if it is transparent, its middle resized to (channels, height, width).
 
     Of an animation it reads the first frame.
@@ -31,15 +33,28 @@ def read_picture(path: Path, shape: Sequence[int]) -> Pixels:
         Exception: Of any other type, if it is broken or no regular file. A picture that exceeds Pillow's size limit is
             refused where `DecompressionBombWarning` is an error.
     """
+    with _opened(file) as picture:
+        return _pixels(picture, shape)
+
+
+def picture_size(file: Path | BytesIO) -> tuple[int, int]:
+    """The height and width of a picture, before it is turned upright, from its header alone; errors as above."""
+    with _opened(file) as picture:
+        return picture.height, picture.width
+
+
+@contextlib.contextmanager
+def _opened(file: Path | BytesIO) -> Iterator[Image.Image]:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe or a terminal would be waited for
+        # A pipe or a terminal would be waited for.
+        if isinstance(file, Path) and not stat.S_ISREG(os.stat(file).st_mode):
             raise ValueError("it is no regular file")
-        with Image.open(path, formats=FORMATS) as opened:
-            return _pixels(opened, shape)
+        with Image.open(file, formats=FORMATS) as picture:
+            yield picture
     except OSError as error:
         if error.errno in (None, errno.EINVAL):  # of Pillow, or of a place in the file that its header invents
             raise
-        raise UserError(f"{shown(str(path))} cannot be read ({error.strerror}): expected a readable file") from error
+        raise UserError(f"{shown(str(file))} cannot be read ({error.strerror}): expected a readable file") from error
 
 
 def _pixels(picture: Image.Image, shape: Sequence[int]) -> Pixels:

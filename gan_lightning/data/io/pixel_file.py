@@ -13,16 +13,17 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import accumulate, takewhile
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from filelock import Timeout
-from tqdm.auto import tqdm
 
 from gan_lightning.data.images import Images
+from gan_lightning.data.io.progress import progress
+from gan_lightning.data.io.sources import PictureSource
 from gan_lightning.files import cache_folder, file_lock
 
 FORMAT = 1
@@ -51,26 +52,29 @@ class Entry:
 
 
 class PixelFile:
-    """The pixels of a list of files, in the cache: `pictures_*.uint8`, and its journal, `pictures_*.jsonl`.
+    """The pixels of a list of pictures, in the cache: `pictures_*.uint8`, and its journal, `pictures_*.jsonl`.
 
     The pixels of a chunk are written before its line. A line begins with a CRC-32 that continues that of the line
     before. So whatever a kill, a power cut or a bad disk leaves, the lines and pixels up to the first fault are known
     to be right, and nothing needs to reach the disk in a certain order.
 
     Args:
-        root: The folder of the pictures.
-        files: Paths relative to it.
+        source: The pictures.
         shape: (channels, height, width).
+
+    Attributes:
+        chunks: The numbers of the pictures of each chunk.
     """
 
-    def __init__(self, root: str | Path, files: Sequence[str], shape: Sequence[int]) -> None:
-        self.path = cache_folder() / f"pictures_{_key(root, files, shape)}.uint8"
+    def __init__(self, source: PictureSource, shape: Sequence[int]) -> None:
+        self.path = cache_folder() / f"pictures_{_key(source, shape)}.uint8"
         self.journal = self.path.with_suffix(".jsonl")
-        self.chunks = [files[first : first + CHUNK] for first in range(0, len(files), CHUNK)]
+        total = len(source.names)
+        self.chunks = [range(first, min(first + CHUNK, total)) for first in range(0, total, CHUNK)]
         self.shape = tuple(shape)
         self.picture_size = int(np.prod(shape))
-        self.size = len(files) * self.picture_size
-        facts = {"root": str(Path(root).resolve()), "shape": list(shape), "chunks": len(self.chunks)}
+        self.size = total * self.picture_size
+        facts = {"root": source.place, "shape": list(shape), "chunks": len(self.chunks)}
         self._head = _line(_body(facts), b"")
 
     def verified(self) -> list[Entry]:
@@ -84,13 +88,16 @@ class PixelFile:
         def is_intact(number: int) -> bool:
             return zlib.crc32(pixels[ends[number] : ends[number + 1]].data) == entries[number].checksum
 
-        with ThreadPoolExecutor() as pool:
-            results = pool.map(is_intact, range(len(entries)))
-            bar = tqdm(results, "verifying decoded pictures", len(entries), leave=False, disable=None, delay=2)
-            return entries[: sum(takewhile(bool, bar))]
+        total = sum(map(len, self.chunks[: len(entries)]))
+        with ThreadPoolExecutor() as pool, progress("verifying decoded pictures", total) as shown:
+            for number, intact in enumerate(pool.map(is_intact, range(len(entries)))):
+                if not intact:
+                    return entries[:number]
+                shown.update(len(self.chunks[number]))
+        return entries
 
     def go_on(self, done: list[Entry], decoded: Iterable[tuple[bytes, dict[str, str]]]) -> list[Entry]:
-        """Writes the chunks that follow `done`, and returns the entries of all.
+        """Writes the chunks that follow `done`, and returns the entries of all of these.
 
         The file keeps its name and length, since other processes may have mapped it: what is damaged is written over.
 
@@ -179,14 +186,10 @@ def _entries(journal: Path, head: bytes) -> Iterator[Entry]:
             before = line
 
 
-def _key(root: str | Path, files: Sequence[str], shape: Sequence[int]) -> str:
-    digest = hashlib.blake2b(repr((FORMAT, str(Path(root).resolve()), list(shape))).encode(), digest_size=16)
-    for file in files:
-        try:
-            found = os.stat(os.path.join(root, file))
-            digest.update(repr((file, found.st_size, found.st_mtime_ns)).encode())
-        except OSError:  # decoding reports it
-            digest.update(repr((file,)).encode())
+def _key(source: PictureSource, shape: Sequence[int]) -> str:
+    digest = hashlib.blake2b(repr((FORMAT, source.place, list(shape))).encode(), digest_size=16)
+    for stamp in source.stamps():
+        digest.update(repr(stamp).encode())
     return digest.hexdigest()
 
 

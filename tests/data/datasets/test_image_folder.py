@@ -86,7 +86,7 @@ def test_train_and_test_at_the_top_are_the_splits(tmp_path):
     assert seen(*data.load("train")) == [(0, 0), (1, 1)]
     assert seen(*data.load("test")) == [(2, 1), (3, 2)]
     with pytest.raises(
-        UserError, match=r"data.test_fraction=0.5: .* has a folder test already, beside train; expected 0"
+        UserError, match=r"data.test_fraction=0.5: .* has a folder test beside train already; expected 0"
     ):
         opened(tmp_path, test_fraction=0.5)
 
@@ -196,24 +196,40 @@ def bad(folder, monkeypatch):
 BAD = ["cat/0.png", "cat/z.jpg", "dog/huge.png", "dog/large.png", "f.tif"]
 
 
-def test_bad_pictures_are_named_at_once(bad, own_cache):
+def told(root) -> list[str]:
+    """The lines on bad pictures."""
+    with pytest.raises(UserError) as caught:
+        opened(root)
+    title, *lines = str(caught.value).splitlines()
+    assert title == (
+        f"{root} has {len(lines)} pictures that cannot be decoded; replace or remove them, or leave them out with "
+        "data.skip_bad=true:"
+    )
+    return lines
+
+
+def names_of(lines) -> list[str]:
+    return [line.split(":")[0].strip() for line in lines]
+
+
+def test_bad_headers_are_named_before_anything_is_decoded(bad, monkeypatch):
+    monkeypatch.setattr(decoding, "read_picture", lambda *_: pytest.fail("decoded"))
     for _ in range(2):
-        with pytest.raises(UserError) as caught:
-            opened(bad)
-        title, *lines = str(caught.value).splitlines()
-        assert title == (
-            f"{bad} has 5 pictures that cannot be decoded; replace or remove them, or leave them out with "
-            "data.skip_bad=true:"
-        )
-        assert [line.split(":")[0].strip() for line in lines] == BAD
-        assert "exceeds limit of 100 pixels" in lines[3]
-        assert "mode F: expected 8 or 16 bits" in lines[4]
+        lines = told(bad)
+        assert names_of(lines) == BAD[1:4]
+        assert "exceeds limit of 100 pixels" in lines[2]
 
 
-def test_bad_pictures_are_not_read_again(bad, monkeypatch):
-    with pytest.raises(UserError, match="5 pictures that cannot be decoded"):
-        opened(bad)
+def test_what_headers_do_not_tell_is_named_after_and_not_read_again(bad, monkeypatch, capfd):
+    for name in BAD[1:4]:
+        (bad / name).unlink()
+    lines = told(bad)
+    assert names_of(lines) == [BAD[0], BAD[4]]
+    assert "mode F: expected 8 or 16 bits" in lines[1]
+    out = capfd.readouterr().out.splitlines()
+    assert sorted(out) == sorted(line.strip().replace(":", " cannot be decoded:", 1) for line in lines)
     monkeypatch.setattr(decoding, "read_picture", lambda *_: pytest.fail("decoded again"))
+    assert told(bad) == lines
     assert len(opened(bad, skip_bad=True).train.images) == 5
 
 
@@ -225,8 +241,7 @@ def test_bad_pictures_are_left_out_when_asked(bad, own_cache, capfd):
         (record,) = cached(own_cache, ".jsonl")
         assert capfd.readouterr().out == (f"5 pictures of 10 cannot be decoded and are left out: see {record}\n")
         assert all(name in record.read_text() for name in BAD)
-    with pytest.raises(UserError, match="5 pictures that cannot be decoded"):
-        opened(bad)
+    assert names_of(told(bad)) == BAD
 
 
 def test_nothing_is_left(tmp_path):
@@ -241,6 +256,22 @@ def test_a_folder_without_pictures(tmp_path):
         opened(tmp_path)
     with pytest.raises(UserError, match=r"nowhere: there is no such folder. Set data.root to a folder of pictures"):
         opened(tmp_path / "nowhere")
+
+
+def test_small_pictures_are_told_once_with_the_key(folder, capfd):
+    line = f"{folder}: 5 of 5 pictures are smaller than 8x12 and are enlarged; data.image_shape=[3,8,8] keeps "
+    opened(folder, (3, 8, 12))
+    assert capfd.readouterr().out == f"{line}their size\n"
+    opened(folder, (3, 8, 12))
+    assert not capfd.readouterr().out
+    picture(folder / "small.png", 60, (4, 4))
+    opened(folder, (3, 8, 12))
+    assert capfd.readouterr().out == f"{line.replace('5', '6')}the size of most\n"
+    opened(folder)
+    assert capfd.readouterr().out == f"{folder}: 1 of 6 pictures are smaller than 8x8 and are enlarged\n"
+    (folder / "small.png").unlink()
+    opened(folder)
+    assert not capfd.readouterr().out
 
 
 # The cache

@@ -15,6 +15,8 @@ from PIL import Image
 
 from gan_lightning.data.io import decoding, pixel_file
 from gan_lightning.data.io.pixel_file import ABANDONED, PixelFile, fingerprint
+from gan_lightning.data.io.sources import FolderPictures
+from gan_lightning.errors import UserError
 from gan_lightning.files import file_lock
 
 COUNT = 9
@@ -53,7 +55,7 @@ def read(monkeypatch) -> list[str]:
 
 
 def levels(folder) -> list[int]:
-    images, places = decoding.decoded(folder, FILES, SHAPE, skip_bad=True)
+    images, places = decoding.decoded(FolderPictures(folder, FILES), SHAPE, skip_bad=True)
     assert places.tolist() == [0, 1, 2, 4, 5, 6, 7, 8]
     assert all(len(image.unique()) == 1 for image in images)
     return images[:, 0, 0, 0].tolist()
@@ -78,18 +80,35 @@ def test_what_was_decoded_before_an_end_is_not_decoded_again(folder, cache, read
             raise KeyboardInterrupt
         return original(path, shape)
 
-    original, tqdm, starts = decoding.read_picture, decoding.tqdm, []
+    original, progress, starts = decoding.read_picture, decoding.progress, []
     with monkeypatch.context() as patch:
         patch.setattr(decoding, "read_picture", stopped)
         with pytest.raises(KeyboardInterrupt):
             levels(folder)
     read.clear()
-    monkeypatch.setattr(decoding, "tqdm", lambda **facts: (starts.append(facts["initial"]), tqdm(**facts))[1])
+    monkeypatch.setattr(decoding, "progress", lambda *facts: (starts.append(facts[-1]), progress(*facts))[1])
     assert levels(folder) == ALL
     done = stop // 2 * 2  # the bad picture among them
     assert sorted(read) == FILES[done:]
     assert starts == [done]
     assert contents(cache) == whole
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_many_bad_pictures_end_the_decoding(folder, read, monkeypatch, more):
+    monkeypatch.setattr(decoding, "_ENOUGH", 2)
+    monkeypatch.setattr(decoding, "_AHEAD", 0)
+    Image.effect_noise((16, 16), 50).save(folder.parent / "whole.png")
+    for number in (1, 3, 5)[: 2 + more]:
+        (folder / f"{number}.png").write_bytes((folder.parent / "whole.png").read_bytes()[:100])  # a good header
+    source = FolderPictures(folder, FILES)
+    for _ in range(2):
+        with pytest.raises(UserError, match="has 2 pictures that cannot be decoded among the first 4 of 9; replace"):
+            decoding.decoded(source, SHAPE, skip_bad=False)
+        assert max(read, default="") < "4"
+        read.clear()
+    assert len(decoding.decoded(source, SHAPE, skip_bad=True)[0]) == 7 - more
+    assert min(read) == "4.png"
 
 
 def test_flipped_bits_and_other_lengths_are_told(folder, cache):
@@ -104,15 +123,15 @@ def test_flipped_bits_and_other_lengths_are_told(folder, cache):
             damaged.append(bytes(flipped))
         for variant in damaged:
             path.write_bytes(variant)
-            assert len(PixelFile(folder, FILES, SHAPE).verified()) < 5
+            assert len(PixelFile(FolderPictures(folder, FILES), SHAPE).verified()) < 5
         path.write_bytes(content)
-    assert len(PixelFile(folder, FILES, SHAPE).verified()) == 5
+    assert len(PixelFile(FolderPictures(folder, FILES), SHAPE).verified()) == 5
 
 
 @pytest.mark.parametrize("ending", [".uint8", ".jsonl"])
 @pytest.mark.parametrize("damage", ["first", "last", "cut", "gone"])
 def test_what_is_damaged_is_decoded_again(folder, cache, read, capsys, ending, damage):
-    images, _ = decoding.decoded(folder, FILES, SHAPE, skip_bad=True)
+    images, _ = decoding.decoded(FolderPictures(folder, FILES), SHAPE, skip_bad=True)
     whole = contents(cache)
     (path,) = cache.glob(f"*{ending}")
     (pixels,) = cache.glob("*.uint8")
@@ -167,8 +186,8 @@ def test_an_unfinished_file_is_kept_for_a_week(folder, cache, monkeypatch, age):
         with monkeypatch.context() as patch:
             patch.setattr(PixelFile, "_ends", lambda *_: [1 // 0])
             with pytest.raises(ZeroDivisionError):
-                decoding.decoded(folder, files, SHAPE)
-        return PixelFile(folder, files, SHAPE)
+                decoding.decoded(FolderPictures(folder, files), SHAPE)
+        return PixelFile(FolderPictures(folder, files), SHAPE)
 
     assert levels(folder) == ALL
     finished = list(cache.glob("pictures_*"))
@@ -176,7 +195,7 @@ def test_an_unfinished_file_is_kept_for_a_week(folder, cache, monkeypatch, age):
     for path in cache.glob("pictures_*"):
         os.utime(path, (0, time.time() - age))
     with file_lock(busy.path):
-        decoding.decoded(folder, FILES[:3], SHAPE)
+        decoding.decoded(FolderPictures(folder, FILES[:3]), SHAPE)
     assert mine.path.exists()
     assert other.path.exists() == other.journal.exists() == (age < ABANDONED)
     assert busy.path.exists()
@@ -185,7 +204,7 @@ def test_an_unfinished_file_is_kept_for_a_week(folder, cache, monkeypatch, age):
 
 def test_a_fingerprint_stands_for_the_pixels(folder, cache, monkeypatch):
     def decoded():
-        return decoding.decoded(folder, FILES, SHAPE, skip_bad=True)[0]
+        return decoding.decoded(FolderPictures(folder, FILES), SHAPE, skip_bad=True)[0]
 
     images = decoded()
     known = fingerprint(images)
@@ -207,7 +226,7 @@ def test_a_fingerprint_stands_for_the_pixels(folder, cache, monkeypatch):
 
 
 def test_a_fingerprint_goes_with_its_pixels(folder, cache):
-    images = decoding.decoded(folder, FILES, SHAPE, skip_bad=True)[0]
+    images = decoding.decoded(FolderPictures(folder, FILES), SHAPE, skip_bad=True)[0]
     address, part = images.data_ptr(), images[2:]
     del images
     assert fingerprint(part) is not None
@@ -217,6 +236,7 @@ def test_a_fingerprint_goes_with_its_pixels(folder, cache):
 
 SCRIPT = """
 import os, sys, time
+from gan_lightning.data.io.sources import FolderPictures
 from gan_lightning.data.io import decoding, pixel_file
 read, root, log = decoding.read_picture, sys.argv[1], os.open(sys.argv[2], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 pixel_file.CHUNK = 4
@@ -225,7 +245,7 @@ def logged(path, shape):
     time.sleep(0.02)
     return read(path, shape)
 decoding.read_picture = logged
-images, _ = decoding.decoded(root, sorted(os.listdir(root)), (1, 4, 4))
+images, _ = decoding.decoded(FolderPictures(root, sorted(os.listdir(root))), (1, 4, 4))
 print(images[:, 0, 0, 0].tolist())
 """
 

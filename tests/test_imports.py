@@ -44,6 +44,7 @@ LEVELS = (
     ("callbacks",),
     ("config",),
     ("training",),
+    ("export",),
     ("sweeps",),
     ("cli",),
     ("__main__",),

@@ -18,6 +18,8 @@ from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.models.draws import Draws, Sampler
 
+STANDARD_NORMAL = "standard normal"
+
 
 class LatentModel(LightningModule):
     """A generator, its latents and its labels.
@@ -40,6 +42,11 @@ class LatentModel(LightningModule):
         self.vocabulary: LabelVocabulary | None = None
         """The labels of a conditional model, from the data or from a checkpoint."""
         self.seed = seed
+
+    @property
+    def prior(self) -> str:
+        """What `sample_prior` samples from, in words; a class that overrides one overrides both."""
+        return STANDARD_NORMAL
 
     def sample_prior(self, count: int, generator: torch.Generator) -> Float[Tensor, "count latent"]:
         """Samples latents from the prior, here a standard normal distribution."""
@@ -127,7 +134,7 @@ class LatentModel(LightningModule):
         Raises:
             FloatingPointError: A sample is not finite. As a picture it would be black, and metrics would measure that.
         """
-        generator = self.generator if raw or self.generator_ema is None else self.generator_ema
+        generator = self.chosen_generator(raw)
         was_training = generator.training
         place: Any = {"device": self.device, "dtype": self.dtype}
         generator.eval()
@@ -141,6 +148,10 @@ class LatentModel(LightningModule):
                 yield samples
         finally:
             generator.train(was_training)
+
+    def chosen_generator(self, raw: bool) -> nn.Module:
+        """Returns the averaged generator (EMA) where there is one, unless `raw`."""
+        return self.generator if raw or self.generator_ema is None else self.generator_ema
 
     def track_ema(self) -> None:
         """Adds `generator_ema`, a copy of the generator, which a callback updates."""

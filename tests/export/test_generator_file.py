@@ -1,0 +1,143 @@
+"""One file for another program: what it says, and that it computes what the model does."""
+
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from PIL import Image
+
+import gan_lightning
+from gan_lightning.errors import UserError
+from gan_lightning.export import export_generator, formats, generator_file
+from gan_lightning.export.portable import PortableGenerator, example_inputs, to_pictures
+from tests.conftest import PROJECT
+from tests.export.saved import CLASSES, TAGS, save, small
+
+
+def read(path):
+    """The network of a .pt2 file and its metadata."""
+    files = {"metadata.json": ""}
+    network = torch.export.load(io.BytesIO(path.read_bytes()), extra_files=files).module()
+    return network, json.loads(files["metadata.json"])
+
+
+@pytest.mark.parametrize("raw", [False, True])
+def test_a_torch_file(tmp_path, raw):
+    checkpoint = small(tmp_path / "x.ckpt", vocabulary=CLASSES)
+    written = export_generator(checkpoint, tmp_path / "x.pt2", format="torch", raw=raw)
+    network, about = read(tmp_path / "x.pt2")
+    model = gan_lightning.load(checkpoint)
+    for count in (1, 7):
+        images = network(model.fixed_z(count, seed=3), torch.full((count,), 4))
+        torch.testing.assert_close(images, to_pictures(model.sample(count, label=4, seed=3, raw=raw)))
+    assert written.difference < 1e-6
+    assert about == written.metadata
+    assert about == {
+        **{"name": "my_run", "model": "GAN", "network": "MLPGenerator", "step": 7, "weights": "raw" if raw else "ema"},
+        **{"latent_dim": 16, "latents": "standard normal", "truncation": 1.0, "labels": "classes"},
+        **{"names": [f"class {n}" for n in range(10)], "image_shape": [1, 8, 8], "range": [0, 1]},
+        "gan_lightning": gan_lightning.__version__,
+    }
+
+
+@pytest.mark.parametrize("vocabulary", [None, CLASSES, TAGS], ids=["none", "classes", "tags"])
+def test_labels_are_encoded_inside(tmp_path, vocabulary):
+    model = gan_lightning.load(small(tmp_path / "x.ckpt", vocabulary=vocabulary))
+    z, *labels = example_inputs(model, 5)
+    condition = vocabulary.encode(labels[0]) if vocabulary else None
+    expected = to_pictures(next(model.generate(0.5 * z, condition)))
+    torch.testing.assert_close(PortableGenerator(model, truncation=0.5)(z, *labels), expected)
+    if vocabulary is CLASSES:
+        assert labels[0][-1] == -1  # no label, a row of zeros
+        with pytest.raises(IndexError):
+            PortableGenerator(model)(z, labels[0] + 12)
+
+
+def test_points_keep_their_range(tmp_path):
+    sizes = ("network.generator.hidden_dims=[8,8]", "network.discriminator.hidden_dims=[8]")
+    checkpoint = save(tmp_path / "x.ckpt", "trainer=cpu", "data=gaussians_2d", "model=gan", *sizes)
+    _, about, difference = export_generator(checkpoint, tmp_path / "x.pt2", format="torch")
+    assert (about["image_shape"], about["range"]) == ([2], None)
+    network, _ = read(tmp_path / "x.pt2")
+    model = gan_lightning.load(checkpoint)
+    torch.testing.assert_close(network(model.fixed_z(3, seed=0)), model.sample(3))
+
+
+def test_truncation_needs_normal_latents(tmp_path):
+    checkpoint = small(tmp_path / "x.ckpt", "model=infogan")
+    with pytest.raises(UserError, match="last 12: one-hot of 10, then 2 uniform in"):
+        export_generator(checkpoint, tmp_path / "x.pt2", format="torch", truncation=0.7)
+
+
+@pytest.mark.parametrize("format", ["onnx", "torch"])
+def test_a_name_of_another_format(tmp_path, format):
+    with pytest.raises(UserError, match=rf"y\.npz: expected a name that ends in .*--format {format}"):
+        export_generator(tmp_path / "x.ckpt", tmp_path / "y.npz", format=format)
+
+
+def test_a_missing_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(generator_file.importlib.util, "find_spec", lambda name: None if name == "onnx" else name)
+    with pytest.raises(UserError, match=r"onnx needs onnx: pip install 'gan_lightning\[export\]'"):
+        export_generator(tmp_path / "x.ckpt", tmp_path / "x.onnx")
+
+
+def test_a_network_that_cannot_be_traced(tmp_path):
+    checkpoint = save(
+        tmp_path / "x.ckpt", "trainer=cpu", "data.image_shape=[1,8,8]", "network.generator._target_=helpers.Branching"
+    )
+    with pytest.raises(UserError, match=r"Branching cannot be exported: .*must not branch on the values"):
+        export_generator(checkpoint, tmp_path / "x.pt2", format="torch")
+
+
+@pytest.mark.parametrize("wrong", [1e-3, float("nan")])
+def test_a_file_that_computes_something_else(tmp_path, monkeypatch, wrong):
+    whole = formats.FORMATS["torch"]
+    spoiled = whole._replace(output=lambda *given: whole.output(*given) + wrong)
+    monkeypatch.setitem(formats.FORMATS, "torch", spoiled)
+    with pytest.raises(UserError, match="computes something else than the model"):
+        export_generator(small(tmp_path / "x.ckpt"), tmp_path / "x.pt2", format="torch")
+    assert not (tmp_path / "x.pt2").exists()
+
+
+# ONNX, and processes of their own
+
+COMBINATIONS = [
+    (network, model)
+    for network in ("mlp", "dcgan", "resnet", "r3gan", "began", "faces", "maxout")
+    for model in ("gan", "cgan", "acgan", "projection")
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("network", "model"), COMBINATIONS)
+@pytest.mark.parametrize("format", ["onnx", "torch"])
+def test_every_network(tmp_path, format, network, model):
+    if format == "onnx":
+        pytest.importorskip("onnxscript")
+        pytest.importorskip("onnxruntime")
+    shape = "data.image_shape=[3,96,96]" if network == "faces" else "data.image_shape=[3,32,32]"
+    options = ("trainer=cpu", f"network={network}", f"model={model}", shape)
+    checkpoint = save(tmp_path / "x.ckpt", *options, vocabulary=None if model == "gan" else CLASSES)
+    written = export_generator(checkpoint, tmp_path / f"x{formats.FORMATS[format].suffix}", format=format)
+    print(f"\n{network} {model} {format}: {written.difference:.1e}")
+    assert written.difference < 1e-5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("vocabulary", [None, CLASSES, TAGS], ids=["none", "classes", "tags"])
+@pytest.mark.parametrize(("format", "script"), [("torch", "draw.py"), ("onnx", "draw_onnx.py")])
+def test_a_grid_without_this_package(tmp_path, vocabulary, format, script):
+    if format == "onnx":
+        pytest.importorskip("onnxscript")
+        pytest.importorskip("onnxruntime")
+    path = tmp_path / f"x{formats.FORMATS[format].suffix}"
+    export_generator(small(tmp_path / "x.ckpt", vocabulary=vocabulary), path, format=format)
+    code = "import runpy, sys; sys.modules['gan_lightning'] = None; runpy.run_path(sys.argv.pop(1))"
+    command = [sys.executable, "-c", code, PROJECT / "examples" / script, path, tmp_path / "grid.png"]
+    subprocess.run(command, check=True, cwd=tmp_path, timeout=240)
+    with Image.open(tmp_path / "grid.png") as picture:
+        assert picture.size == ((8 * 8, 8 * 8) if format == "onnx" else (8 * 10 + 2, 8 * 10 + 2))
+        assert len(set(picture.convert("L").tobytes())) > 10

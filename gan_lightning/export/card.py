@@ -95,4 +95,6 @@ def _quality(found: EvaluationReport) -> str:
         f"{key} {printable(value)}" for key, value in found["protocol"].items() if not key.endswith("hash")
     )
     weights = f"Measured by `gan-evaluate` with the {found['weights']} weights; protocol: {protocol}."
-    return "\n".join(["## Quality", "", "| metric | this model | real data |", "| --- | --- | --- |", *rows, "", weights])
+    return "\n".join(
+        ["## Quality", "", "| metric | this model | real data |", "| --- | --- | --- |", *rows, "", weights]
+    )

@@ -36,8 +36,8 @@ def traced(network: nn.Module, inputs: Inputs) -> ExportedProgram:
         name = type(network.generator).__name__
         reason = str(error).strip().partition("\n")[0]
         raise UserError(
-            f"{name} cannot be exported: {type(error).__name__}: {reason}. Its forward must not branch on the values of "
-            "tensors, and work for batches of any size"
+            f"{name} cannot be exported: {type(error).__name__}: {reason}. Its forward must not branch on the values "
+            "of tensors, and work for batches of any size"
         ) from error
 
 

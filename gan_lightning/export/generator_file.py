@@ -41,8 +41,8 @@ def export_generator(
     """Writes a trained generator as one file, and compares what the file computes with the model.
 
     Inputs are `z`, latents (batch, latent_dim), and, of a conditional model, `labels`: class indices (batch,), where -1
-    means no label, or multi-hot rows of tags (batch, names), floats. The output is `images` in [0, 1], (batch, channels,
-    height, width); points and numbers have no such range and stay as they are.
+    means no label, or multi-hot rows of tags (batch, names), floats. The output is `images` in [0, 1], (batch,
+    channels, height, width); points and numbers have no such range and stay as they are.
 
     Args:
         place: A run folder, which stands for its last checkpoint, or a checkpoint.
@@ -67,8 +67,8 @@ def export_generator(
     model = rebuild(saved, path).eval()
     if truncation != 1 and model.prior != STANDARD_NORMAL:
         raise UserError(
-            f"--truncation {truncation}: the latents of {type(model).__name__} are not normal, but {model.prior}; leave "
-            "it out"
+            f"--truncation {truncation}: the latents of {type(model).__name__} are not normal, but {model.prior}. "
+            "Leave the option out"
         )
     about = metadata(model, saved, raw, truncation)
     program = traced(PortableGenerator(model, raw, truncation), example_inputs(model, 3))

@@ -30,9 +30,9 @@ LABELS = "vocabulary."
 def save_pretrained(place: str | Path, folder: str | Path) -> Path:
     """Writes a trained model into a folder that `from_pretrained` reads and a hub can hold.
 
-    `model.safetensors` has all weights, D's and the averaged ones (EMA), too; `config.json` says how the model is built;
-    `README.md` is its card, with the metrics of the evaluation report, if there is one of this checkpoint. No path of
-    this machine, no data and no optimizer's state is in the folder.
+    `model.safetensors` has all weights, D's and the averaged ones (EMA), too; `config.json` says how the model is
+    built; `README.md` is its card, with the metrics of the evaluation report, if there is one of this checkpoint. No
+    path of this machine, no data and no optimizer's state is in the folder.
 
     Args:
         place: A run folder, which stands for its last checkpoint, or a checkpoint.
@@ -78,6 +78,10 @@ def from_pretrained(place: str | Path, revision: str | None = None) -> GAN:
             huggingface_hub, which downloads, is missing.
     """
     folder = Path(place) if Path(place).is_dir() else _downloaded(str(place), revision)
+    if not (folder / CONFIG).is_file():
+        raise UserError(
+            f"{folder} has no {CONFIG}: expected a folder of save_pretrained; gan_lightning.load reads runs"
+        )
     config, (tensors, _) = read_json(folder / CONFIG), load_tensors(folder / WEIGHTS)
     labels = {name.removeprefix(LABELS): tensors.pop(name) for name in list(tensors) if name.startswith(LABELS)}
     content = {name: config[name] for name in ("format", "model") if name in config} | {"state_dict": tensors}

@@ -4,6 +4,7 @@ import io
 import json
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -12,7 +13,7 @@ from PIL import Image
 import gan_lightning
 from gan_lightning.errors import UserError
 from gan_lightning.export import export_generator, formats, generator_file
-from gan_lightning.export.portable import PortableGenerator, example_inputs, to_pictures
+from gan_lightning.export.portable import PortableGenerator, example_inputs, metadata, to_pictures
 from tests.conftest import PROJECT
 from tests.export.saved import CLASSES, TAGS, save, small
 
@@ -24,19 +25,18 @@ def read(path):
     return network, json.loads(files["metadata.json"])
 
 
-@pytest.mark.parametrize("raw", [False, True])
-def test_a_torch_file(tmp_path, raw):
+def test_a_torch_file(tmp_path):
     checkpoint = small(tmp_path / "x.ckpt", vocabulary=CLASSES)
-    written = export_generator(checkpoint, tmp_path / "x.pt2", format="torch", raw=raw)
+    written = export_generator(checkpoint, tmp_path / "x.pt2", format="torch")
     network, about = read(tmp_path / "x.pt2")
     model = gan_lightning.load(checkpoint)
     for count in (1, 7):
         images = network(model.fixed_z(count, seed=3), torch.full((count,), 4))
-        torch.testing.assert_close(images, to_pictures(model.sample(count, label=4, seed=3, raw=raw)))
+        torch.testing.assert_close(images, to_pictures(model.sample(count, label=4, seed=3)))
     assert written.difference < 1e-6
     assert about == written.metadata
     assert about == {
-        **{"name": "my_run", "model": "GAN", "network": "MLPGenerator", "step": 7, "weights": "raw" if raw else "ema"},
+        **{"name": "my_run", "model": "GAN", "network": "MLPGenerator", "step": 7, "weights": "ema"},
         **{"latent_dim": 16, "latents": "standard normal", "truncation": 1.0, "labels": "classes"},
         **{"names": [f"class {n}" for n in range(10)], "image_shape": [1, 8, 8], "range": [0, 1]},
         "gan_lightning": gan_lightning.__version__,
@@ -48,8 +48,10 @@ def test_labels_are_encoded_inside(tmp_path, vocabulary):
     model = gan_lightning.load(small(tmp_path / "x.ckpt", vocabulary=vocabulary))
     z, *labels = example_inputs(model, 5)
     condition = vocabulary.encode(labels[0]) if vocabulary else None
-    expected = to_pictures(next(model.generate(0.5 * z, condition)))
-    torch.testing.assert_close(PortableGenerator(model, truncation=0.5)(z, *labels), expected)
+    for raw, weights in {False: "ema", True: "raw"}.items():
+        expected = to_pictures(next(model.generate(0.5 * z, condition, raw)))
+        torch.testing.assert_close(PortableGenerator(model, raw, truncation=0.5)(z, *labels), expected)
+        assert metadata(model, {}, raw)["weights"] == weights
     if vocabulary is CLASSES:
         assert labels[0][-1] == -1  # no label, a row of zeros
         with pytest.raises(IndexError):
@@ -58,12 +60,10 @@ def test_labels_are_encoded_inside(tmp_path, vocabulary):
 
 def test_points_keep_their_range(tmp_path):
     sizes = ("network.generator.hidden_dims=[8,8]", "network.discriminator.hidden_dims=[8]")
-    checkpoint = save(tmp_path / "x.ckpt", "trainer=cpu", "data=gaussians_2d", "model=gan", *sizes)
-    _, about, _ = export_generator(checkpoint, tmp_path / "x.pt2", format="torch")
+    model = gan_lightning.load(save(tmp_path / "x.ckpt", "trainer=cpu", "data=gaussians_2d", "model=gan", *sizes))
+    about = metadata(model, {})
     assert (about["image_shape"], about["range"]) == ([2], None)
-    network, _ = read(tmp_path / "x.pt2")
-    model = gan_lightning.load(checkpoint)
-    torch.testing.assert_close(network(model.fixed_z(3, seed=0)), model.sample(3))
+    torch.testing.assert_close(PortableGenerator(model)(model.fixed_z(3, seed=0)), model.sample(3))
 
 
 def test_truncation_needs_normal_latents(tmp_path):
@@ -92,14 +92,17 @@ def test_a_network_that_cannot_be_traced(tmp_path):
         export_generator(checkpoint, tmp_path / "x.pt2", format="torch")
 
 
-@pytest.mark.parametrize("wrong", [1e-3, float("nan")])
-def test_a_file_that_computes_something_else(tmp_path, monkeypatch, wrong):
-    whole = formats.FORMATS["torch"]
-    spoiled = whole._replace(output=lambda *given: whole.output(*given) + wrong)
+@pytest.mark.parametrize(("wrong", "accepted"), [(1e-5, True), (1e-3, False), (float("nan"), False)])
+def test_a_file_that_computes_something_else(tmp_path, monkeypatch, wrong, accepted):
+    checkpoint = small(tmp_path / "x.ckpt")
+    network = PortableGenerator(gan_lightning.load(checkpoint))
+    spoiled = formats.Format(".pt2", lambda *_: b"a file", lambda _, inputs: network(*inputs) + wrong)
     monkeypatch.setitem(formats.FORMATS, "torch", spoiled)
-    with pytest.raises(UserError, match="computes something else than the model"):
-        export_generator(small(tmp_path / "x.ckpt"), tmp_path / "x.pt2", format="torch")
-    assert not (tmp_path / "x.pt2").exists()
+    monkeypatch.setattr(generator_file, "traced", lambda *_: None)
+    refused = pytest.raises(UserError, match="computes something else than the model")
+    with nullcontext() if accepted else refused:
+        export_generator(checkpoint, tmp_path / "x.pt2", format="torch")
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["x.ckpt"] + ["x.pt2"] * accepted
 
 
 # ONNX, and processes of their own

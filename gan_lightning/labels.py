@@ -51,6 +51,11 @@ class LabelVocabulary:
         counts = torch.bincount(labels[labels >= 0], minlength=len(names))
         return cls(names, torch.eye(len(names), dtype=torch.uint8)[counts > 0], counts[counts > 0])
 
+    @property
+    def has_classes(self) -> bool:
+        """Whether a sample has exactly one of the labels; else they are tags."""
+        return bool((self.examples.sum(1) == 1).all())
+
     def state(self) -> dict[str, Any]:
         """Returns plain containers from which `LabelVocabulary(**state)` builds it again."""
         return {"names": list(self.names), "examples": self.examples.cpu(), "counts": self.counts.cpu()}
@@ -103,7 +108,7 @@ class LabelVocabulary:
         unknown = [name for name in wanted if name not in known]
         if unknown:
             raise UserError(f"{', '.join(unknown)}: no such label. There are: {', '.join(self.names)}")
-        if len(wanted) > 1 and (self.examples.sum(1) == 1).all():
+        if len(wanted) > 1 and self.has_classes:
             raise UserError(f"{text}: a sample has one of these labels; expected one of {', '.join(self.names)}")
         return torch.tensor([float(name in wanted) for name in known])
 

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, IterableDataset
 
 from gan_lightning.cadence import StepCallback
 from gan_lightning.losses import AdversarialLoss
+from gan_lightning.networks import MLPGenerator
 
 
 class KillAt(Callback):
@@ -241,6 +242,13 @@ class Bare(nn.Module):
 
     def forward(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
         return self.layer(z).tanh().view(-1, 1, 8, 8)
+
+
+class Branching(MLPGenerator):
+    """A generator that looks at its latents."""
+
+    def forward(self, z: torch.Tensor, condition: torch.Tensor | None = None) -> torch.Tensor:
+        return super().forward(z if z.sum() > 0 else -z, condition)
 
 
 class Numbered(Dataset):

@@ -54,6 +54,10 @@ class DensityMatchingGAN(GAN):
         if self.latent_dim != 1:
             raise ValueError(f"network.generator: latents of {self.latent_dim} numbers, expected 1; use network=scalar")
 
+    @property
+    def prior(self) -> str:
+        return "uniform in [-8, 8]"
+
     def sample_prior(self, count: int, generator: torch.Generator) -> Float[Tensor, "count 1"]:
         device = generator.device
         jitter = 0.01 * torch.rand(count, generator=generator, device=device)

@@ -53,6 +53,12 @@ class InfoGAN(GAN):
                 f"model.continuous = {categories + continuous}, which are part of it"
             )
 
+    @property
+    def prior(self) -> str:
+        codes = [f"one-hot of {self.categories}"] * bool(self.categories)
+        codes += [f"{self.continuous} uniform in [-1, 1]"] * bool(self.continuous)
+        return f"{super().prior}, but the last {self.categories + self.continuous}: {', then '.join(codes)}"
+
     def sample_prior(self, count: int, generator: torch.Generator) -> Tensor:
         z = super().sample_prior(count, generator)
         codes = torch.rand(count, 1 + self.continuous, generator=generator, device=generator.device)

@@ -69,11 +69,16 @@ def read(path: Path) -> Checkpoint:
         raise UserError(
             f"{path} is not a checkpoint: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
         ) from error
-    _require_content(checkpoint, path)
+    require_content(checkpoint, path)
     return checkpoint
 
 
-def _require_content(checkpoint: Any, path: Path) -> None:
+def require_content(checkpoint: Any, path: Path) -> None:
+    """Checks the entries of a file before anything is built from them.
+
+    Raises:
+        UserError: An entry is missing, of another type or of a later format, or too large to be what it claims.
+    """
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise UserError(f"{path} is not a checkpoint of gan_lightning: it has no 'model' and 'state_dict'")
     if "model" not in checkpoint and "config" in checkpoint:

@@ -19,6 +19,8 @@ from gan_lightning.labels import LabelVocabulary
 from gan_lightning.models.draws import Draws, Sampler
 from gan_lightning.models.standing import batch_norms, with_standing_statistics
 
+STANDARD_NORMAL = "standard normal"
+
 
 class LatentModel(LightningModule):
     """A generator, its latents and its labels.
@@ -52,6 +54,11 @@ class LatentModel(LightningModule):
         self.vocabulary: LabelVocabulary | None = None
         """The labels of a conditional model, from the data or from a checkpoint."""
         self.seed = seed
+
+    @property
+    def prior(self) -> str:
+        """What `sample_prior` samples from, in words; a class that overrides one overrides both."""
+        return STANDARD_NORMAL
 
     def sample_prior(self, count: int, generator: torch.Generator) -> Float[Tensor, "count latent"]:
         """Samples latents from the prior, here a standard normal distribution."""

@@ -48,7 +48,7 @@ def wgan_gp(
 ) -> Float[Tensor, ""]:
     """Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3, between real and generated samples:
 
-    weight * E (||grad D(x^)|| - 1)^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
+        weight * E (||grad D(x^)|| - 1)^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
     """
     alpha = draw_noise(torch.rand, *[1] * (real.ndim - 1)).to(real)
     norm = _gradient_norm(logits_of, torch.lerp(fake.to(real), real, alpha).detach())
@@ -60,7 +60,7 @@ def dragan(
 ) -> Float[Tensor, ""]:
     """The paper's noise: Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1 and c = std^2.
 
-    weight * E (||grad D(x + d)|| - 1)^2,  d ~ N(0, std^2)
+        weight * E (||grad D(x + d)|| - 1)^2,  d ~ N(0, std^2)
     """
     delta = std * draw_noise(torch.randn, *real.shape[1:]).to(real)
     return weight * (_gradient_norm(logits_of, (real + delta).detach()) - 1).square().mean()
@@ -71,7 +71,7 @@ def dragan_uniform(
 ) -> Float[Tensor, ""]:
     """The noise of the authors' code, which is not the paper's: Kodali et al. 2017 (arXiv:1705.07215).
 
-    weight * E (||grad D(x + a d)|| - 1)^2,  d = scale * std(x) * u,  a ~ U(0, 1), u ~ U(0, 1)^n
+        weight * E (||grad D(x + a d)|| - 1)^2,  d = scale * std(x) * u,  a ~ U(0, 1), u ~ U(0, 1)^n
 
     a is one number for each sample, and std(x) is over all numbers of the batch, of all processes. With the authors'
     scale of 0.5, the noise a d has the mean 0.125 std(x) and the root mean square 0.167 std(x).

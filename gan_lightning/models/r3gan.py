@@ -7,8 +7,8 @@ from gan_lightning.models.gan import GAN
 class R3GAN(GAN):
     """R3GAN: Huang et al. 2024 (arXiv:2501.05441), eq. 2 with the penalties R1 and R2 (`penalties`).
 
-    D minimizes  E log(1 + exp(C(G(z)) - C(x))) + R1 + R2
-    G minimizes  E log(1 + exp(C(x) - C(G(z))))
+        D minimizes  E log(1 + exp(C(G(z)) - C(x))) + R1 + R2
+        G minimizes  E log(1 + exp(C(x) - C(G(z))))
     """
 
     default_loss = RelativisticPairs

@@ -1,4 +1,4 @@
-"""What mkdocs adds to the pages of this folder: the project's other texts, and the methods from `conf/` and docstrings."""
+"""What mkdocs adds to these pages: the project's other texts, and the methods from `conf/` and docstrings."""
 
 from __future__ import annotations
 

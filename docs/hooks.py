@@ -57,13 +57,18 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 def _methods() -> Iterator[str]:
     for group, (title, key) in {"model": ("Models", ""), **PARTS}.items():
         yield f"\n## {title}\n"
-        for name in options(group):
+        for name in sorted(options(group), key=_place if group == "model" else None):
             config = compose("config", [f"{group}={name}"], return_hydra_config=True)
             yield f"\n### `{group}={name}` {{ #{_anchor(group, name)} }}\n"
             yield _linked(_comments(PROJECT / "conf" / group / f"{name}.yaml"))
             yield from _model(config) if group == "model" else _docstrings(config.model[key])
     title, table = (PROJECT / "benchmarks" / "README.md").read_text(encoding="utf-8").rpartition("\n## ")[1:]
     yield title + table.replace("../docs/", "")
+
+
+def _place(model: str) -> int:
+    """Where a model stands in the catalog, whose order is that of the methods, too."""
+    return (PROJECT / "docs" / "catalog.md").read_text(encoding="utf-8").find(f"`{model}`")
 
 
 def _model(config: Any) -> Iterator[str]:
@@ -103,7 +108,7 @@ def _comments(file: Path) -> str:
 
 
 def _linked(text: str) -> str:
-    return re.sub(r"arXiv:(\d{4}\.\d{5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
+    return re.sub(r"arXiv:(\d{4}\.\d{4,5})", r"[arXiv:\1](https://arxiv.org/abs/\1)", text)
 
 
 def _anchor(group: str, name: str) -> str:

@@ -30,7 +30,8 @@ def r1(
 
         weight/2 * E_x ||grad_x D(x)||^2
 
-    Mescheder et al. 2018 (arXiv:1801.04406), eq. 9. The weight is the paper's gamma; the `reg_param` of the authors' code is half of it.
+    Mescheder et al. 2018 (arXiv:1801.04406), eq. 9. The weight is the paper's gamma; the `reg_param` of the authors'
+    code is half of it.
     """
     return weight / 2 * _squared_gradient_norm(logits_of, real).mean()
 
@@ -42,7 +43,8 @@ def r2(
 
         weight/2 * E_z ||grad D(G(z))||^2
 
-    Mescheder et al. 2018 (arXiv:1801.04406), eq. 10. The weight is the paper's gamma; the `reg_param` of the authors' code is half of it.
+    Mescheder et al. 2018 (arXiv:1801.04406), eq. 10. The weight is the paper's gamma; the `reg_param` of the authors'
+    code is half of it.
     """
     return weight / 2 * _squared_gradient_norm(logits_of, fake).mean()
 

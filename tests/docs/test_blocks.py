@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import re
 import subprocess
@@ -13,17 +14,12 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf, open_dict
 
-from gan_lightning.cli import evaluate, generate, results, timelapse
 from gan_lightning.config import check, recipes
 from tests.conftest import PROJECT, TINY, composed
 from tests.docs.blocks import BLOCKS, PAGES, Block, overrides_of
 
-TOOLS = {
-    "gan-evaluate": evaluate.main,
-    "gan-generate": generate.main,
-    "gan-results": results.main,
-    "gan-timelapse": timelapse.main,
-}
+SCRIPTS = re.findall(r'(?m)^(gan-\w+) = "(\S+):main"', (PROJECT / "pyproject.toml").read_text(encoding="utf-8"))
+TOOLS = {script: module for script, module in SCRIPTS if script != "gan-train"}
 FLAGS = {"--help", "-m", "--multirun"}
 NOT_QUICK = (
     "data=",
@@ -108,15 +104,13 @@ def test_the_arguments_of_the_tools_are_parsed(monkeypatch):
         raise Parsed
 
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", parsed)
-    inline = re.findall(
-        r"`(gan-(?:evaluate|generate|results|timelapse) [^`\n]+)`", "\n".join(p.read_text() for p in PAGES)
-    )
+    inline = re.findall(r"`(gan-\w+ [^`\n]*<[^`\n]+)`", "\n".join(page.read_text(encoding="utf-8") for page in PAGES))
     commands = [c for block in bash for c in block.commands() if c[0] in TOOLS]
     commands += [c for text in inline for c in Block("", 0, "bash", text + "\n", None).commands()]
     assert {command[0] for command in commands} >= {"gan-evaluate", "gan-generate", "gan-results"}
     for command in commands:
         with pytest.raises(Parsed):
-            TOOLS[command[0]](command[1:])
+            importlib.import_module(TOOLS[command[0]]).main(command[1:])
 
 
 quick = [

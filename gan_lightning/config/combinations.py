@@ -103,7 +103,7 @@ def _metric_problems(config: Config) -> Iterator[str]:
             yield f"{key}={name}: nothing computes it; add metrics=classifier"
         elif name == "metric/high_quality":
             yield f"{key}={name}: nothing computes it; add experiment=gaussians_ring"
-        elif name.startswith("metric/") and name not in known and suggestion(name, known):
+        elif name.startswith("metric/") and name not in known and suggestion(name[len("metric/") :], list(METRICS)):
             yield f"{key}={name}: there is no such metric{suggestion(name, known)}"
 
 

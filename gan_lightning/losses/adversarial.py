@@ -44,10 +44,12 @@ class AdversarialLoss(Part):
 
 
 class NonSaturating(AdversarialLoss):
-    """Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1 for D, section 3, last paragraph, for G.
+    """The non-saturating loss.
 
-    D minimizes  -E_x log D(x) - E_z log(1 - D(G(z)))
-    G minimizes  -E_z log D(G(z))
+        D minimizes  -E_x log D(x) - E_z log(1 - D(G(z)))
+        G minimizes  -E_z log D(G(z))
+
+    Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1 for D, section 3, last paragraph, for G.
     """
 
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
@@ -58,9 +60,11 @@ class NonSaturating(AdversarialLoss):
 
 
 class Minimax(NonSaturating):
-    """The minimax loss: Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1. Where D(G(z)) is near 0, G has no gradient.
+    """The minimax loss.
 
-    D maximizes, G minimizes  E_x log D(x) + E_z log(1 - D(G(z)))
+        D maximizes, G minimizes  E_x log D(x) + E_z log(1 - D(G(z)))
+
+    Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1. Where D(G(z)) is near 0, G has no gradient.
     """
 
     def generator(self, fake_logits: Logits, real_logits: Logits | None = None) -> Terms:
@@ -68,10 +72,12 @@ class Minimax(NonSaturating):
 
 
 class LeastSquares(AdversarialLoss):
-    """Mao et al. 2017 (arXiv:1611.04076), eq. 9; D is the logit itself.
+    """The least-squares loss.
 
-    D minimizes  1/2 E_x (D(x) - 1)^2 + 1/2 E_z D(G(z))^2
-    G minimizes  1/2 E_z (D(G(z)) - 1)^2
+        D minimizes  1/2 E_x (D(x) - 1)^2 + 1/2 E_z D(G(z))^2
+        G minimizes  1/2 E_z (D(G(z)) - 1)^2
+
+    Mao et al. 2017 (arXiv:1611.04076), eq. 9; D is the logit itself.
     """
 
     logits_have_a_sign = False
@@ -86,8 +92,8 @@ class LeastSquares(AdversarialLoss):
 class Wasserstein(AdversarialLoss):
     """Arjovsky et al. 2017 (arXiv:1701.07875), eq. 3 and algorithm 1; D is the logit itself.
 
-    D minimizes  E_z D(G(z)) - E_x D(x)
-    G minimizes  -E_z D(G(z))
+        D minimizes  E_z D(G(z)) - E_x D(x)
+        G minimizes  -E_z D(G(z))
 
     D has to be Lipschitz: choose a penalty, weight clipping, or spectral normalization.
     """
@@ -102,10 +108,12 @@ class Wasserstein(AdversarialLoss):
 
 
 class Hinge(AdversarialLoss):
-    """Lim & Ye 2017 (arXiv:1705.02894), section 4; Miyato et al. 2018 (arXiv:1802.05957), eqs. 16 and 17.
+    """The hinge loss.
 
-    D minimizes  E_x max(0, 1 - D(x)) + E_z max(0, 1 + D(G(z)))
-    G minimizes  -E_z D(G(z))
+        D minimizes  E_x max(0, 1 - D(x)) + E_z max(0, 1 + D(G(z)))
+        G minimizes  -E_z D(G(z))
+
+    Lim & Ye 2017 (arXiv:1705.02894), section 4; Miyato et al. 2018 (arXiv:1802.05957), eqs. 16 and 17.
     """
 
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
@@ -126,8 +134,8 @@ class RelativisticLoss(AdversarialLoss):
 class RelativisticAverage(RelativisticLoss):
     """RaSGAN: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2, with C the logits and s the sigmoid.
 
-    D minimizes  -E_x log s(C(x) - E_z C(G(z))) - E_z log(1 - s(C(G(z)) - E_x C(x)))
-    G minimizes  -E_z log s(C(G(z)) - E_x C(x)) - E_x log(1 - s(C(x) - E_z C(G(z))))
+        D minimizes  -E_x log s(C(x) - E_z C(G(z))) - E_z log(1 - s(C(G(z)) - E_x C(x)))
+        G minimizes  -E_z log s(C(G(z)) - E_x C(x)) - E_x log(1 - s(C(x) - E_z C(G(z))))
 
     The inner means are over the whole batch of all processes. The author's code minimizes half of these sums.
     """
@@ -143,9 +151,12 @@ class RelativisticAverage(RelativisticLoss):
 
 
 class RelativisticPairs(RelativisticLoss):
-    """RpGAN: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.1; Huang et al. 2024 (arXiv:2501.05441), eq. 2.
+    """RpGAN, with C the logits.
 
-    D minimizes  E log(1 + exp(C(G(z)) - C(x))),  G minimizes  E log(1 + exp(C(x) - C(G(z)))),  with C the logits
+        D minimizes  E log(1 + exp(C(G(z)) - C(x)))
+        G minimizes  E log(1 + exp(C(x) - C(G(z))))
+
+    Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.1; Huang et al. 2024 (arXiv:2501.05441), eq. 2.
     """
 
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:

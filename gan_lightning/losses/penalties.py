@@ -26,9 +26,12 @@ Samples = Float[Tensor, "batch *sample"]
 def r1(
     logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: Number
 ) -> Float[Tensor, ""]:
-    """weight/2 * E_x ||grad_x D(x)||^2: Mescheder et al. 2018 (arXiv:1801.04406), eq. 9.
+    """The penalty R1, at real samples.
 
-    The weight is the paper's gamma; the `reg_param` of the authors' code is half of it.
+        weight/2 * E_x ||grad_x D(x)||^2
+
+    Mescheder et al. 2018 (arXiv:1801.04406), eq. 9. The weight is the paper's gamma; the `reg_param` of the authors'
+    code is half of it.
     """
     return weight / 2 * _squared_gradient_norm(logits_of, real).mean()
 
@@ -36,9 +39,12 @@ def r1(
 def r2(
     logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise | None = None, *, weight: Number
 ) -> Float[Tensor, ""]:
-    """weight/2 * E_z ||grad D(G(z))||^2, at generated samples: Mescheder et al. 2018 (arXiv:1801.04406), eq. 10.
+    """The penalty R2, at generated samples.
 
-    The weight is the paper's gamma; the `reg_param` of the authors' code is half of it.
+        weight/2 * E_z ||grad D(G(z))||^2
+
+    Mescheder et al. 2018 (arXiv:1801.04406), eq. 10. The weight is the paper's gamma; the `reg_param` of the authors'
+    code is half of it.
     """
     return weight / 2 * _squared_gradient_norm(logits_of, fake).mean()
 
@@ -46,9 +52,11 @@ def r2(
 def wgan_gp(
     logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number
 ) -> Float[Tensor, ""]:
-    """Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3, between real and generated samples:
+    """The penalty of WGAN-GP, between real and generated samples.
 
-    weight * E (||grad D(x^)|| - 1)^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
+        weight * E (||grad D(x^)|| - 1)^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
+
+    Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3.
     """
     alpha = draw_noise(torch.rand, *[1] * (real.ndim - 1)).to(real)
     norm = _gradient_norm(logits_of, torch.lerp(fake.to(real), real, alpha).detach())
@@ -58,9 +66,11 @@ def wgan_gp(
 def dragan(
     logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number, std: Number
 ) -> Float[Tensor, ""]:
-    """The paper's noise: Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1 and c = std^2.
+    """The penalty of DRAGAN, with the paper's noise.
 
-    weight * E (||grad D(x + d)|| - 1)^2,  d ~ N(0, std^2)
+        weight * E (||grad D(x + d)|| - 1)^2,  d ~ N(0, std^2)
+
+    Kodali et al. 2017 (arXiv:1705.07215), algorithm 1 with k = 1 and c = std^2.
     """
     delta = std * draw_noise(torch.randn, *real.shape[1:]).to(real)
     return weight * (_gradient_norm(logits_of, (real + delta).detach()) - 1).square().mean()
@@ -71,7 +81,7 @@ def dragan_uniform(
 ) -> Float[Tensor, ""]:
     """The noise of the authors' code, which is not the paper's: Kodali et al. 2017 (arXiv:1705.07215).
 
-    weight * E (||grad D(x + a d)|| - 1)^2,  d = scale * std(x) * u,  a ~ U(0, 1), u ~ U(0, 1)^n
+        weight * E (||grad D(x + a d)|| - 1)^2,  d = scale * std(x) * u,  a ~ U(0, 1), u ~ U(0, 1)^n
 
     a is one number for each sample, and std(x) is over all numbers of the batch, of all processes. With the authors'
     scale of 0.5, the noise a d has the mean 0.125 std(x) and the root mean square 0.167 std(x).

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gan_lightning.specs import Described
 
 Player = Literal["discriminator", "generator"]
+"""One of the two networks that train against each other."""
 Number = float | Tensor
 """A number of a loss; a scheduled one is a scalar tensor in a compiled loss."""
 Terms = dict[str, Tensor]

@@ -23,9 +23,11 @@ def alternating(batch_index: int, n_critic: int) -> tuple[Phase, ...]:
 
 
 def simultaneous(batch_index: int, n_critic: int) -> tuple[Phase, ...]:
-    """Updates both players from one forward pass: Mescheder et al. 2017 (arXiv:1705.10461), algorithm 1.
+    """Updates both players from one forward pass.
 
-    (D, G) <- (D - lr grad_D L_D(D, G),  G - lr grad_G L_G(D, G))
+        (D, G) <- (D - lr grad_D L_D(D, G),  G - lr grad_G L_G(D, G))
+
+    Mescheder et al. 2017 (arXiv:1705.10461), algorithm 1.
     """
     updates_generator = (batch_index + 1) % n_critic == 0
     return (("discriminator", "generator"),) if updates_generator else (("discriminator",),)

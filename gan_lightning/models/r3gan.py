@@ -5,10 +5,12 @@ from gan_lightning.models.gan import GAN
 
 
 class R3GAN(GAN):
-    """R3GAN: Huang et al. 2024 (arXiv:2501.05441), eq. 2 with the penalties R1 and R2 (`penalties`).
+    """R3GAN: relativistic pairs with the penalties R1 and R2 (`penalties`); C are the logits.
 
-    D minimizes  E log(1 + exp(C(G(z)) - C(x))) + R1 + R2
-    G minimizes  E log(1 + exp(C(x) - C(G(z))))
+        D minimizes  E log(1 + exp(C(G(z)) - C(x))) + R1 + R2
+        G minimizes  E log(1 + exp(C(x) - C(G(z))))
+
+    Huang et al. 2024 (arXiv:2501.05441), eq. 2.
     """
 
     default_loss = RelativisticPairs

@@ -5,10 +5,12 @@ from gan_lightning.models.gan import GAN
 
 
 class RelativisticGAN(GAN):
-    """RaSGAN: Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2, with C the logits and s the sigmoid.
+    """RaSGAN, with C the logits and s the sigmoid.
 
-    D minimizes  -E_x log s(C(x) - E_z C(G(z))) - E_z log(1 - s(C(G(z)) - E_x C(x)))
-    G minimizes  -E_z log s(C(G(z)) - E_x C(x)) - E_x log(1 - s(C(x) - E_z C(G(z))))
+        D minimizes  -E_x log s(C(x) - E_z C(G(z))) - E_z log(1 - s(C(G(z)) - E_x C(x)))
+        G minimizes  -E_z log s(C(G(z)) - E_x C(x)) - E_x log(1 - s(C(x) - E_z C(G(z))))
+
+    Jolicoeur-Martineau 2018 (arXiv:1807.00734), section 4.2.
     """
 
     default_loss = RelativisticAverage

@@ -5,7 +5,8 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.cli.evaluate import main
-from tests.conftest import TINY, differing, refusal, training_differences
+from gan_lightning.config import check
+from tests.conftest import TINY, composed, differing, refusal, training_differences
 
 QUICK = (*TINY, "metrics=classifier", "callbacks.evaluation.num=300")
 EVERY_TEN = (*QUICK, "callbacks.evaluation.every_n_steps=10", "callbacks.checkpoints.keep_every_n_steps=10")
@@ -109,6 +110,10 @@ def test_what_decides_on_the_metrics_stays(train, measured, tmp_path):
 )
 def test_refused(options, message):
     assert message in refusal(*options)
+
+
+def test_a_metric_of_ones_own_is_no_misspelling():
+    check.check(composed("objective=metric/brightness"))
 
 
 @pytest.mark.parametrize(

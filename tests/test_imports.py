@@ -208,8 +208,8 @@ def test_the_dependencies_are_what_is_imported():
     names = [re.split("[^a-z0-9-]", line)[0] for line in project["dependencies"]]
     declared = {MODULE_OF.get(name, name.replace("-", "_")) for name in names}
     found = {name for module in MODULES for name in direct(module)} - {"gan_lightning", *MODULES}
-    extras = {"torch_fidelity", "onnxruntime", "huggingface_hub"}  # what needs them says how to install them
-    assert found - sys.stdlib_module_names == declared | extras
+    optional = {"datasets", "huggingface_hub", "onnxruntime", "torch_fidelity"}  # what needs them tells how to get them
+    assert found - sys.stdlib_module_names == declared | optional
 
 
 # Private names

@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import platform
 import shlex
 import signal
 import sys
@@ -18,15 +19,16 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from gan_lightning._compat.hydra import register_sweeper
 from gan_lightning.errors import UserError
 from gan_lightning.files import write_json
+from gan_lightning.sweeps.overrides import overrides_of
+from gan_lightning.sweeps.sweeper import OptunaSweeper
 from gan_lightning.terminal import error_line, printable
 from gan_lightning.training.process import end_with
 from gan_lightning.training.run_folder import ENDED, RunFolder
@@ -45,6 +47,7 @@ class Sweep(Callback):
         folder = Path(config.hydra.sweep.dir).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         logging.getLogger("alembic").setLevel(logging.WARNING)  # Optuna uses it; it logs each of its plugins
+        register_sweeper(OptunaSweeper)
         watch = _Watch(folder)
         _running.append(watch)
         jobs = planned_jobs(config)
@@ -53,7 +56,7 @@ class Sweep(Callback):
             # A process that a launcher starts would resolve ${now:} to another time.
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
             # The seed stays in the folder names, so that seeds can be added later.
-            constant = [k for k, o in _overrides_of(config).items() if k != "seed" and not o.is_sweep_override()]
+            constant = [k for k, o in overrides_of(config).items() if k != "seed" and not o.is_sweep_override()]
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys={constant}")
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # for a signal between two jobs
@@ -179,7 +182,7 @@ def planned_jobs(config: DictConfig) -> int:
     trials = OmegaConf.select(config, "hydra.sweeper.n_trials")
     if trials is not None:
         return int(trials)
-    sweeps = [override for override in _overrides_of(config).values() if override.is_discrete_sweep()]
+    sweeps = [override for override in overrides_of(config).values() if override.is_discrete_sweep()]
     return math.prod(len(list(override.sweep_string_iterator())) for override in sweeps)
 
 
@@ -201,19 +204,12 @@ def quoted(path: str | Path) -> str:
     return QuotedString(str(path), Quote.single).with_quotes()
 
 
-def _overrides_of(config: DictConfig) -> dict[str, Override]:
-    """The parsed overrides by key: the sweeper's parameters, then the command line; the last one of a key counts."""
-    params = [f"{key}={value}" for key, value in (OmegaConf.select(config, "hydra.sweeper.params") or {}).items()]
-    task: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-    return {override.key_or_group: override for override in parser.parse_overrides([*params, *task])}
-
-
 def assign_resources(sweep: Path, at_once: int, devices: Any) -> None:
     """Limits this process to its part of the cores, and to GPUs of its own if there are enough for two processes.
 
-    A process locks one of `at_once` slots, a file in the sweep's folder, until it ends. The limits are environment
-    variables, for the process of the job. A list of devices is the user's choice among all GPUs, and stays as it is.
+    A process locks one of this machine's `at_once` slots, a file in the sweep's folder, until it ends. The limits are
+    environment variables, for the process of the job. A list of devices is the user's choice among all GPUs, and stays
+    as it is.
     """
     import torch
 
@@ -225,7 +221,7 @@ def assign_resources(sweep: Path, at_once: int, devices: Any) -> None:
     if isinstance(devices, list | ListConfig) or _held_locks or len(visible) < 2 * each:
         return
     for slot in range(at_once):
-        lock = FileLock(sweep / f".slot_{slot}.lock")
+        lock = FileLock(sweep / f".slot_{slot}_{platform.node()}.lock")
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=0)
             _held_locks.append(lock)

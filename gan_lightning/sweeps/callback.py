@@ -34,7 +34,7 @@ from gan_lightning.training.process import end_with
 from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PLAN = "sweep.json"
-"""The file in a sweep's folder with the largest number of jobs, the time of the start, and the objective."""
+"""The file in a sweep's folder with the largest number of jobs, and the objective."""
 
 PARALLEL_LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
 """The launchers that run several jobs at a time on this machine: joblib's, and submitit's local one."""
@@ -48,10 +48,10 @@ class Sweep(Callback):
         folder.mkdir(parents=True, exist_ok=True)
         logging.getLogger("alembic").setLevel(logging.WARNING)  # Optuna uses it; it logs each of its plugins
         register_sweeper(OptunaSweeper)
-        watch = _Watch(folder)
-        _running.append(watch)
         jobs = planned_jobs(config)
-        write_json({"jobs": jobs, "since": time.time(), "objective": config.objective}, folder / PLAN)
+        watch = _Watch(folder, jobs, visits_all=not config.hydra.sweeper._target_.endswith(OptunaSweeper.__name__))
+        _running.append(watch)
+        write_json({"jobs": jobs, "objective": config.objective}, folder / PLAN)
         with open_dict(config):
             # A process that a launcher starts would resolve ${now:} to another time.
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
@@ -110,14 +110,20 @@ def _write_results(folder: Path) -> bool:
 
 
 class _Watch(threading.Thread):
-    """Prints a line when a job has ended, in whichever process it ran."""
+    """Prints a line when a job has ended, in whichever process it ran.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: The sweep's folder.
+        jobs: The largest number of jobs.
+        visits_all: Whether the sweep launches the jobs again that have ended before; a search does not.
+    """
+
+    def __init__(self, folder: Path, jobs: int, visits_all: bool) -> None:
         super().__init__(daemon=True)
-        self.folder = folder
+        self.folder, self.jobs, self.since = folder, jobs, time.time()
         self._over = threading.Event()
-        self._reported: set[Path] = set()
         self._ended_before = {place for place in folder.glob("*/") if _status(RunFolder(place)) in ENDED}
+        self._reported = {} if visits_all else dict.fromkeys(self._ended_before, ENDED[0])
 
     def run(self) -> None:
         while not self._over.wait(0.5):
@@ -132,19 +138,18 @@ class _Watch(threading.Thread):
 
     def poll(self) -> None:
         """Reports the jobs that have ended since the last poll."""
-        if not (self.folder / PLAN).exists():
-            return
-        plan = json.loads((self.folder / PLAN).read_text())
-        for place in sorted(path for path in self.folder.glob("*/") if path not in self._reported):
+        open_places = (path for path in self.folder.glob("*/") if self._reported.get(path) not in ENDED)
+        for place in sorted(open_places):
             run = RunFolder(place)
             written = max((path.stat().st_mtime for path in (run.summary, run.refusal) if path.exists()), default=0)
-            if written >= plan["since"] and _status(run) not in (None, "running"):
-                self._reported.add(place)
-                done, trained = len(self._reported), len(self._reported - self._ended_before)
-                pace = (time.time() - plan["since"]) / max(trained, 1)
-                left = timedelta(seconds=round(pace * max(plan["jobs"] - done, 0)))
+            status = _status(run)
+            if written >= self.since and status not in (None, "running", self._reported.get(place)):
+                self._reported[place] = status
+                done, trained = len(self._reported), len(self._reported.keys() - self._ended_before)
+                pace = (time.time() - self.since) / max(trained, 1)
+                left = timedelta(seconds=round(pace * max(self.jobs - done, 0)))
                 again = " (as before)" if place in self._ended_before else f" ({left} left)"
-                print(printable(f"[{done}/{plan['jobs']}] {place.name}: {outcome_of(run)}{again}"), flush=True)
+                print(printable(f"[{done}/{self.jobs}] {place.name}: {outcome_of(run)}{again}"), flush=True)
 
 
 _running: list[_Watch] = []

@@ -79,13 +79,14 @@ class SharedStudy:
             waiting = any(trial.state == TrialState.WAITING for trial in found)
             if not waiting and len(trials.progress(found, self.max_retries).begun) >= self.n_trials:
                 break
-            trial = self.study.ask(self.space)
-            if trials.is_surplus(trial.number, self._trials(), self.n_trials):
-                trial.set_user_attr(trials.DISCARDED, True)
-                self.study.tell(trial, state=TrialState.FAIL)
-                continue
-            self._own[trial.number] = trial
-            taken.append(trial)
+            with suppress(UpdateFinishedTrialError):  # the storage was out of reach for so long that others took it
+                trial = self.study.ask(self.space)
+                if trials.is_surplus(trial.number, self._trials(), self.n_trials):
+                    trial.set_user_attr(trials.DISCARDED, True)
+                    self.study.tell(trial, state=TrialState.FAIL)
+                else:
+                    self._own[trial.number] = trial
+                    taken.append(trial)
         return taken
 
     def settle(self, trial: Trial, cut: bool) -> None:

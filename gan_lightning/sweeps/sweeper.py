@@ -50,18 +50,6 @@ class OptunaSweeper(Sweeper):
         heartbeat: float,
         params: DictConfig | None,
     ) -> None:
-        positive = {"n_trials": n_trials, "n_jobs": n_jobs, "heartbeat": heartbeat}
-        for name, value in positive.items() | {"max_retries": max_retries}.items():
-            ok = isinstance(value, int) or (name == "heartbeat" and isinstance(value, float))
-            if not ok or value < (name in positive and 1e-3):
-                kind = "a number of seconds" if name == "heartbeat" else "a whole number"
-                raise UserError(
-                    f"hydra.sweeper.{name}={value}: expected {kind}, {'> 0' if name in positive else '>= 0'}"
-                )
-        if direction not in ("minimize", "maximize"):
-            raise UserError(f"hydra.sweeper.direction={direction}: expected minimize or maximize")
-        if study_name is None and "://" in storage:
-            raise UserError("hydra.sweeper.study_name=null: a database has many studies; name this one")
         self.sampler, self.storage, self.study_name, self.direction = sampler, storage, study_name, direction
         self.n_trials, self.n_jobs, self.heartbeat = n_trials, n_jobs, heartbeat
         self.max_retries, self.max_failure_rate = max_retries, max_failure_rate
@@ -78,6 +66,7 @@ class OptunaSweeper(Sweeper):
         Raises:
             UserError: The storage, the study or the search space cannot be used, or too many runs failed.
         """
+        self._require_usable()
         overrides = list(overrides_of(self.config).values())
         study, fixed = self._study(overrides), [o.input_line for o in overrides if not o.is_sweep_override()]
         with study.beating():
@@ -99,6 +88,20 @@ class OptunaSweeper(Sweeper):
                 finally:
                     for trial in taken:
                         study.settle(trial, cut)
+
+    def _require_usable(self) -> None:
+        """Raises a UserError if a value is out of range; in `__init__`, Hydra would wrap it in an error of its own."""
+        least = {"n_trials": 1, "n_jobs": 1, "max_retries": 0}
+        wrong = [key for key, low in least.items() if not isinstance(value := getattr(self, key), int) or value < low]
+        if wrong:
+            found, low = getattr(self, wrong[0]), least[wrong[0]]
+            raise UserError(f"hydra.sweeper.{wrong[0]}={found}: expected a whole number, at least {low}")
+        if not isinstance(self.heartbeat, int | float) or self.heartbeat <= 0:
+            raise UserError(f"hydra.sweeper.heartbeat={self.heartbeat}: expected a number of seconds above 0")
+        if self.direction not in ("minimize", "maximize"):
+            raise UserError(f"hydra.sweeper.direction={self.direction}: expected minimize or maximize")
+        if self.study_name is None and "://" in self.storage:
+            raise UserError("hydra.sweeper.study_name=null: a database has many studies; name this one")
 
     def _overrides(self, folder: str, params: dict[str, Any], fixed: Sequence[str | None]) -> list[str]:
         swept = [f"{key}={value}" for key, value in params.items()]

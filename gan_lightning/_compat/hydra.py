@@ -68,7 +68,7 @@ def register_sweeper(sweeper: type[Sweeper]) -> None:
     plugins, place = Plugins.instance(), f"{sweeper.__module__}.{sweeper.__name__}"
     plugins.register(sweeper)
     known = Plugins.is_in_toplevel_plugins_module
-    plugins.is_in_toplevel_plugins_module = lambda name: name == place or known(name)  # type: ignore[method-assign]
+    plugins.is_in_toplevel_plugins_module = lambda clazz: clazz == place or known(clazz)  # type: ignore
 
 
 def is_of_hydra(override: str) -> bool:

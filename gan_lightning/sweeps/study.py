@@ -169,7 +169,7 @@ class OwnDraws:
         return getattr(self._sampler, name)
 
 
-def open_study(storage: str, name: str, direction: str, sampler: Any, command: dict[str, dict[str, str]]) -> Any:
+def open_study(storage: str, name: str, direction: Any, sampler: Any, command: dict[str, dict[str, str]]) -> Any:
     """Opens a study, or begins it.
 
     Args:

@@ -55,8 +55,8 @@ class OptunaSweeper(Sweeper):
         self.max_retries, self.max_failure_rate = max_retries, max_failure_rate
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        self.config = config
-        self.launcher = Plugins.instance().instantiate_launcher(
+        self._config = config
+        self._launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
@@ -67,7 +67,7 @@ class OptunaSweeper(Sweeper):
             UserError: The storage, the study or the search space cannot be used, or too many runs failed.
         """
         self._require_usable()
-        overrides = list(overrides_of(self.config).values())
+        overrides = list(overrides_of(self._config).values())
         study, fixed = self._study(overrides), [o.input_line for o in overrides if not o.is_sweep_override()]
         with study.beating():
             while len((progress := study.advance()).ended) < self.n_trials:
@@ -83,7 +83,7 @@ class OptunaSweeper(Sweeper):
                 cut = True
                 try:
                     jobs = [self._overrides(study.folder_name(trial), trial.params, fixed) for trial in taken]
-                    self.launcher.launch(jobs, initial_job_idx=taken[0].number)
+                    self._launcher.launch(jobs, initial_job_idx=taken[0].number)
                     cut = False
                 finally:
                     for trial in taken:
@@ -122,9 +122,9 @@ class OptunaSweeper(Sweeper):
         fixed = {o.get_key_element(): o.get_value_element_as_str() for o in overrides if not o.is_sweep_override()}
         command = {
             "search_space": {key: distribution_to_json(found) for key, found in space.items()},
-            "fixed": fixed | {"objective": self.config.objective},
+            "fixed": fixed | {"objective": self._config.objective},
         }
         sampler = OwnDraws(instantiate(self.sampler))
         study = open_study(self.storage, self.study_name or "sweep", self.direction, sampler, command)
-        folder = Path(self.config.hydra.sweep.dir)
+        folder = Path(self._config.hydra.sweep.dir)
         return SharedStudy(study, space, folder, self.n_trials, self.max_retries, self.heartbeat)

@@ -116,7 +116,7 @@ class OptunaSweeper(Sweeper):
             from gan_lightning.sweeps.search_space import search_space
             from gan_lightning.sweeps.study import OwnDraws, SharedStudy, open_study
         except ImportError as error:
-            raise UserError("sweep=optuna needs optuna, 4 or later: pip install 'gan_lightning[sweeps]'") from error
+            raise UserError("sweep=optuna needs optuna, 4.9 or later: pip install 'gan_lightning[sweeps]'") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # Hydra's log has a line for each job
         space = search_space(overrides)
         fixed = {o.get_key_element(): o.get_value_element_as_str() for o in overrides if not o.is_sweep_override()}

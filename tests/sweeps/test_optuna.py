@@ -133,4 +133,4 @@ def test_a_missing_package_is_told(command, tmp_path, monkeypatch):
     monkeypatch.setattr(builtins, "__import__", fail)
     outcome = command("unused", *SEARCH, place(tmp_path / "sweep"))
     assert outcome.code == 1
-    assert "sweep=optuna needs optuna, 4 or later: pip install 'gan_lightning[sweeps]'" in outcome.output
+    assert "sweep=optuna needs optuna, 4.9 or later: pip install 'gan_lightning[sweeps]'" in outcome.output

@@ -208,7 +208,7 @@ def test_the_dependencies_are_what_is_imported():
     names = [re.split("[^a-z0-9-]", line)[0] for line in project["dependencies"]]
     declared = {MODULE_OF.get(name, name.replace("-", "_")) for name in names}
     found = {name for module in MODULES for name in direct(module)} - {"gan_lightning", *MODULES}
-    optional = {"datasets", "huggingface_hub", "onnxruntime", "torch_fidelity"}  # what needs them tells how to get them
+    optional = {"datasets", "huggingface_hub", "onnxruntime", "optuna", "torch_fidelity"}  # whose absence is told
     assert found - sys.stdlib_module_names == declared | optional
 
 

@@ -19,8 +19,10 @@ from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.object_type import ObjectType
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
+from hydra.core.plugins import Plugins
 from hydra.errors import MissingConfigException
 from hydra.plugins.config_source import ConfigResult
+from hydra.plugins.sweeper import Sweeper
 from omegaconf import Container, DictConfig, open_dict
 
 REFUSED = "refused"
@@ -56,6 +58,17 @@ def checked_composition(checks: Checks) -> Iterator[None]:
         yield
     finally:
         hydra._internal.hydra.ConfigLoaderImpl = before  # type: ignore[misc]
+
+
+def register_sweeper(sweeper: type[Sweeper]) -> None:
+    """Lets `hydra.sweeper._target_` name a sweeper of this package.
+
+    Reason: Hydra takes plugins only from the namespace package hydra_plugins, which every program with Hydra imports.
+    """
+    plugins, place = Plugins.instance(), f"{sweeper.__module__}.{sweeper.__name__}"
+    plugins.register(sweeper)
+    known = Plugins.is_in_toplevel_plugins_module
+    plugins.is_in_toplevel_plugins_module = lambda clazz: clazz == place or known(clazz)  # type: ignore
 
 
 def is_of_hydra(override: str) -> bool:

@@ -23,7 +23,7 @@ from gan_lightning.yaml_file import read_yaml
 
 _HYDRA_KEYS = {
     *("mode", "launcher.n_jobs", "sweeper.n_trials", "sweeper.n_jobs", "sweeper.direction"),
-    *("sweeper.max_failure_rate", "sweeper.max_batch_size", "sweeper.sampler.seed"),
+    *("sweeper.max_retries", "sweeper.max_failure_rate", "sweeper.max_batch_size", "sweeper.sampler.seed"),
 }
 """The keys of the section `hydra` that a file from elsewhere may set, besides the swept keys in sweeper.params."""
 _HYDRA_CHOICE = re.compile(r"/?hydra/(sweeper|launcher)(/\w+)?=\w+")

@@ -126,10 +126,12 @@ def _overview(choices: Mapping[str, Any], sources: Sequence[Any]) -> str:
     return overview(choices, folders).replace("$", "$$")
 
 
-def _direction(objective: str) -> str:
+def _direction(objective: str | None) -> str:
     """Returns the direction of the objective as Optuna names it: "minimize" or "maximize"."""
     from gan_lightning.metric_names import METRICS
 
+    if objective is None:
+        raise UserError("objective=null: a search needs one. Expected a logged metric, such as metric/fid")
     return "maximize" if METRICS.get(objective.removeprefix("metric/")) == "max" else "minimize"
 
 

@@ -7,6 +7,7 @@ import json
 import logging
 import math
 import os
+import platform
 import shlex
 import signal
 import sys
@@ -18,21 +19,22 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override, Quote, QuotedString
+from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
+from gan_lightning._compat.hydra import register_sweeper
 from gan_lightning.errors import UserError
 from gan_lightning.files import write_json
+from gan_lightning.sweeps.overrides import overrides_of
+from gan_lightning.sweeps.sweeper import OptunaSweeper
 from gan_lightning.terminal import error_line, printable
 from gan_lightning.training.process import end_with
 from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PLAN = "sweep.json"
-"""The file in a sweep's folder with the largest number of jobs, the time of the start, and the objective."""
+"""The file in a sweep's folder with the largest number of jobs, and the objective."""
 
 PARALLEL_LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
 """The launchers that run several jobs at a time on this machine: joblib's, and submitit's local one."""
@@ -45,15 +47,16 @@ class Sweep(Callback):
         folder = Path(config.hydra.sweep.dir).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         logging.getLogger("alembic").setLevel(logging.WARNING)  # Optuna uses it; it logs each of its plugins
-        watch = _Watch(folder)
-        _running.append(watch)
+        register_sweeper(OptunaSweeper)
         jobs = planned_jobs(config)
-        write_json({"jobs": jobs, "since": time.time(), "objective": config.objective}, folder / PLAN)
+        watch = _Watch(folder, jobs, visits_all=not config.hydra.sweeper._target_.endswith(OptunaSweeper.__name__))
+        _running.append(watch)
+        write_json({"jobs": jobs, "objective": config.objective}, folder / PLAN)
         with open_dict(config):
             # A process that a launcher starts would resolve ${now:} to another time.
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
             # The seed stays in the folder names, so that seeds can be added later.
-            constant = [k for k, o in _overrides_of(config).items() if k != "seed" and not o.is_sweep_override()]
+            constant = [k for k, o in overrides_of(config).items() if k != "seed" and not o.is_sweep_override()]
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys={constant}")
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # for a signal between two jobs
@@ -107,14 +110,20 @@ def _write_results(folder: Path) -> bool:
 
 
 class _Watch(threading.Thread):
-    """Prints a line when a job has ended, in whichever process it ran."""
+    """Prints a line when a job has ended, in whichever process it ran.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        folder: The sweep's folder.
+        jobs: The largest number of jobs.
+        visits_all: Whether the sweep launches the jobs again that have ended before; a search does not.
+    """
+
+    def __init__(self, folder: Path, jobs: int, visits_all: bool) -> None:
         super().__init__(daemon=True)
-        self.folder = folder
+        self.folder, self.jobs, self.since = folder, jobs, time.time()
         self._over = threading.Event()
-        self._reported: set[Path] = set()
         self._ended_before = {place for place in folder.glob("*/") if _status(RunFolder(place)) in ENDED}
+        self._reported = {} if visits_all else dict.fromkeys(self._ended_before, ENDED[0])
 
     def run(self) -> None:
         while not self._over.wait(0.5):
@@ -129,19 +138,18 @@ class _Watch(threading.Thread):
 
     def poll(self) -> None:
         """Reports the jobs that have ended since the last poll."""
-        if not (self.folder / PLAN).exists():
-            return
-        plan = json.loads((self.folder / PLAN).read_text())
-        for place in sorted(path for path in self.folder.glob("*/") if path not in self._reported):
+        open_places = (path for path in self.folder.glob("*/") if self._reported.get(path) not in ENDED)
+        for place in sorted(open_places):
             run = RunFolder(place)
             written = max((path.stat().st_mtime for path in (run.summary, run.refusal) if path.exists()), default=0)
-            if written >= plan["since"] and _status(run) not in (None, "running"):
-                self._reported.add(place)
-                done, trained = len(self._reported), len(self._reported - self._ended_before)
-                pace = (time.time() - plan["since"]) / max(trained, 1)
-                left = timedelta(seconds=round(pace * max(plan["jobs"] - done, 0)))
+            status = _status(run)
+            if written >= self.since and status not in (None, "running", self._reported.get(place)):
+                self._reported[place] = status
+                done, trained = len(self._reported), len(self._reported.keys() - self._ended_before)
+                pace = (time.time() - self.since) / max(trained, 1)
+                left = timedelta(seconds=round(pace * max(self.jobs - done, 0)))
                 again = " (as before)" if place in self._ended_before else f" ({left} left)"
-                print(printable(f"[{done}/{plan['jobs']}] {place.name}: {outcome_of(run)}{again}"), flush=True)
+                print(printable(f"[{done}/{self.jobs}] {place.name}: {outcome_of(run)}{again}"), flush=True)
 
 
 _running: list[_Watch] = []
@@ -179,7 +187,7 @@ def planned_jobs(config: DictConfig) -> int:
     trials = OmegaConf.select(config, "hydra.sweeper.n_trials")
     if trials is not None:
         return int(trials)
-    sweeps = [override for override in _overrides_of(config).values() if override.is_discrete_sweep()]
+    sweeps = [override for override in overrides_of(config).values() if override.is_discrete_sweep()]
     return math.prod(len(list(override.sweep_string_iterator())) for override in sweeps)
 
 
@@ -201,19 +209,12 @@ def quoted(path: str | Path) -> str:
     return QuotedString(str(path), Quote.single).with_quotes()
 
 
-def _overrides_of(config: DictConfig) -> dict[str, Override]:
-    """The parsed overrides by key: the sweeper's parameters, then the command line; the last one of a key counts."""
-    params = [f"{key}={value}" for key, value in (OmegaConf.select(config, "hydra.sweeper.params") or {}).items()]
-    task: Any = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-    parser = OverridesParser.create(GlobalHydra.instance().config_loader())
-    return {override.key_or_group: override for override in parser.parse_overrides([*params, *task])}
-
-
 def assign_resources(sweep: Path, at_once: int, devices: Any) -> None:
     """Limits this process to its part of the cores, and to GPUs of its own if there are enough for two processes.
 
-    A process locks one of `at_once` slots, a file in the sweep's folder, until it ends. The limits are environment
-    variables, for the process of the job. A list of devices is the user's choice among all GPUs, and stays as it is.
+    A process locks one of this machine's `at_once` slots, a file in the sweep's folder, until it ends. The limits are
+    environment variables, for the process of the job. A list of devices is the user's choice among all GPUs, and stays
+    as it is.
     """
     import torch
 
@@ -225,7 +226,7 @@ def assign_resources(sweep: Path, at_once: int, devices: Any) -> None:
     if isinstance(devices, list | ListConfig) or _held_locks or len(visible) < 2 * each:
         return
     for slot in range(at_once):
-        lock = FileLock(sweep / f".slot_{slot}.lock")
+        lock = FileLock(sweep / f".slot_{slot}_{platform.node()}.lock")
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=0)
             _held_locks.append(lock)

@@ -11,7 +11,7 @@ from gan_lightning.config.values import RULES, value_problem
 NOT_IN_CONF = {"eps", "weight_decay", "kernels", "kernel_dim", "num_channels"}
 """Arguments of torch's optimizers and of the minibatch layers that no file of conf/ gives."""
 WITHOUT_RULE = {
-    *("mean", "num_sanity_val_steps", "n_trials", "n_jobs", "max_failure_rate"),
+    *("mean", "num_sanity_val_steps", "n_trials", "n_jobs", "max_failure_rate", "max_retries", "heartbeat"),
     *("trials", "tolerance", "psi", "theta"),
 }
 """Numbers of conf/ that may have any value, that Lightning, Hydra or torch checks, or that belong to no run."""

@@ -221,21 +221,6 @@ def test_jobs_at_a_time_have_gpus_of_their_own(monkeypatch, tmp_path, devices, v
     assert os.environ.get("CUDA_VISIBLE_DEVICES") == visible
 
 
-@pytest.mark.slow
-def test_optuna_prunes_and_goes_on(train_apart, tmp_path):
-    sweep = tmp_path / "sweep"
-    jobs = ("sweep=optuna", *TINY, "callbacks.evaluation.num=50", "callbacks.evaluation.every_n_steps=4")
-    more = ("trainer.max_steps=12", "hydra.sweeper.n_trials=6", "callbacks.pruning.least=2", place(sweep))
-    outcome = train_apart("unused", *jobs, *more)
-    assert outcome.code == 0, outcome.output
-    first = {row["run"]: (row["status"], row["objective"]) for row in rows(sweep)}
-    assert len(first) == 6
-    assert {status for status, _ in first.values()} == {"finished", "pruned"}
-    again = train_apart("unused", *jobs, *more)
-    assert again.code == 0, again.output
-    assert {row["run"]: (row["status"], row["objective"]) for row in rows(sweep)} == first
-
-
 def test_an_objective_that_is_not_finite_is_no_result(train):
     odd = ("objective=odd", "+callbacks.odd={_target_: helpers.LogsNaN}")
     outcome = train("run", *TINY, "trainer.max_steps=2", *odd)

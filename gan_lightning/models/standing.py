@@ -7,12 +7,14 @@ from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
 
-def batch_norms(network: nn.Module) -> list[_BatchNorm]:
+BatchNorm = nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d
+
+
+def batch_norms(network: nn.Module) -> list[BatchNorm]:
     """Returns the layers of a network that keep statistics of its batches."""
-    return [layer for layer in network.modules() if isinstance(layer, _BatchNorm) and layer.track_running_stats]
+    return [layer for layer in network.modules() if isinstance(layer, BatchNorm) and layer.track_running_stats]
 
 
 @torch.no_grad()

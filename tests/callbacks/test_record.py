@@ -64,6 +64,7 @@ def test_the_last_batch_is_logged_whatever_the_interval(train):
     assert scalars(run.folder)["loss/generator"][-1][1] == pytest.approx(run.summary["final"]["loss/generator"])
 
 
+@pytest.mark.slow
 def test_a_checkpoint_finds_its_points_on_the_disk(train, monkeypatch):
     """So that a run that is killed right after it lacks none, however late TensorBoard's thread writes."""
     found, save = {}, checkpoint.write_checkpoint
@@ -93,6 +94,7 @@ def test_a_checkpoint_finds_its_points_on_the_disk(train, monkeypatch):
         assert picture in found[step]["samples"]
 
 
+@pytest.mark.slow
 def test_a_run_cut_off_before_its_first_checkpoint_begins_anew(train, trained):
     cut = train("run", *SAVING, kill(3))
     assert "cut off" in cut.output

@@ -106,6 +106,7 @@ def test_only_files_of_the_run_enter(reported, tmp_path, name):
         again(run.folder)
 
 
+@pytest.mark.slow
 def test_an_error_of_it_does_not_lose_the_run(train, monkeypatch):
     monkeypatch.setattr(report, "write", lambda *_: 1 / 0)
     with pytest.warns(UserWarning, match=r"report\.html is not written: ZeroDivisionError"):
@@ -114,6 +115,7 @@ def test_an_error_of_it_does_not_lose_the_run(train, monkeypatch):
     assert run.summary["status"] == "finished"
 
 
+@pytest.mark.slow
 def test_a_run_without_pictures_and_logs(train):
     run = train("run", *REPORTED, "callbacks.samples=null", "logger.tensorboard=null")
     page = Page(run.folder / report.NAME)
@@ -121,6 +123,7 @@ def test_a_run_without_pictures_and_logs(train):
     assert "What next" in page.text
 
 
+@pytest.mark.slow
 def test_a_run_that_has_failed_says_so_and_where_to_go_on(train):
     raising = "+callbacks.kill={_target_: helpers.KillAt, step: 6, number: null}"
     run = train("run", *REPORTED, "callbacks.checkpoints.every_n_steps=4", raising)

@@ -56,6 +56,7 @@ def test_a_certificate(run, capfd):
     assert "no sign of memorization" in printed
 
 
+@pytest.mark.slow
 def test_the_same_again_and_the_raw_weights(run):
     for name, options in {"a": (), "b": (), "raw": ("--raw",), "seed": ("--seed", "1")}.items():
         evaluate(run, *QUICK, *options, "--out", run / f"{name}.json")
@@ -124,6 +125,7 @@ def test_protocols_that_differ_are_not_compared(run):
     assert "repeats" not in message
 
 
+@pytest.mark.slow
 def test_data_that_lies_elsewhere(train, tmp_path):
     images = torch.randint(256, (700, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     write_idx(tmp_path / "here", images, torch.arange(700) % 10)
@@ -174,6 +176,7 @@ def test_what_has_no_report(run, tmp_path):
     assert refusal() == "2"
 
 
+@pytest.mark.slow
 def test_samples_that_are_no_images(train):
     run = train("run", "experiment=gaussian_1d", "trainer=cpu", "trainer.max_steps=2", "callbacks.samples=null").folder
     assert "Gaussian1D has no images to evaluate" in refusal(run, *QUICK)

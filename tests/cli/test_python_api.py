@@ -61,6 +61,7 @@ def test_again_and_again_in_one_process(from_python):
     assert logging.getLogger().level == level
 
 
+@pytest.mark.slow
 def test_two_runs_of_one_second_have_a_folder_each(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda *_: "now")
@@ -94,6 +95,7 @@ def test_mistakes_are_errors(from_python, overrides, message, tmp_path):
     assert not (tmp_path / "run" / "checkpoints").exists()
 
 
+@pytest.mark.slow
 def test_a_folder_of_ones_own_groups(from_python, my_conf):
     result = from_python("run", "network=mine", *QUIET, "trainer.max_steps=1", config_dir=my_conf)
     assert gan_lightning.load(result.folder).generator.latent_dim == 5

@@ -41,6 +41,7 @@ def test_a_run_leaves_a_film_of_its_epochs(run):
     assert count == 4 + 10  # the last picture stays for a second
 
 
+@pytest.mark.slow
 def test_the_film_is_made_again_and_elsewhere(run, tmp_path, capfd):
     main([str(run), "--out", str(tmp_path / "again"), "--thin"])
     assert (tmp_path / "again.gif").exists()
@@ -48,6 +49,7 @@ def test_the_film_is_made_again_and_elsewhere(run, tmp_path, capfd):
     assert "pictures in" in capfd.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_picture_of_an_epoch(run, capfd, monkeypatch):
     monkeypatch.setattr(Image.Image, "show", lambda _: None)
     main([str(run), "--epoch", "2"])

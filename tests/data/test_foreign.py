@@ -130,6 +130,7 @@ def test_a_resumed_run_says_what_it_cannot_promise():
     warn_of_inexact_resume(ResumableLoader([1, 2]))  # a warning would be an error
 
 
+@pytest.mark.slow
 def test_a_run_on_it_is_measured_resumed_and_evaluated(command, tmp_path):
     (tmp_path / "conf" / "data").mkdir(parents=True)
     text = "_target_: helpers.PlainData\nimage_shape: [1, 28, 28]\ncondition_dim: 10\nbatch_size: 16\n"

@@ -61,6 +61,7 @@ def test_two_processes_measure_what_one_does(train, train_apart, num):
     assert (together.folder / "checkpoints" / "best.ckpt").exists()
 
 
+@pytest.mark.slow
 def test_the_comparison_can_fail(train):
     assert largest_difference(train("a", *RUN), train("b", *RUN, "seed=1")) > 1e-2
 

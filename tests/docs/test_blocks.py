@@ -8,11 +8,13 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf, open_dict
+from PIL import Image
 
 from gan_lightning.config import check, recipes
 from tests.conftest import PROJECT, TINY, composed
@@ -44,8 +46,9 @@ trainings = {
     " ".join(found): (block, tuple(found))
     for block in bash
     for command in block.commands()
-    if (found := overrides_of(command)) is not None and "--config-dir" not in found
+    if (found := overrides_of(command)) is not None and "--config-dir" not in found and "$" not in " ".join(found)
 }
+"""The trainings of all blocks, with the shell's part of a command done."""
 pages_with_files = sorted({block.page for block in BLOCKS if block.file})
 
 
@@ -73,9 +76,27 @@ def test_the_commands_of_a_block_that_is_run_are_known(block):
         assert overrides_of(command) is not None or words[0] in TOOLS, command
 
 
+@pytest.fixture(scope="module")
+def own_pictures(tmp_path_factory) -> Iterator[dict[str, Path]]:
+    """What stands for the paths of pictures in the pages."""
+    datasets = pytest.importorskip("datasets")
+    folder = tmp_path_factory.mktemp("pictures")
+    for index, kind in enumerate(["cat", "cat", "dog", "dog"]):
+        (folder / kind).mkdir(exist_ok=True)
+        Image.new("RGB", (8, 8), (index, 0, 0)).save(folder / kind / f"{index}.png")
+    parquet = tmp_path_factory.mktemp("parquet") / "pictures.parquet"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path_factory.mktemp("cache"))
+        datasets.load_dataset("imagefolder", data_dir=str(folder), split="train").to_parquet(parquet)
+        yield {"path/to/pictures.parquet": parquet, "path/to/folder": parquet.parent, "path/to/pictures": folder}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [words for _, words in trainings.values()], ids=" ".join)
-def test_a_training_composes_and_is_checked(words):
+def test_a_training_composes_and_is_checked(words, own_pictures):
     overrides = [first_of_sweep(word) for word in words if word not in FLAGS and not word.startswith("hydra")]
+    for text, path in own_pictures.items():
+        overrides = [word.replace(text, str(path)) for word in overrides]
     with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
         config = compose("config", [*overrides, "name=run", "run_dir=run"], return_hydra_config=True)
     optimizer = config.hydra.runtime.choices.get("model/optimizer")

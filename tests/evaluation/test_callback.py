@@ -61,6 +61,7 @@ def test_training_is_not_disturbed(train):
     assert differences == []
 
 
+@pytest.mark.slow
 def test_a_resumed_run_keeps_its_best(train, measured, tmp_path):
     first = measured.copy(tmp_path / "run")
     train("run", f"resume={first.folder}", "trainer.max_steps=30")

@@ -69,6 +69,7 @@ def test_kid_is_torch_fidelitys_on_all_images(clouds):
     assert kid(real, generated, seed=0) == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
 def test_kid_of_subsets_is_near_that_of_all():
     generator = torch.Generator().manual_seed(1)
     real, generated = torch.randn(3000, 4, generator=generator), torch.randn(3000, 4, generator=generator) + 1

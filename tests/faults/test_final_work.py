@@ -41,7 +41,7 @@ def assert_same(one: Outcome, other: Outcome) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        "report.html",
+        pytest.param("report.html", marks=pytest.mark.slow),
         pytest.param("samples/step_00000004.png", marks=pytest.mark.slow),
         pytest.param("samples/video.gif", marks=pytest.mark.slow),
         pytest.param("samples/video.mp4", marks=pytest.mark.slow),

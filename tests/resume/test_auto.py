@@ -50,6 +50,7 @@ def files(run) -> list[str]:
     return sorted(file for file in found if not file.startswith((".hydra", "events.", "train.log")))
 
 
+@pytest.mark.slow
 def test_keys_that_may_change_count(start, undisturbed):
     start("trainer.max_steps=4")
     longer = start("callbacks.video=null", "objective=loss/generator")

@@ -198,6 +198,7 @@ def test_a_callback_that_stops_at_the_end_of_an_epoch_loses_nothing(train):
     assert training_differences(resumed, train("whole", *options)) == []
 
 
+@pytest.mark.slow
 def test_the_figures_of_earlier_sessions_are_kept(train):
     options = (*TINY, "logger=csv", "trainer.log_every_n_steps=1")
     first = train("first", *options, "trainer.max_steps=4")

@@ -54,6 +54,7 @@ def test_blocks_change_nothing(train):
     assert blocks.summary["images_seen"] == batches.summary["images_seen"] == 1600
 
 
+@pytest.mark.slow
 def test_a_signal_in_a_block_stops_after_the_next_batch(command, train, trained):
     kill = f"+callbacks.kill={{_target_: helpers.KillInBlock, step: 17, number: {int(signal.SIGTERM)}}}"
     stopped = command("stopped", *RUN, kill, LOG)

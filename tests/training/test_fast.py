@@ -42,6 +42,7 @@ def test_the_precision_on_a_gpu(monkeypatch, fast, given, bfloat16, expected):
     assert seen["precision"] == given
 
 
+@pytest.mark.slow
 def test_on_a_cpu_nothing_changes(train, trained):
     plain, fast = (
         trained(*TINY, "trainer.max_steps=2"),

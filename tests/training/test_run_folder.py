@@ -59,6 +59,7 @@ def contents(folder) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in paths}
 
 
+@pytest.mark.slow
 def test_a_refused_run_leaves_every_file_as_it_was(command, trained, tmp_path, monkeypatch):
     monkeypatch.setattr(RunFolder, "PATIENCE", 0.1)
     run = trained(*SHORT).copy(tmp_path / "run")

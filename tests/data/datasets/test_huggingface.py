@@ -213,6 +213,7 @@ def test_without_the_package(monkeypatch):
         rows.count_labels("mnist", None, "train", None, False)
 
 
+@pytest.mark.slow
 def test_a_conditional_run_and_a_class_by_name(train, tmp_path):
     parquet(tmp_path / "made")
     options = ("data=huggingface", f"data.root={tmp_path}/made", "data.image_shape=[1,8,8]", "model=cgan")

@@ -21,8 +21,6 @@ from gan_lightning.config.arguments import argument_problems
 from gan_lightning.config.instantiate import build, require_none, target_nodes
 from gan_lightning.config.rules import value_problems
 from gan_lightning.data import ImageData
-from gan_lightning.data.datasets.huggingface import HuggingFace
-from gan_lightning.data.datasets.torchvision_images import TorchvisionImages
 from gan_lightning.data.foreign import images_of
 from gan_lightning.data.images import Split, to_uint8, to_unit_range
 from gan_lightning.data.known_folders import is_known
@@ -191,6 +189,8 @@ def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None, download: 
         if "root" not in spec:
             raise UserError(f"--root {root}: {spec['_target_']} needs no files")
         spec = spec | {"root": root}
+        if "revision" in spec and Path(root).exists():  # revisions are of the hub
+            spec["revision"] = None
     elif "root" in spec and not is_known(spec["root"]):  # the report shows its pictures
         raise UserError(
             f"{path} names the folder {spec['root']}, on whose data no run of yours has trained. To compare with it, "
@@ -199,7 +199,7 @@ def _data(saved: checkpoint.Checkpoint, path: Path, root: str | None, download: 
     require_none(p for key, node in target_nodes(spec, "data") for p in argument_problems(key, node))
     require_none(value_problems(spec, "data"))
     data = build({"data": spec}, "data")
-    if isinstance(data, TorchvisionImages | HuggingFace):
+    if "download" in vars(data):
         data.download = download
     try:
         data.prepare_data()

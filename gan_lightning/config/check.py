@@ -9,6 +9,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.config.instantiate import Config, require_none
+from gan_lightning.config.resolvers import count_labels
 from gan_lightning.config.rules import plain_problems
 from gan_lightning.errors import UserError
 
@@ -19,6 +20,7 @@ def check(config: DictConfig) -> Config:
     Raises:
         UserError: The configuration has problems; the message lists all of them, with the keys to change.
     """
+    count_labels.cache_clear()  # another run of this process may have seen other data
     try:
         plain: Any = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import os
@@ -27,7 +28,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("packed", _packed, replace=True)
     OmegaConf.register_new_resolver("count_tags", _count_tags, replace=True)
     OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
-    OmegaConf.register_new_resolver("count_labels", _count_labels, replace=True)
+    OmegaConf.register_new_resolver("count_labels", count_labels, replace=True)
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
     OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
     OmegaConf.register_new_resolver("overview", _overview, replace=True)
@@ -75,11 +76,14 @@ def _count_classes(root: str) -> int:
     return len(class_names(root))
 
 
-def _count_labels(root: str, subset: str | None, split: str, column: str | None, download: bool) -> int:
+@functools.cache  # a check resolves it several times, and begins with an empty cache
+def count_labels(
+    root: str, subset: str | None, revision: str | None, split: str, column: str | None, download: bool
+) -> int:
     """Returns the number of labels of a data set of the library Datasets."""
-    from gan_lightning.data.io.rows import count_labels
+    from gan_lightning.data.io import rows
 
-    return count_labels(root, subset, split, column, download)
+    return rows.count_labels(root, subset, revision, split, column, download)
 
 
 def _run_dir(resume: str | None, name: str, branch_from: str | None = None) -> str:

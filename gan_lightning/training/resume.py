@@ -14,7 +14,7 @@ from gan_lightning.training.run_folder import RunFolder
 
 CHANGEABLE = (
     *("trainer.", "callbacks.", "logger.", "objective"),
-    *(f"data.{name}" for name in ("root", "download", "num_workers", "gpu_memory_fraction")),
+    *(f"data.{name}" for name in ("root", "revision", "download", "num_workers", "gpu_memory_fraction")),
 )
 """The keys that may change when a run is resumed, and the beginnings of such keys."""
 FIXED = (

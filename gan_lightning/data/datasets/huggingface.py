@@ -10,6 +10,7 @@ import torch
 from gan_lightning.data.datasets.own_pictures import OwnPictures
 from gan_lightning.data.images import Labels, Split
 from gan_lightning.data.io import rows
+from gan_lightning.errors import UserError
 
 
 class HuggingFace(OwnPictures):
@@ -20,6 +21,7 @@ class HuggingFace(OwnPictures):
     Args:
         root: A name on the hub, a folder (of parquet, of arrow or of `save_to_disk`), or a parquet or arrow file.
         subset: The name of one of several parts, which the hub calls subsets.
+        revision: A branch, tag or commit of the hub; None: its main branch, which may change between two runs.
         train_split: The name of the split to train on.
         test_split: The name of the test split; None: test, if there is one.
         image_column: The column of the pictures; None: the one that is of type Image.
@@ -32,6 +34,7 @@ class HuggingFace(OwnPictures):
         *arguments: Any,
         root: str,
         subset: str | None = None,
+        revision: str | None = None,
         train_split: str = "train",
         test_split: str | None = None,
         image_column: str | None = None,
@@ -41,6 +44,7 @@ class HuggingFace(OwnPictures):
     ) -> None:
         super().__init__(*arguments, root=root, **more)
         self.subset = subset
+        self.revision = revision
         self.train_split = train_split
         self.test_split = test_split
         self.image_column = image_column
@@ -51,7 +55,7 @@ class HuggingFace(OwnPictures):
     def splits(self) -> Mapping[str, Any]:
         """The splits, each a `datasets.Dataset`."""
         if self._splits_found is None:
-            self._splits_found = rows.open_splits(self.root, self.subset, self.download)
+            self._splits_found = rows.open_splits(self.root, self.subset, self.revision, self.download)
         return self._splits_found
 
     def prepare_data(self) -> None:
@@ -66,6 +70,8 @@ class HuggingFace(OwnPictures):
         if self.test_split is None and (name not in self.splits() or name == self.train_split):
             return None
         rows.split_named(self.splits(), name, self.root, "test_split")
+        if name == self.train_split:
+            raise UserError(f"data.test_split={name}: it is data.train_split, too; expected another one, or null")
         return f"the split {name}"
 
     def open(self, split: Split) -> tuple[rows.RowPictures, Labels]:

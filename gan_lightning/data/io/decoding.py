@@ -37,9 +37,9 @@ def decoded(
     """The pictures of `source` at `shape`, and the number in `source` of each.
 
     The first call decodes them into the cache, while other processes wait; a later call verifies the file. Before that
-    it looks at the headers of all, which takes a small part of the time, so that most bad pictures are told at once. A
-    call that is killed leaves what it has decoded to the next one. The pixels are a read-only memory map, so that they
-    need no memory of their own. They are decoded anew if a stamp of `source` or `shape` differs.
+    it looks at the headers of all, so that most bad pictures are told at once. A call that is killed leaves what it has
+    decoded to the next one. The pixels are a read-only memory map, so that they need no memory of their own. They are
+    decoded anew if a stamp of `source` or `shape` differs.
 
     Args:
         source: The pictures.

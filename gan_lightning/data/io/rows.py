@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from gan_lightning.data.io.messages import problem_of
-from gan_lightning.data.io.sources import PictureSource
+from gan_lightning.data.io.sources import PictureSource, file_stamp
 from gan_lightning.errors import UserError
 
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _FILES = {".parquet": "parquet", ".arrow": "arrow"}
 
 
@@ -58,47 +59,71 @@ class RowPictures(PictureSource):
     def stamps(self) -> Iterator[object]:
         yield self.column, len(self.rows)
         for file in self.dataset.cache_files:  # of Arrow; Datasets makes new ones if what they are made of changes
-            found = os.stat(file["filename"])
-            yield file["filename"], found.st_size, found.st_mtime_ns
+            yield file["filename"], *file_stamp(file["filename"])
+        for path in self._files_beside():
+            yield path, *file_stamp(path)
 
     def reordered(self, order: Sequence[int]) -> RowPictures:
         return replace(self, rows=[self.rows[number] for number in order])
 
+    def _files_beside(self) -> Iterator[str]:
+        """The paths of the pictures that are not in the rows; no picture is read for that."""
+        if self.dataset.features[self.column] == _library().Value("binary"):
+            return
+        for table in self.dataset.with_format("arrow").iter(1000):
+            for cells in table[self.column].chunks:
+                paths = cells.field("path").filter(cells.field("bytes").is_null())
+                yield from (path for path in paths.to_pylist() if path is not None)
 
-def open_splits(root: str, subset: str | None, download: bool = True) -> dict[str, Any]:
+
+def open_splits(
+    root: str, subset: str | None = None, revision: str | None = None, download: bool = True
+) -> dict[str, Any]:
     """The splits of a data set by their names: each is a `datasets.Dataset`, which the disk holds.
 
     Args:
         root: A name on the hub, a folder (of parquet, arrow or what else Datasets reads, or of `save_to_disk`), or a
             parquet or arrow file.
         subset: The name of one of several parts, which the hub calls subsets.
+        revision: A branch, tag or commit of the hub; None: its main branch.
         download: Whether the hub is asked; else it has to be in the cache of Datasets.
 
     Raises:
-        UserError: Datasets is not installed, or cannot open this.
+        UserError: Datasets is not installed, or cannot open this, or there is no such subset or revision of it.
     """
     datasets, path = _library(), _place(root)
+    saved = any((path / name).is_file() for name in ("dataset_dict.json", "state.json"))
+    if subset is not None and (saved or path.is_file()):
+        raise UserError(f"data.subset={subset}: {root} has no subsets; expected null")
+    if revision is not None and path.exists():
+        raise UserError(f"data.revision={revision}: {root} is not on the hub, which alone has revisions; expected null")
     with _opening(root, download):
-        if any((path / name).is_file() for name in ("dataset_dict.json", "state.json")):
+        if saved:
             found = datasets.load_from_disk(root, keep_in_memory=False)
         elif path.is_file():
             kind = _FILES.get(path.suffix, "parquet")
             found = datasets.load_dataset(kind, data_files=str(path.resolve()), keep_in_memory=False)
         else:
-            found = datasets.load_dataset(root, subset, keep_in_memory=False)
-    return dict(found) if isinstance(found, dict) else {str(found.split or "train"): found}
+            found = datasets.load_dataset(root, subset, revision=revision, keep_in_memory=False)
+    splits = dict(found) if isinstance(found, dict) else {str(found.split or "train"): found}
+    if revision is not None and _COMMIT.fullmatch(revision):
+        _require_commit(splits, revision, root)
+    return splits
 
 
-def count_labels(root: str, subset: str | None, split: str, column: str | None, download: bool) -> int:
+def count_labels(
+    root: str, subset: str | None, revision: str | None, split: str, column: str | None, download: bool
+) -> int:
     """The number of labels of a data set; from the hub it is not downloaded if its description says the number."""
     datasets, path = _library(), _place(root)
     with _opening(root, download):
-        described = None if path.exists() else datasets.load_dataset_builder(root, subset).info.features
+        on_hub = None if path.exists() else datasets.load_dataset_builder(root, subset, revision=revision)
+    described = on_hub.info.features if on_hub else None
     if described is not None:
         found = label_column(described, column)
         if found is None or hasattr(described[found], "names"):
             return len(described[found].names) if found else 0
-    dataset = split_named(open_splits(root, subset, download), split, root, "train_split")
+    dataset = split_named(open_splits(root, subset, revision, download), split, root, "train_split")
     return len(label_names(dataset, label_column(dataset.features, column)))
 
 
@@ -176,7 +201,7 @@ def read_labels(dataset: Any, column: str | None, names: Sequence[str]) -> list[
     if hasattr(dataset.features[column], "names"):
         return [-1 if value is None else value for value in values]
     number_of = {name: number for number, name in enumerate(names)}
-    return [number_of.get(str(value), -1) for value in values]
+    return [-1 if value is None else number_of.get(str(value), -1) for value in values]
 
 
 def encoded(dataset: Any, column: str) -> Any:
@@ -217,6 +242,16 @@ def _opening(root: str, download: bool) -> Iterator[None]:
         raise UserError(f"data.root={root}: {where}it cannot be opened{closed}: {problem_of(error)}"[:600]) from error
     finally:
         config.HF_HUB_OFFLINE = offline
+
+
+def _require_commit(splits: Mapping[str, Any], commit: str, root: str) -> None:
+    """Raises a UserError if the splits are of another commit: Datasets takes its newest one where it has no hub."""
+    commits = {Path(file["filename"]).parent.name for split in splits.values() for file in split.cache_files}
+    if commits != {commit}:
+        raise UserError(
+            f"data.revision={commit}: the hub was not reached, and the newest data of {root} in the cache of Datasets "
+            f"is {', '.join(sorted(commits))}; expected a connection and data.download=true"
+        )
 
 
 def _feature(features: Mapping[str, Any], column: str, key: str) -> Any:

@@ -61,11 +61,16 @@ class FolderPictures(PictureSource):
 
     def stamps(self) -> Iterator[tuple[object, ...]]:
         for name in self.files:
-            try:
-                found = os.stat(os.path.join(self.root, name))
-                yield name, found.st_size, found.st_mtime_ns
-            except OSError:  # decoding reports it
-                yield (name,)
+            yield name, *file_stamp(os.path.join(self.root, name))
 
     def reordered(self, order: Sequence[int]) -> FolderPictures:
         return replace(self, files=[self.files[number] for number in order])
+
+
+def file_stamp(path: str) -> tuple[int, ...]:
+    """The size and the time of modification (ns) of a file; () if there is none, which decoding reports."""
+    try:
+        found = os.stat(path)
+    except OSError:
+        return ()
+    return found.st_size, found.st_mtime_ns

@@ -2,12 +2,17 @@
 
 import io
 import sys
+from pathlib import Path
 
+import hydra
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from gan_lightning.config.check import check
+from gan_lightning.config.options import conf_folder
+from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.data import HuggingFace
 from gan_lightning.data.io import decoding, rows
 from gan_lightning.errors import UserError
@@ -111,6 +116,24 @@ def test_pictures_are_decoded_once(tmp_path, own_caches, monkeypatch):
     assert len(list(own_caches.glob("*.uint8"))) == 2
 
 
+def test_pictures_beside_the_rows_that_change_in_place(tmp_path, own_caches):
+    """`to_parquet` keeps their paths alone, as `save_to_disk` did in some versions."""
+    paths = [str(tmp_path / f"{level}.png") for level in range(3)]
+    for level, path in enumerate(paths):
+        Path(path).write_bytes(png(level)["bytes"])
+    file = tmp_path / "all.parquet"
+    beside = datasets.Dataset.from_dict({"picture": [*paths, None]}).cast_column("picture", datasets.Image())
+    datasets.concatenate_datasets([beside, table([8, 9]).select_columns(["picture"])]).to_parquet(file)
+    for _ in range(2):
+        assert opened(file, skip_bad=True).train.images[:, 0, 0, 0].sum() == 0 + 1 + 2 + 8 + 9
+        assert len(list(own_caches.glob("*.uint8"))) == 1
+    Path(paths[1]).write_bytes(png(77, (9, 9))["bytes"])
+    assert opened(file, skip_bad=True).train.images[:, 0, 0, 0].sum() == 0 + 77 + 2 + 8 + 9
+    Path(paths[1]).unlink()
+    with pytest.raises(UserError, match=r"1\.png"):
+        opened(file, skip_bad=True)
+
+
 def test_splits_by_other_names(tmp_path):
     root = folder_of_parquet(tmp_path, train=table(range(4)), validation=table(range(50, 53)))
     assert not opened(root).has_test()
@@ -120,8 +143,33 @@ def test_splits_by_other_names(tmp_path):
     for key in ("train_split", "test_split"):
         with pytest.raises(UserError, match=rf"data.{key}=tset: .* no such split; expected one of train, validation"):
             opened(root, **{key: "tset"})
+    for changes in ({"test_split": "train"}, {"test_split": "validation", "train_split": "validation"}):
+        with pytest.raises(UserError, match=rf"data.test_split={changes['test_split']}: it is data.train_split, too"):
+            opened(root, **changes)
     with pytest.raises(UserError, match=r"data.test_fraction=0.0: no picture .* is put aside"):
         opened(root).load("test")
+
+
+def test_subsets_and_revisions_where_there_are_none(tmp_path):
+    table(range(4)).to_parquet(tmp_path / "all.parquet")
+    for place in (tmp_path / "all.parquet", saved(tmp_path / "saved")):
+        with pytest.raises(UserError, match=r"data.subset=nonsense: .* has no subsets; expected null"):
+            opened(place, subset="nonsense")
+    for place in (tmp_path / "all.parquet", tmp_path / "saved", parquet(tmp_path / "folder")):
+        with pytest.raises(UserError, match=r"data.revision=main: .* is not on the hub, .*; expected null"):
+            opened(place, revision="main")
+    with pytest.raises(UserError, match=r"it cannot be opened: .*nonsense"):
+        opened(tmp_path / "folder", subset="nonsense")
+
+
+def test_a_null_is_no_class(tmp_path):
+    table(range(3), word=["None", None, "a"]).to_parquet(tmp_path / "all.parquet")
+    data = opened(tmp_path / "all.parquet", label_column="word")
+    assert (data.condition_names(), seen(*data.load("train"))) == (["None", "a"], [(0, 0), (1, -1), (2, 1)])
+    datasets.Dataset.from_dict({"picture": [png(0)] * 2, "flag": [None, True]}).to_parquet(tmp_path / "flags.parquet")
+    flags = opened(tmp_path / "flags.parquet", image_column="picture", label_column="flag")
+    assert flags.condition_names() == ["True"]
+    assert sorted(flags.train.labels.tolist()) == [-1, 0]
 
 
 def test_columns_by_name(tmp_path):
@@ -198,11 +246,48 @@ def test_the_hub_is_not_asked_without_leave(tmp_path, own_caches, monkeypatch):
 
     monkeypatch.setattr(huggingface_hub.HfApi, "hf_hub_download", lambda *_, **__: pytest.fail("asked"))
     with pytest.raises(UserError, match=r"data.root=me/made: there is no such .* and data.download is false: Couldn't"):
-        rows.count_labels("me/made", None, "train", None, False)
+        rows.count_labels("me/made", None, None, "train", None, False)
     rows.open_splits(str(parquet(tmp_path / "made")), None)
     (own_caches.parent / "theirs" / "made").rename(own_caches.parent / "theirs" / "me___made")  # as from the hub
-    assert rows.count_labels("me/made", None, "train", None, False) == 2
+    assert rows.count_labels("me/made", None, None, "train", None, False) == 2
     assert seen(*opened("me/made", download=False).load("test")) == [(level, level % 2) for level in range(50, 55)]
+
+
+def test_a_commit_of_the_hub(tmp_path, own_caches, monkeypatch):
+    """It is passed on; without a connection Datasets takes the newest one in its cache, whatever was asked."""
+    rows.open_splits(str(parquet(tmp_path / "made")))
+    cached = own_caches.parent / "theirs" / "me___made"
+    (own_caches.parent / "theirs" / "made").rename(cached)
+    (folder,) = (path for path in cached.glob("*/*/*") if path.is_dir())
+    folder.rename(folder.with_name("a" * 40))
+    assert len(opened("me/made", download=False, revision="a" * 40).train.images) == 20
+    with pytest.raises(UserError, match=r"data.revision=b{40}: the hub was not reached, .* me/made .* is a{40}; expec"):
+        opened("me/made", download=False, revision="b" * 40)
+    asked = []
+    load = datasets.load_dataset
+    monkeypatch.setattr(datasets, "load_dataset", lambda *a, **k: asked.append(k["revision"]) or load(*a, **k))
+    rows.open_splits("me/made", None, "v1", False)
+    assert asked == ["v1"]
+
+
+def test_labels_are_counted_once_by_each_check(tmp_path, monkeypatch):
+    monkeypatch.setenv("GAN_LIGHTNING_HUGGINGFACE", str(parquet(tmp_path / "made")))
+    counted = []
+    count = rows.count_labels
+    monkeypatch.setattr(rows, "count_labels", lambda *arguments: counted.append(arguments) or count(*arguments))
+    register_resolvers()
+    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
+        config = hydra.compose("config", ["data=huggingface", "model=cgan", "network=mlp", "run_dir=run"])
+    assert check(config)["data"]["condition_dim"] == 2
+    assert len(counted) == 1
+    assert counted[0][0] == str(tmp_path / "made")
+    folder_of_parquet(tmp_path / "made", train=table(range(4), kind=[5, 6, 7, 8]))
+    config.data.label_column = "kind"
+    (tmp_path / "made" / "data" / "test-00000-of-00001.parquet").unlink()
+    assert check(config)["data"]["condition_dim"] == 4
+    folder_of_parquet(tmp_path / "made", train=table(range(4), kind=[5, 6, 7, 7]))
+    assert check(config)["data"]["condition_dim"] == 3
+    assert len(counted) == 3
 
 
 def test_without_the_package(monkeypatch):
@@ -210,7 +295,7 @@ def test_without_the_package(monkeypatch):
     with pytest.raises(
         UserError, match=r"^data=huggingface needs datasets: pip install 'gan_lightning\[huggingface\]'"
     ):
-        rows.count_labels("mnist", None, "train", None, False)
+        rows.count_labels("mnist", None, None, "train", None, False)
 
 
 @pytest.mark.slow

@@ -154,6 +154,18 @@ def test_a_folder_that_only_the_checkpoint_names(run, tmp_path):
     assert "data.image_shape='evil'" in refusal(run, *QUICK, "--root", pictures)
 
 
+def test_a_data_set_of_the_hub(run, tmp_path, monkeypatch):
+    """It is asked with --download alone, also for a checkpoint that leaves it out; a folder has no revision."""
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    path = run / "checkpoints" / "last.ckpt"
+    spec = {"_target_": "gan_lightning.data.HuggingFace", "image_shape": [1, 8, 8], "root": "me/made", "revision": "v1"}
+    torch.save(torch.load(path, weights_only=True) | {"data": spec}, path)
+    assert "data.download is false" in refusal(run, *QUICK, "--root", "me/made")
+    (tmp_path / "empty").mkdir()
+    assert f"data.root={tmp_path}/empty: it cannot be opened" in refusal(run, *QUICK, "--root", tmp_path / "empty")
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

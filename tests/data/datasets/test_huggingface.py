@@ -4,19 +4,16 @@ import io
 import sys
 from pathlib import Path
 
-import hydra
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from gan_lightning.config.check import check
-from gan_lightning.config.options import conf_folder
-from gan_lightning.config.resolvers import register_resolvers
 from gan_lightning.data import HuggingFace
 from gan_lightning.data.io import decoding, rows
 from gan_lightning.errors import UserError
-from tests.conftest import TINY
+from tests.conftest import TINY, composed
 
 datasets = pytest.importorskip("datasets")
 NAMES = ["cat", "dog"]
@@ -73,8 +70,8 @@ def saved(root):
     return root
 
 
-def parquet(root):
-    return folder_of_parquet(root, train=table(range(20)), test=table(range(50, 55)))
+def parquet(root, **more):
+    return folder_of_parquet(root, train=table(range(20), **more), test=table(range(50, 55)))
 
 
 # What is read
@@ -271,23 +268,16 @@ def test_a_commit_of_the_hub(tmp_path, own_caches, monkeypatch):
 
 
 def test_labels_are_counted_once_by_each_check(tmp_path, monkeypatch):
-    monkeypatch.setenv("GAN_LIGHTNING_HUGGINGFACE", str(parquet(tmp_path / "made")))
+    parquet(tmp_path / "made")
     counted = []
     count = rows.count_labels
     monkeypatch.setattr(rows, "count_labels", lambda *arguments: counted.append(arguments) or count(*arguments))
-    register_resolvers()
-    with hydra.initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        config = hydra.compose("config", ["data=huggingface", "model=cgan", "network=mlp", "run_dir=run"])
+    config = composed("data=huggingface", f"data.root={tmp_path}/made", "data.label_column=kind", "model=cgan")
     assert check(config)["data"]["condition_dim"] == 2
     assert len(counted) == 1
-    assert counted[0][0] == str(tmp_path / "made")
-    folder_of_parquet(tmp_path / "made", train=table(range(4), kind=[5, 6, 7, 8]))
-    config.data.label_column = "kind"
-    (tmp_path / "made" / "data" / "test-00000-of-00001.parquet").unlink()
-    assert check(config)["data"]["condition_dim"] == 4
-    folder_of_parquet(tmp_path / "made", train=table(range(4), kind=[5, 6, 7, 7]))
+    parquet(tmp_path / "made", kind=[5, 6, 7, 7] * 5)
     assert check(config)["data"]["condition_dim"] == 3
-    assert len(counted) == 3
+    assert len(counted) == 2
 
 
 def test_without_the_package(monkeypatch):

@@ -123,7 +123,9 @@ class _Watch(threading.Thread):
         self.folder, self.jobs, self.since = folder, jobs, time.time()
         self._over = threading.Event()
         self._ended_before = {place for place in folder.glob("*/") if _status(RunFolder(place)) in ENDED}
-        self._reported = {} if visits_all else dict.fromkeys(self._ended_before, ENDED[0])
+        self._reported: dict[Path, tuple[str | None, float]] = {}
+        if not visits_all:
+            self._reported = dict.fromkeys(self._ended_before, (ENDED[0], 0.0))
 
     def run(self) -> None:
         while not self._over.wait(0.5):
@@ -138,13 +140,14 @@ class _Watch(threading.Thread):
 
     def poll(self) -> None:
         """Reports the jobs that have ended since the last poll."""
-        open_places = (path for path in self.folder.glob("*/") if self._reported.get(path) not in ENDED)
+        open_places = (path for path in self.folder.glob("*/") if self._reported.get(path, ("",))[0] not in ENDED)
         for place in sorted(open_places):
             run = RunFolder(place)
             written = max((path.stat().st_mtime for path in (run.summary, run.refusal) if path.exists()), default=0)
             status = _status(run)
-            if written >= self.since and status not in (None, "running", self._reported.get(place)):
-                self._reported[place] = status
+            news = (status, written)  # a run that is tried again may fail again
+            if written >= self.since and status not in (None, "running") and self._reported.get(place) != news:
+                self._reported[place] = news
                 done, trained = len(self._reported), len(self._reported.keys() - self._ended_before)
                 pace = (time.time() - self.since) / max(trained, 1)
                 left = timedelta(seconds=round(pace * max(self.jobs - done, 0)))

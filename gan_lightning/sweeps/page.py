@@ -13,7 +13,7 @@ from gan_lightning.sweeps import plots
 from gan_lightning.sweeps.best import Best
 from gan_lightning.sweeps.collect import Run, is_better_high, ranked, rounded
 from gan_lightning.sweeps.reproduction import HEAD, Row, cells_of
-from gan_lightning.sweeps.table import LEVEL, UNSORTED, Group, count, duration, short
+from gan_lightning.sweeps.table import LEVEL, Group, count, duration, short, unsorted
 from gan_lightning.visualization import html
 from gan_lightning.visualization.pictures import read_picture
 
@@ -101,7 +101,7 @@ def write(
         "title": title,
         "summary": _summary(runs, objective),
         "objective": objective,
-        "unsorted": "" if objective else UNSORTED,
+        "unsorted": "" if objective else unsorted(path.parent, groups),
         "best": best,
         "columns": [*short(list(groups[0].values)), *metrics, "runs that ended"],
         "rows": [

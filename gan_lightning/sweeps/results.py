@@ -37,7 +37,7 @@ def write_results(folder: Path, objective: str | None = None) -> bool:
     best = best_of(groups, objective)
     print("\n".join(table.lines_of(groups)))
     if objective is None:
-        print(table.UNSORTED)
+        print(printable(table.unsorted(folder, groups)))
     if best is not None:
         lines = [f"best: {best.result}", *(f"  {purpose}: {command}" for purpose, command in best.commands.items())]
         print("\n".join(map(printable, lines)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from hydra.core.override_parser.types import Glob, IntervalSweep, Override, Transformer
+from hydra.core.override_parser.types import ChoiceSweep, Glob, IntervalSweep, Override, RangeSweep, Sweep, Transformer
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from gan_lightning.errors import UserError
@@ -14,9 +14,10 @@ from gan_lightning.errors import UserError
 def search_space(overrides: Iterable[Override]) -> dict[str, BaseDistribution]:
     """The distributions of the overrides that are sweeps, by key.
 
-    `choice(...)` and `a,b` become a categorical distribution; `interval(...)` one of numbers between its ends, of
-    integers if both ends are, and by their logarithm with `tag(log, interval(...))`; `range(...)` one of the numbers
-    that Hydra lists for it, so without its stop.
+    `choice(...)` and `a,b` become a categorical distribution; `interval(...)` one of floats between its ends, which
+    Hydra makes floats, and `int(interval(...))` one of integers; `range(...)` one of the numbers that Hydra lists for
+    it, so without its stop. `tag(log, ...)` of an interval or a range counts by the logarithm. `shuffle(...)` changes
+    nothing: the sampler has no order.
 
     Raises:
         UserError: There is no sweep, or one that has no distribution.
@@ -31,31 +32,41 @@ def search_space(overrides: Iterable[Override]) -> dict[str, BaseDistribution]:
 
 
 def _distribution(override: Override) -> BaseDistribution:
+    sweep: Any = override.value()
     try:
-        return _interval(override) if override.is_interval_sweep() else _discrete(override)
+        return _interval(sweep) if isinstance(sweep, IntervalSweep) else _discrete(sweep)
     except (ValueError, TypeError) as error:
         raise UserError(
-            f"{override.input_line}: {error}. Expected values (a,b), choice(...), range(...) or interval(low, high), "
-            "the last maybe as tag(log, interval(low, high))"
+            f"{override.input_line}: {str(error).rstrip('.')}. Expected values (a,b), choice(...), range(...), "
+            "interval(low, high) of floats or int(interval(low, high)); for a logarithmic scale tag(log, ...) around "
+            "one of the last three"
         ) from error
 
 
-def _interval(override: Override) -> BaseDistribution:
-    sweep: Any = override.value()
-    assert isinstance(sweep, IntervalSweep)
+def _interval(sweep: IntervalSweep) -> BaseDistribution:
     whole = isinstance(sweep.start, int) and isinstance(sweep.end, int)
     kind = IntDistribution if whole else FloatDistribution
-    return kind(sweep.start, sweep.end, log="log" in sweep.tags)  # type: ignore[arg-type]
+    return kind(sweep.start, sweep.end, log=_is_log(sweep, "log"))  # type: ignore[arg-type]
 
 
-def _discrete(override: Override) -> BaseDistribution:
-    if isinstance(override.value(), Glob):
+def _discrete(sweep: ChoiceSweep | RangeSweep | Glob) -> BaseDistribution:
+    if isinstance(sweep, Glob):
         raise ValueError("Optuna has no distribution for it")
-    values: list[Any] = list(override.sweep_iterator(transformer=Transformer.encode))
+    listed = sweep.list if isinstance(sweep, ChoiceSweep) else sweep.range()  # Hydra's own iterator shuffles
+    values: list[Any] = list(map(Transformer.encode, listed))
     if not values:
         raise ValueError("it has no values")
-    if override.is_choice_sweep() or override.value().shuffle:  # type: ignore[union-attr]
+    if isinstance(sweep, ChoiceSweep):
+        _is_log(sweep)
         return CategoricalDistribution(values)
     kind = IntDistribution if all(isinstance(value, int) for value in values) else FloatDistribution
-    step = abs(override.value().step)  # type: ignore
-    return kind(min(values), max(values), step=step)
+    step: Any = abs(sweep.step)
+    return kind(min(values), max(values), step=step, log=_is_log(sweep, "log"))
+
+
+def _is_log(sweep: Sweep, *known: str) -> bool:
+    """Whether the sweep has a tag, which is one of the known ones."""
+    unknown = sorted(sweep.tags - {*known})
+    if unknown:
+        raise ValueError(f"the tag {unknown[0]!r} has no meaning here")
+    return bool(sweep.tags)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from json import JSONDecodeError
 from pathlib import Path
 from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -26,6 +28,22 @@ PULSE = "pulse"
 BEATS = 3
 """How many times the pulse may be missing before a process counts as dead."""
 log = logging.getLogger(__name__)
+
+
+@contextmanager
+def _storage_errors() -> Iterator[None]:
+    """Names the key of the storage where it fails.
+
+    Raises:
+        UserError: A file or a database cannot be read or written, or a journal is damaged.
+    """
+    try:
+        yield
+    except (OSError, JSONDecodeError, StorageInternalError) as error:
+        reason = _reason(error.__cause__ or error)  # Optuna wraps the errors of databases
+        raise UserError(
+            f"hydra.sweeper.storage: {reason}. The same command goes on when it can be read and written again"
+        ) from error
 
 
 class SharedStudy:
@@ -58,6 +76,7 @@ class SharedStudy:
         """The name of the run folder, which all trials of one run have in common."""
         return f"trial_{trial.user_attrs.get(trials.RUN, trial.number):04d}"
 
+    @_storage_errors()
     def advance(self) -> trials.Progress:
         """Lets others follow the trials that failed and those of dead processes; returns how far the study is."""
         for trial in self._trials():
@@ -71,6 +90,7 @@ class SharedStudy:
             self.study.enqueue_trial(trial.params, user_attrs=attributes)
         return progress
 
+    @_storage_errors()
     def take(self, count: int) -> list[Trial]:
         """Begins up to `count` trials; fewer, or none, if there are no more to train."""
         taken: list[Trial] = []
@@ -89,6 +109,7 @@ class SharedStudy:
                     taken.append(trial)
         return taken
 
+    @_storage_errors()
     def settle(self, trial: Trial, cut: bool) -> None:
         """Tells the study what a run's folder says of its end.
 
@@ -110,6 +131,8 @@ class SharedStudy:
                 self.study.tell(trial, state=TrialState.PRUNED)
             else:
                 self.study.tell(trial, objective)
+        except JSONDecodeError:  # a ValueError, too
+            raise
         except (ValueError, UpdateFinishedTrialError):
             log.warning("%s: others took this process for dead, and go on with its run", run.path.name)
 
@@ -196,18 +219,46 @@ def open_study(storage: str, name: str, direction: Any, sampler: Any, command: d
     except UserError:
         raise
     except Exception as error:  # databases, their drivers and SQLAlchemy raise many types
-        reason = str(error).partition("\n")[0] or type(error).__name__
         raise UserError(
-            f"hydra.sweeper.storage={_without_password(storage)}: {reason}. Expected the path of a file in a folder "
-            "that exists, or the URL of a database, such as postgresql://user@host/name"
+            f"hydra.sweeper.storage={_without_password(storage)}: {_reason(error)}. Expected the path of a file in "
+            "a folder that exists, or the URL of a database, such as postgresql://user@host/name"
         ) from error
 
 
 def _storage(place: str) -> Any:
     if "://" in place:
         return optuna.storages.get_storage(place)
-    backend = JournalFileBackend(place, lock_obj=JournalFileOpenLock(place))  # which works over NFS, too
-    return optuna.storages.JournalStorage(backend)
+    return optuna.storages.JournalStorage(JournalFileBackend(place, lock_obj=_Lock(place)))
+
+
+class _Lock(JournalFileOpenLock):  # which works over NFS, too
+    """Locks a journal for a writer, and removes the line that one before began without an end.
+
+    A power cut or a full disk leaves such a line. Readers skip it, but the next line, appended to it, would make the
+    journal unreadable for good.
+    """
+
+    def __init__(self, journal: str) -> None:
+        super().__init__(journal)
+        self._journal = journal
+
+    def acquire(self) -> bool:
+        acquired = super().acquire()
+        try:
+            with open(self._journal, "rb+") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(max(size - 1, 0))
+                if file.read() not in (b"", b"\n"):
+                    file.seek(0)
+                    file.truncate(file.read().rfind(b"\n") + 1)
+        except BaseException:
+            self.release()
+            raise
+        return acquired
+
+
+def _reason(error: BaseException) -> str:
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _without_password(place: str) -> str:

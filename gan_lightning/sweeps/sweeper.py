@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,14 +10,17 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
+from hydra.errors import HydraException, InstantiationException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.errors import UserError
 from gan_lightning.sweeps.overrides import overrides_of
 
+log = logging.getLogger(__name__)
 POLL = 2.0
 """The time between two looks at the study of a process that waits for others, in seconds."""
 
@@ -83,11 +87,20 @@ class OptunaSweeper(Sweeper):
                 cut = True
                 try:
                     jobs = [self._overrides(study.folder_name(trial), trial.params, fixed) for trial in taken]
-                    self._launcher.launch(jobs, initial_job_idx=taken[0].number)
+                    self._launch(jobs, taken[0].number)
                     cut = False
                 finally:
                     for trial in taken:
                         study.settle(trial, cut)
+
+    def _launch(self, jobs: list[list[str]], first: int) -> None:
+        """Launches jobs; a launcher that loses them, such as with the process that trains, fails them alone."""
+        try:
+            self._launcher.launch(jobs, initial_job_idx=first)
+        except (UserError, HydraException, OmegaConfBaseException):  # a mistake in the command, the same for all jobs
+            raise
+        except Exception as error:  # launchers raise many types
+            log.error("hydra/launcher: %s: %s", type(error).__name__, next(iter(str(error).splitlines()), ""))
 
     def _require_usable(self) -> None:
         """Raises a UserError if a value is out of range; in `__init__`, Hydra would wrap it in an error of its own."""
@@ -98,6 +111,8 @@ class OptunaSweeper(Sweeper):
             raise UserError(f"hydra.sweeper.{wrong[0]}={found}: expected a whole number, at least {low}")
         if not isinstance(self.heartbeat, int | float) or self.heartbeat <= 0:
             raise UserError(f"hydra.sweeper.heartbeat={self.heartbeat}: expected a number of seconds above 0")
+        if not isinstance(self.max_failure_rate, int | float) or not 0 <= self.max_failure_rate <= 1:
+            raise UserError(f"hydra.sweeper.max_failure_rate={self.max_failure_rate}: expected a number from 0 to 1")
         if self.direction not in ("minimize", "maximize"):
             raise UserError(f"hydra.sweeper.direction={self.direction}: expected minimize or maximize")
         if self.study_name is None and "://" in self.storage:
@@ -113,18 +128,37 @@ class OptunaSweeper(Sweeper):
             import optuna
             from optuna.distributions import distribution_to_json
 
+            from gan_lightning.sweeps.collect import WITHOUT_EFFECT
             from gan_lightning.sweeps.search_space import search_space
             from gan_lightning.sweeps.study import OwnDraws, SharedStudy, open_study
         except ImportError as error:
             raise UserError("sweep=optuna needs optuna, 4.9 or later: pip install 'gan_lightning[sweeps]'") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # Hydra's log has a line for each job
         space = search_space(overrides)
-        fixed = {o.get_key_element(): o.get_value_element_as_str() for o in overrides if not o.is_sweep_override()}
+        fixed = {
+            o.get_key_element(): o.get_value_element_as_str()
+            for o in overrides
+            if not o.is_sweep_override() and not o.key_or_group.startswith(WITHOUT_EFFECT)
+        }
         command = {
             "search_space": {key: distribution_to_json(found) for key, found in space.items()},
             "fixed": fixed | {"objective": self._config.objective},
         }
-        sampler = OwnDraws(instantiate(self.sampler))
+        sampler = OwnDraws(self._sampler(optuna.samplers.BaseSampler))
         study = open_study(self.storage, self.study_name or "sweep", self.direction, sampler, command)
         folder = Path(self._config.hydra.sweep.dir)
         return SharedStudy(study, space, folder, self.n_trials, self.max_retries, self.heartbeat)
+
+    def _sampler(self, kind: type) -> Any:
+        try:
+            sampler = instantiate(self.sampler)
+        except InstantiationException as error:
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise UserError(
+                f"hydra.sweeper.sampler: {reason}. Expected a sampler of Optuna and its arguments"
+            ) from error
+        if not isinstance(sampler, kind):
+            raise UserError(
+                f"hydra.sweeper.sampler._target_: expected a sampler of Optuna, got {type(sampler).__name__}"
+            )
+        return sampler

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from scipy.special import stdtrit
@@ -19,12 +21,6 @@ from gan_lightning.terminal import printable
 
 LEVEL = 0.95
 """The level of the confidence intervals."""
-UNSORTED = (
-    "Nothing says which setting is the best, because objective=null: they are in the order of the runs. Set it to "
-    "a logged metric, as in metrics=classifier objective=metric/fid. For these runs type: "
-    "gan-results FOLDER --objective NAME"
-)
-"""What the results say where no objective is set."""
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What a formula may begin with in a spreadsheet; the last four are the wide characters of East Asian text."""
 
@@ -112,6 +108,18 @@ def lines_of(groups: Sequence[Group]) -> list[str]:
     return lines + [
         printable(f"{run.name}: {run.status}{', ' + one_line(run.reason) if run.reason else ''}") for run in unfinished
     ]
+
+
+def unsorted(folder: Path, groups: Sequence[Group]) -> str:
+    """What the results of a folder say where no objective is set."""
+    text = (
+        "Nothing says which setting is the best, because objective=null: they are in the order of the runs. Set it to "
+        "a logged metric, as in metrics=classifier objective=metric/fid."
+    )
+    metric = next(iter(groups[0].results), None)
+    if metric is None:
+        return text
+    return f"{text} For these runs type: gan-results {quote(os.path.relpath(folder))} --objective {quote(metric)}"
 
 
 def short(keys: Sequence[str]) -> list[str]:

@@ -4,12 +4,14 @@ import builtins
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import optuna
 import pytest
+from hydra.core.plugins import Plugins
 from optuna.trial import TrialState
 
-from gan_lightning.sweeps.trials import counted, run_number
+from gan_lightning.sweeps.trials import counted, progress, run_number
 from tests.conftest import PROJECT, TINY
 from tests.sweeps.test_sweeps import LAUNCHERS, place, rows
 
@@ -105,6 +107,9 @@ def test_a_search_prunes(train_apart, tmp_path):
     [
         ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials=0: expected a whole number, at least 1"),
         ("hydra.sweeper.heartbeat=0", "hydra.sweeper.heartbeat=0: expected a number of seconds"),
+        ("hydra.sweeper.max_failure_rate=2", "hydra.sweeper.max_failure_rate=2: expected a number from 0 to 1"),
+        ("hydra.sweeper.sampler._target_=optuna.samplers.TPE", "hydra.sweeper.sampler: Error loading "),
+        ("hydra.sweeper.sampler._target_=builtins.dict", "hydra.sweeper.sampler._target_: expected a sampler"),
         ("hydra.sweeper.direction=down", "hydra.sweeper.direction=down: expected minimize or maximize"),
         ("hydra.sweeper.storage=none/study", "hydra.sweeper.storage=none/study: "),
         ("hydra.sweeper.storage=sqlite:///study.db", "hydra.sweeper.study_name=null: "),
@@ -118,6 +123,34 @@ def test_mistakes(command, tmp_path, option, message):
     assert message in outcome.output
     assert "Traceback" not in outcome.output
     assert not list(tmp_path.glob("sweep/*/"))
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """A launcher that trains nothing, and raises what a test says."""
+    launcher = Mock()
+    monkeypatch.setattr(Plugins, "instantiate_launcher", lambda self, **_: launcher)
+    return launcher.launch
+
+
+def test_a_launcher_that_loses_its_jobs_fails_them(command, tmp_path, launched):
+    launched.side_effect = RuntimeError("the worker is gone\nand more")
+    sweep = tmp_path / "sweep"
+    counts = ("hydra.sweeper.n_trials=2", "hydra.sweeper.max_retries=1")
+    outcome = command("unused", *SEARCH, place(sweep), *counts)
+    assert outcome.code == 1
+    assert outcome.output.count("hydra/launcher: RuntimeError: the worker is gone\n") == 4
+    assert "Traceback" not in outcome.output
+    found = progress(trials(sweep), max_retries=1)
+    assert (len(found.failed), len(trials(sweep)), found.to_repeat) == (2, 4, [])
+
+
+def test_processes_may_differ_in_what_changes_no_result(command, tmp_path, launched):
+    jobs = ("unused", *SEARCH, place(tmp_path / "sweep"), "hydra.sweeper.max_retries=0")
+    command(*jobs, "hydra.sweeper.n_trials=1", "trainer.devices=1")
+    command(*jobs, "hydra.sweeper.n_trials=2", "data.num_workers=1")
+    assert len(trials(tmp_path / "sweep")) == 2
+    assert "seed: None there, 7 here" in command(*jobs, "seed=7").output
 
 
 def test_a_missing_package_is_told(command, tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from pathlib import Path
 
 import pytest
 import yaml
@@ -56,10 +57,15 @@ def test_without_an_objective_the_table_has_the_losses_and_says_how_to_set_one(t
     head, row, *rest = printed.splitlines()
     assert head.split() == ["metric/kid", "loss/discriminator", "runs"]
     assert row.split() == ["3", "±", "0", "0.6", "±", "1.3", "2"]
-    assert rest[0] == table.UNSORTED
+    hint = table.unsorted(tmp_path, grouped(find(tmp_path), [], None))
+    assert rest[0] == hint
+    *options, name = shlex.split(hint)[-4:]
+    assert (options[0], Path(options[1]).resolve(), *options[2:], name) == (
+        *("gan-results", tmp_path.resolve(), "--objective", "metric/kid"),
+    )
     assert "best:" not in printed
     page = Page(tmp_path / "results.html")
-    for text in (table.UNSORTED, "loss/discriminator", "0.6 ± 1.3", "0.7"):
+    for text in (hint, "loss/discriminator", "0.6 ± 1.3", "0.7"):
         assert text in page.text
     assert "The best setting" not in page.text
 

@@ -227,3 +227,16 @@ def test_an_objective_that_is_not_finite_is_no_result(train):
     assert outcome.code == 1
     assert "objective=odd: it is not finite" in outcome.output
     assert outcome.summary["status"] == "failed"
+
+
+def test_a_run_that_fails_again_is_reported_again(tmp_path, capsys):
+    watch = callback._Watch(tmp_path, 1, visits_all=False)
+    run = RunFolder(tmp_path / "trial_0000")
+    run.path.mkdir()
+    for number, (status, reason) in enumerate([("failed", "one"), ("running", None), ("failed", "two")]):
+        run.write_summary({"status": status, "step": 1, "final": {}, "reason": reason})
+        os.utime(run.summary, (watch.since + number,) * 2)
+        watch.poll()
+        watch.poll()
+    printed = capsys.readouterr().out
+    assert re.findall(r"trial_0000: failed, (\w+)", printed) == ["one", "two"]

@@ -24,10 +24,13 @@ def parsed(*lines):
     [
         ("interval(0.5, 2)", FloatDistribution(0.5, 2)),
         ("tag(log, interval(1e-5, 1e-2))", FloatDistribution(1e-5, 1e-2, log=True)),
+        ("interval(1, 8)", FloatDistribution(1, 8)),
         ("int(interval(1, 8))", IntDistribution(1, 8)),
         ("tag(log, int(interval(1, 8)))", IntDistribution(1, 8, log=True)),
         ("range(1, 10, 3)", IntDistribution(1, 7, step=3)),
         ("range(7, 0, -3)", IntDistribution(1, 7, step=3)),
+        ("tag(log, range(1, 10))", IntDistribution(1, 9, log=True)),
+        ("shuffle(range(1, 10, 3))", IntDistribution(1, 7, step=3)),
         ("range(0.5, 2, 0.5)", FloatDistribution(0.5, 1.5, step=0.5)),
         ("choice([0.5,0.999], [0.0,0.9])", CategoricalDistribution(["[0.5,0.999]", "[0.0,0.9]"])),
         ("a,null,3", CategoricalDistribution(["a", "null", 3])),
@@ -37,7 +40,19 @@ def test_sweeps_are_distributions(text, expected):
     assert search_space(parsed(f"+k={text}", "seed=3")) == {"+k": expected}
 
 
-@pytest.mark.parametrize("text", ["interval(2, 1)", "tag(log, interval(0, 1))", "glob(*)", "range(2, 1)"])
+def test_a_shuffled_sweep_is_the_same_in_every_process():
+    values = ",".join(map(str, range(50)))
+    (found,) = search_space(parsed(f"k=shuffle({values})")).values()
+    assert found == CategoricalDistribution(list(range(50)))
+
+
+WITHOUT = (
+    *("interval(2, 1)", "tag(log, interval(0, 1))", "glob(*)", "range(2, 1)"),
+    *("tag(log, range(1, 10, 2))", "tag(lgo, interval(1, 2))", "tag(log, choice(1, 2))"),
+)
+
+
+@pytest.mark.parametrize("text", WITHOUT)
 def test_a_sweep_without_a_distribution_is_named(text):
     with pytest.raises(UserError, match=r"^k="):
         search_space(parsed(f"k={text}"))
@@ -135,6 +150,28 @@ def test_the_trial_of_a_dead_process_is_repeated(shared, monkeypatch):
     assert one.advance().ended == []
     end(other, again)
     assert one.advance().ended == [0]
+
+
+def test_a_line_that_a_power_cut_ended_is_removed(shared, tmp_path):
+    one, journal = shared(), tmp_path / "study"
+    one.take(1)
+    with journal.open("ab") as file:
+        file.write(b'{"op_code":4,"wor')
+    assert len(one.advance().begun) == 1
+    (trial,) = one.take(1)
+    assert len(shared().advance().begun) == 2
+    end(one, trial)
+    assert sorted(run.state for run in shared().study.trials) == [TrialState.RUNNING, TrialState.COMPLETE]
+
+
+def test_a_storage_that_fails_is_named(shared, tmp_path):
+    study, other = shared(), shared()
+    (trial,) = study.take(1)
+    with (tmp_path / "study").open("ab") as file:
+        file.write(b"damaged\n" * 2)
+    for act in (study.advance, lambda: study.take(1), lambda: end(study, trial), lambda: other.take(1)):
+        with pytest.raises(UserError, match=r"^hydra\.sweeper\.storage: "):
+            act()
 
 
 def test_a_pulse_that_changes_is_a_sign_of_life():

@@ -1,10 +1,12 @@
-"""What mkdocs adds to these pages: the project's other texts, and the methods from `conf/` and docstrings."""
+"""What mkdocs adds to these pages: the project's other texts, the notebook, the methods from `conf/` and docstrings."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import itertools
+import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,8 +25,9 @@ OTHERS = {
     "benchmarks/README.md": "benchmarks.md",
     "CONTRIBUTING.md": "contributing.md",
     "CHANGELOG.md": "changelog.md",
+    "docs/first_steps.ipynb": "first_steps.md",
 }
-"""The project's texts outside of `docs/`, and the names of their pages."""
+"""The project's texts that are no pages yet, and the names of their pages."""
 PARTS = {
     "model/loss": ("Losses", "loss"),
     "model/phases": ("Phases", "phases"),
@@ -36,22 +39,48 @@ PARTS = {
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the project's other texts, whose links then lead from `docs/`."""
+    """Adds the project's other texts."""
     for source, name in OTHERS.items():
         text = (PROJECT / source).read_text(encoding="utf-8")
-        files.append(File.generated(config, name, content=re.sub(r"\]\((?:\.\./)?docs/", "](", text)))
+        files.append(File.generated(config, name, content=_cells(text) if source.endswith(".ipynb") else text))
     return files
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Leads links to the project's other texts to their pages, and adds the methods to theirs."""
-    for source, name in OTHERS.items():
-        markdown = markdown.replace(f"](../{source}", f"]({name}")
+    """Leads links to where their files are on the site, and adds the methods to their page."""
+    sources = {name: source for source, name in OTHERS.items()}
+    uri = page.file.src_uri
+    markdown = _with_links(markdown, (PROJECT / sources.get(uri, f"docs/{uri}")).parent)
     if page.file.src_uri == "methods.md":
         register_resolvers()
         with initialize_config_dir(str(PROJECT / "conf"), version_base="1.3"):
             markdown += "\n".join(_methods())
     return markdown
+
+
+def _cells(notebook: str) -> str:
+    """The cells of a notebook without outputs as Markdown."""
+    texts = ((cell["cell_type"], "".join(cell["source"])) for cell in json.loads(notebook)["cells"])
+    return "\n\n".join(text if kind == "markdown" else f"```python\n{text}\n```" for kind, text in texts)
+
+
+def _with_links(markdown: str, folder: Path) -> str:
+    """Leads links to files of the project, from `folder`, to their pages; one without a page becomes the file's path.
+
+    All pages that have such links lie at the top of the site.
+    """
+
+    def led(found: re.Match[str]) -> str:
+        text, target, anchor = found.groups()
+        file = Path(os.path.normpath(folder / target))
+        if not file.is_file():  # an address, or no link
+            return found[0]
+        path = file.relative_to(PROJECT).as_posix()
+        if path in OTHERS or file.is_relative_to(PROJECT / "docs"):
+            return f"[{text}]({OTHERS.get(path) or path.removeprefix('docs/')}{anchor})"
+        return f"`{path}`" if text.strip("`") == path else f"{text} (`{path}`)"
+
+    return re.sub(r"\[([^\[\]]*)\]\(([^()\s#]+)(#[^()\s]*|)\)", led, markdown)
 
 
 def _methods() -> Iterator[str]:
@@ -63,7 +92,7 @@ def _methods() -> Iterator[str]:
             yield _linked(_comments(PROJECT / "conf" / group / f"{name}.yaml"))
             yield from _model(config) if group == "model" else _docstrings(config.model[key])
     title, table = (PROJECT / "benchmarks" / "README.md").read_text(encoding="utf-8").rpartition("\n## ")[1:]
-    yield title + table.replace("../docs/", "")
+    yield title + _with_links(table, PROJECT / "benchmarks")
 
 
 def _place(model: str) -> int:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from gan_lightning.errors import UserError
+from gan_lightning.errors import UserError, file_error
 from gan_lightning.export import export_generator, save_pretrained
 from gan_lightning.export.generator_file import Exported
 from gan_lightning.terminal import error_line
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (UserError, FloatingPointError) as error:
         sys.exit(error_line(error))
     except OSError as error:
-        sys.exit(error_line(f"--out {out}: {error}"))
+        sys.exit(error_line(file_error(error, out)))
 
 
 def _save_pretrained(options: argparse.Namespace, out: str) -> str:
@@ -56,13 +56,6 @@ def _message(written: Exported) -> str:
     )
 
 
-def _factor(text: str) -> float:
-    number = float(text)
-    if not 0 < number <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, up to 1, got {text}")
-    return number
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gan-export",
@@ -80,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
     parser.add_argument(
         "--truncation",
-        type=_factor,
+        type=float,
         default=1.0,
         metavar="PSI",
         help="factor of the latents, up to 1, inside the file: below 1 samples are more typical and vary less",

@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.config import renamed
 from gan_lightning.config.options import conf_folder
+from gan_lightning.config.quoting import quoted
 from gan_lightning.errors import UserError, file_error, system_error
 from gan_lightning.terminal import error_line
 
@@ -110,12 +111,9 @@ def _known_keys(groups: Sequence[str], config_dir: str | Path | None) -> set[str
 
 def search_path(config_dir: str | Path | None) -> list[str]:
     """Returns the override that adds the user's configuration folder to Hydra's search path."""
-    from hydra.core.override_parser.types import Quote, QuotedString
-
     if config_dir is None:
         return []
-    place = QuotedString(f"file://{Path(config_dir).absolute()}", Quote.single).with_quotes()
-    return [f"hydra.searchpath=[{place}]"]
+    return [f"hydra.searchpath=[{quoted(f'file://{Path(config_dir).absolute()}')}]"]
 
 
 def leaves(node: DictConfig, path: str = "") -> Iterator[str]:

@@ -59,6 +59,24 @@ def takes(called: Callable[..., Any], name: str) -> bool:
     return name in parameters or any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
+def default_of(node: Mapping[str, Any], name: str, section: str) -> Any:
+    """Returns what an argument is that a dict with a `_target_` leaves out, in the types of YAML; None if unknown.
+
+    Args:
+        node: The dict.
+        name: The argument.
+        section: The section of the configuration, for the allowlist.
+    """
+    try:
+        parameters, _ = _parameters(locate(node["_target_"], section))
+    except (PermissionError, LookupError):
+        return None
+    default = parameters[name].default if name in parameters else None
+    if default is inspect.Parameter.empty:
+        return None
+    return list(default) if isinstance(default, tuple) else default
+
+
 def shown(value: Any) -> str:
     """Returns a value as a message shows it, shortened to less than a line."""
     text = repr(value)

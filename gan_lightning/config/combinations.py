@@ -128,6 +128,16 @@ def _trainer_problems(config: Config) -> Iterator[str]:
         yield "trainer.devices=-1: stands for all GPUs; with trainer.accelerator=cpu, set a number of processes"
 
 
+def _standing_problems(config: Config) -> Iterator[str]:
+    """Yields a message on synchronized batch norm, which cannot be measured anew by one process alone."""
+    batches = config["model"].get("standing_statistics")
+    if batches and config["trainer"].get("sync_batchnorm"):
+        yield (
+            f"model.standing_statistics={batches}: each process measures batch norm for itself, which trainer."
+            "sync_batchnorm=True does not allow; set it to 0, or trainer.sync_batchnorm=false"
+        )
+
+
 def _length_problems(config: Config) -> Iterator[str]:
     """Yields a message if a run has several lengths."""
     trainer, unlimited = config["trainer"], {"max_images": "null", "max_steps": "-1", "max_epochs": "-1"}
@@ -259,6 +269,7 @@ def _curve_problems(key: str, name: str, node: Config) -> Iterator[str]:
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = (
     (("trainer",), _trainer_problems),
     (("trainer",), _length_problems),
+    (("trainer.sync_batchnorm", "model.standing_statistics"), _standing_problems),
     (
         (
             *("trainer", "data._target_", "data.batch_size", "data.generator_real_batch_size"),

@@ -40,22 +40,26 @@ def export_generator(
 ) -> Exported:
     """Writes a trained generator as one file, and compares what the file computes with the model.
 
-    Inputs are `z`, latents (batch, latent_dim), and, of a conditional model, `labels`: class indices (batch,), where -1
-    means no label, or multi-hot rows of tags (batch, names), floats. The output is `images` in [0, 1], (batch,
-    channels, height, width); points and numbers have no such range and stay as they are.
+    Inputs are `z`, latents (batch, latent_dim), and, of a conditional model, `labels`: class indices (batch,), where
+    any other number, such as -1, means no label, or multi-hot rows of tags (batch, names), floats. The output is
+    `images` in [0, 1], (batch, channels, height, width); points and numbers have no such range and stay as they are.
 
     Args:
         place: A run folder, which stands for its last checkpoint, or a checkpoint.
         out: The file to write, x.onnx or x.pt2.
         format: "onnx", for ONNX Runtime, or "torch", for `torch.export.load`.
         raw: Whether to take the last weights instead of their average (EMA).
-        truncation: The factor of the latents. Below 1, samples are more typical and vary less.
+        truncation: The factor of the latents, above 0, up to 1. Below 1, samples are more typical and vary less.
 
     Raises:
-        UserError: There is no such checkpoint, the name does not fit the format, a package is missing, the network
-            cannot be traced, or the file computes something else than the model.
+        UserError: There is no such checkpoint, format or truncation, the name does not fit the format, a package is
+            missing, the network cannot be traced, or the file computes something else than the model.
         FloatingPointError: The generator's samples are not finite.
     """
+    if format not in FORMATS:
+        raise UserError(f"--format {format}: expected {' or '.join(FORMATS)}")
+    if not 0 < truncation <= 1:
+        raise UserError(f"--truncation {truncation}: expected a number above 0, up to 1")
     chosen, target = FORMATS[format], Path(out)
     if target.suffix.lower() != chosen.suffix:
         raise UserError(f"--out {out}: expected a name that ends in {chosen.suffix}, as --format {format} has")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import os
 import tempfile
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -15,7 +16,7 @@ from gan_lightning.callbacks.checkpoints import require_finite
 from gan_lightning.errors import UserError
 from gan_lightning.export import card
 from gan_lightning.export.portable import metadata
-from gan_lightning.files import atomic, read_json, write_json
+from gan_lightning.files import read_json, write_json
 from gan_lightning.models import GAN
 from gan_lightning.models.rebuild import FORMAT, rebuild, require_content
 from gan_lightning.tensor_file import load_tensors, save_tensors
@@ -36,7 +37,7 @@ def save_pretrained(place: str | Path, folder: str | Path) -> Path:
 
     Args:
         place: A run folder, which stands for its last checkpoint, or a checkpoint.
-        folder: A new or an empty folder.
+        folder: A new or an empty folder. It appears when all is in it, and stays as it is after an error.
 
     Returns:
         The folder.
@@ -56,13 +57,14 @@ def save_pretrained(place: str | Path, folder: str | Path) -> Path:
     labels = model.vocabulary.state() if model.vocabulary else {}
     names = labels.pop("names", None)
     tensors = model.state_dict() | {f"{LABELS}{name}": tensor for name, tensor in labels.items()}
-    save_tensors(tensors, folder / WEIGHTS, {"format": "pt", "gan_lightning": version("gan_lightning")})
-    if about["range"]:
-        with atomic(folder / PICTURE) as part:
-            to_pil_image(grids.grid(model.sample(25), 5)).save(part, format="png")
-    with atomic(folder / CARD) as part:
-        part.write_text(card.text(about, path, PICTURE), encoding="utf-8")
-    write_json({"format": FORMAT, "model": model.spec, "names": names, "about": about}, folder / CONFIG)
+    text = card.text(about, path, PICTURE)
+    picture = to_pil_image(grids.grid(model.sample(25), 5)) if about["range"] else None
+    with _whole(folder) as made:
+        save_tensors(tensors, made / WEIGHTS, {"format": "pt", "gan_lightning": version("gan_lightning")})
+        if picture:
+            picture.save(made / PICTURE)
+        (made / CARD).write_text(text, encoding="utf-8")
+        write_json({"format": FORMAT, "model": model.spec, "names": names, "about": about}, made / CONFIG)
     return folder
 
 
@@ -116,6 +118,20 @@ def push_to_hub(place: str | Path, repo_id: str, *, private: bool | None = None)
             kept = [CARD] if api.file_exists(repo_id, CARD) else None
             api.upload_folder(repo_id=repo_id, folder_path=folder, ignore_patterns=kept)
     return str(address)
+
+
+@contextlib.contextmanager
+def _whole(folder: Path) -> Iterator[Path]:
+    """Yields a new folder in the same place, which becomes `folder`, new or empty, unless there is an error."""
+    target = folder.resolve()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as place:
+        made = Path(place, target.name)
+        made.mkdir()
+        yield made
+        if target.exists():
+            target.rmdir()  # Windows does not rename to a name that is there
+        os.replace(made, target)
 
 
 def _downloaded(repo_id: str, revision: str | None) -> Path:

@@ -26,24 +26,23 @@ class PortableGenerator(nn.Module):
         truncation: The factor of the latents.
     """
 
-    rows: Tensor | None
+    classes: Tensor | None
 
     def __init__(self, model: GAN, raw: bool = False, truncation: float = 1.0) -> None:
         super().__init__()
         chosen = copy.deepcopy(model.sampled_generator(raw)).eval().requires_grad_(False)
         self.generator = chosen.to(memory_format=torch.contiguous_format)  # torch.export.save warns of channels_last
         self.truncation = truncation
-        vocabulary, rows = model.vocabulary, None
-        if vocabulary is not None and vocabulary.has_classes:
-            count = len(vocabulary.names)
-            rows = torch.eye(count + 1)[:, :count].contiguous()  # the last one, of index -1, stands for no label
-        self.register_buffer("rows", rows)
+        vocabulary = model.vocabulary
+        classes = torch.arange(len(vocabulary.names)) if vocabulary and vocabulary.has_classes else None
+        self.register_buffer("classes", classes)
 
     def forward(
         self, z: Float[Tensor, "batch latent"], labels: Num[Tensor, "batch ..."] | None = None
     ) -> Float[Tensor, "batch *sample"]:
-        condition = labels if labels is None or self.rows is None else self.rows[labels]
-        return to_pictures(self.generator(self.truncation * z, condition))
+        if labels is not None and self.classes is not None:
+            labels = (labels[:, None] == self.classes).to(z.dtype)  # zeros, no label, for an index that is no class
+        return to_pictures(self.generator(self.truncation * z, labels))
 
 
 def to_pictures(samples: Float[Tensor, "batch *sample"]) -> Float[Tensor, "batch *sample"]:

@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
-from hydra.core.override_parser.types import Quote, QuotedString
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from gan_lightning._compat.hydra import register_sweeper
+from gan_lightning.config.quoting import quoted
 from gan_lightning.errors import UserError
 from gan_lightning.files import write_json
 from gan_lightning.sweeps.overrides import overrides_of
@@ -205,11 +205,6 @@ def jobs_at_once(launcher: DictConfig, jobs: int) -> int:
     if kind == "JoblibLauncher" and launcher.n_jobs > 0:
         return min(launcher.n_jobs, jobs)
     return jobs if kind in PARALLEL_LAUNCHERS else 1  # submitit's LocalLauncher starts all at once
-
-
-def quoted(path: str | Path) -> str:
-    """Quotes a path as a value for Hydra's command line."""
-    return QuotedString(str(path), Quote.single).with_quotes()
 
 
 def assign_resources(sweep: Path, at_once: int, devices: Any) -> None:

@@ -49,7 +49,7 @@ def _means(groups: Sequence[Group], key: str, objective: str) -> Draw:
     def draw(axes: Axes) -> None:
         names = sorted({group.values[key] for group in groups}, key=_order)
         numbers = [_number(name) for name in names]
-        places: dict[str, float] = dict(zip(names, range(len(names)) if None in numbers else numbers, strict=True))  # type: ignore[arg-type]
+        places = dict(zip(names, range(len(names)) if None in numbers else numbers, strict=True))
         found = [(places[g.values[key]], g.mean(objective), g.half_width(objective) or np.nan) for g in groups]
         across, means, bars = np.array(found, np.float64).T
         axes.errorbar(across, means, bars, fmt="o", capsize=4)

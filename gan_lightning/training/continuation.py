@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from gan_lightning import schedules
 from gan_lightning.config.instantiate import Config
-
-PLAIN = re.compile(r"[\w./-]+", re.ASCII)
-"""What Hydra takes for one value without quotes; the folder of a sweep's job is named lr=0.0001,seed=0."""
+from gan_lightning.config.quoting import quoted
 
 
 def continuation(folder: Path, config: Config, step: int, ended: bool) -> list[str]:
@@ -22,9 +19,7 @@ def continuation(folder: Path, config: Config, step: int, ended: bool) -> list[s
         step: The number of batches that it has trained on.
         ended: Whether it has ended, so that it can only train longer: twice as long.
     """
-    place = os.path.relpath(folder)
-    if not PLAIN.fullmatch(place):
-        place = '"' + place.replace('"', r"\"") + '"'
+    place = quoted(os.path.relpath(folder))
     # A run of another length would have had other values of these schedules.
     way = "branch_from" if ended and schedules.by_run((config.get("model") or {}).get("schedules")) else "resume"
     return [f"{way}={place}", *([f"trainer.max_steps={2 * step}"] if ended else [])]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gan_lightning.config.arguments import default_of
 from gan_lightning.config.instantiate import Config, rebase_paths
 from gan_lightning.errors import UserError
 from gan_lightning.schedules import by_run
@@ -129,9 +130,19 @@ def _require_same_length(path: Path, saved: dict[str, Any], config: Config) -> N
 
 
 def differences(key: str, there: Any, here: Any) -> Iterator[Change]:
-    """Yields the keys below `key` whose values differ between two configurations."""
+    """Yields the keys below `key` whose values differ between two configurations.
+
+    An argument that one of them leaves out, such as one that is newer than the run, has the default of its class.
+    """
     if isinstance(there, dict) and isinstance(here, dict):
         for name in sorted(there.keys() | here.keys(), key=str):
-            yield from differences(f"{key}.{name}".lstrip("."), there.get(name), here.get(name))
+            values = [node[name] if name in node else _left_out(key, there, here, name) for node in (there, here)]
+            yield from differences(f"{key}.{name}".lstrip("."), *values)
     elif there != here:
         yield Change(key, there, here)
+
+
+def _left_out(key: str, there: Config, here: Config, name: str) -> Any:
+    """Returns the value of an argument that one of two sections of the same class leaves out; None in others."""
+    same = "_target_" in here and there.get("_target_") == here["_target_"]
+    return default_of(here, name, key.partition(".")[0]) if same else None

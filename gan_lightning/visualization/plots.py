@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -47,11 +48,11 @@ def png(draws: Sequence[Draw], legend: bool = False) -> bytes:
     return buffer.getvalue()
 
 
-def curve(axes: Axes, points: Float64[np.ndarray, "points 2"], **style: object) -> None:
+def curve(axes: Axes, points: Float64[np.ndarray, "points 2"], **style: Any) -> None:
     """Draws the finite values of a curve over batches, `DENSEST` points of it at most; each has a marker if few."""
     points = points[np.abs(points[:, 1]) <= LARGEST]
     points = points[np.linspace(0, max(len(points) - 1, 0), min(len(points), DENSEST)).astype(int)]
-    axes.plot(points[:, 0], points[:, 1], lw=1, marker="." if len(points) <= FEW else None, **style)  # type: ignore[arg-type]
+    axes.plot(points[:, 0], points[:, 1], lw=1, marker="." if len(points) <= FEW else None, **style)
 
 
 def together(title: str, curves: Mapping[str, Float64[np.ndarray, "points 2"]]) -> Draw:

@@ -1,5 +1,6 @@
 """`gan-export`: what it prints, what it writes, and how it refuses."""
 
+import errno
 import re
 import sys
 
@@ -47,7 +48,7 @@ def test_a_folder(checkpoint, tmp_path, capsys):
     assert "choose a license in" in capsys.readouterr().out
     assert gan_lightning.from_pretrained(tmp_path / "folder").latent_dim == 16
     assert "expected a new or an empty folder" in refusal(checkpoint, "--format", "hub", "--out", tmp_path / "folder")
-    assert "--out /dev/null/x: " in refusal(checkpoint, "--format", "hub", "--out", "/dev/null/x")
+    assert "error: /dev/null: File exists" in refusal(checkpoint, "--format", "hub", "--out", "/dev/null/x")
 
 
 @pytest.mark.slow
@@ -63,6 +64,7 @@ def test_onnx_without_its_runtime(checkpoint, tmp_path, capsys, monkeypatch):
     ("options", "message"),
     [
         (("--format", "torch", "--out", "x.onnx"), r"--out x\.onnx: expected a name that ends in \.pt2"),
+        (("--format", "torch", "--truncation", "1.5"), r"--truncation 1\.5: expected a number above 0, up to 1"),
         (("--format", "hub", "--raw"), "--raw, --truncation: belong to --format onnx and torch"),
     ],
 )
@@ -70,7 +72,7 @@ def test_options_that_do_not_fit(checkpoint, options, message):
     assert re.search(message, refusal(checkpoint, *options))
 
 
-@pytest.mark.parametrize("options", [(), ("--format", "jit"), ("--format", "torch", "--truncation", "1.5")])
+@pytest.mark.parametrize("options", [(), ("--format", "jit"), ("--format", "torch", "--truncation", "a half")])
 def test_options_that_do_not_exist(checkpoint, options):
     with pytest.raises(SystemExit) as leaving:
         export(checkpoint, *options)
@@ -88,6 +90,14 @@ def test_a_run_without_a_checkpoint(tmp_path, monkeypatch, format):
     monkeypatch.chdir(tmp_path)
     assert "there is no checkpoint at" in refusal(tmp_path, "--format", format)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_checkpoint_that_cannot_be_read(checkpoint, monkeypatch, format):
+    def fail(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr("gan_lightning.training.checkpoint.read", fail)
+    assert refusal(checkpoint, "--format", format).startswith(f"error: {checkpoint}: Permission denied")
 
 
 def test_weights_that_are_not_finite(checkpoint, tmp_path, monkeypatch, format):

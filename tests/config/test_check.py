@@ -102,6 +102,10 @@ LINEAR = "{_target_:gan_lightning.schedules.Linear,end:1,until:5}"
         ),
         ("trainer.num_nodes=true", "trainer.num_nodes=True: expected a whole number"),
         ("trainer.fast=true trainer.deterministic=true", "trainer.fast=True: its kernels are chosen by a trial"),
+        (
+            "model.standing_statistics=4 trainer.sync_batchnorm=true trainer.accelerator=auto",
+            "model.standing_statistics=4: each process measures batch norm for itself",
+        ),
         ("trainer.fast=1", "trainer.fast=1: expected bool"),
         ("model.scheduler=5", "model.scheduler=5: expected"),
         ("model.optimizer._target_=null", "model.optimizer._target_=None: expected the name of a class"),

@@ -41,6 +41,12 @@ def test_the_methods_have_every_option(site):
         assert not [name for name in options(group) if f'id="{group.replace("/", "-")}-{name}"' not in page]
 
 
+def test_the_notebook_is_a_page(site):
+    page = (site / "first_steps" / "index.html").read_text(encoding="utf-8")
+    assert '<h2 id="train">' in page
+    assert '<span class="kn">import</span>' in page
+
+
 def test_nothing_is_loaded_from_elsewhere(site):
     for page in site.rglob("*.html"):
         loaded = re.findall(

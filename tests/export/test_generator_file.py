@@ -1,5 +1,6 @@
 """One file for another program: what it says, and that it computes what the model does."""
 
+import inspect
 import io
 import json
 import subprocess
@@ -54,8 +55,9 @@ def test_labels_are_encoded_inside(tmp_path, vocabulary):
         assert metadata(model, {}, raw)["weights"] == weights
     if vocabulary is CLASSES:
         assert labels[0][-1] == -1  # no label, a row of zeros
-        with pytest.raises(IndexError):
-            PortableGenerator(model)(z, labels[0] + 12)
+        expected = to_pictures(next(model.generate(z, torch.zeros(5, 10))))
+        for index in (-1, 10, 11, -3):  # none of them is a class, either
+            torch.testing.assert_close(PortableGenerator(model)(z, torch.full((5,), index)), expected)
 
 
 def test_points_keep_their_range(tmp_path):
@@ -76,6 +78,18 @@ def test_truncation_needs_normal_latents(tmp_path):
 def test_a_name_of_another_format(tmp_path, format):
     with pytest.raises(UserError, match=rf"y\.npz: expected a name that ends in .*--format {format}"):
         export_generator(tmp_path / "x.ckpt", tmp_path / "y.npz", format=format)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "ONNX"}, "--format ONNX: expected onnx or torch"),
+        *(({"truncation": psi}, "expected a number above 0, up to 1") for psi in (-3.0, 0.0, 1.5, float("nan"))),
+    ],
+)
+def test_values_that_do_not_exist(tmp_path, options, message):
+    with pytest.raises(UserError, match=message):
+        inspect.unwrap(export_generator)(tmp_path / "x.ckpt", tmp_path / "x.onnx", **options)  # without tests' types
 
 
 def test_a_missing_package(tmp_path, monkeypatch):

@@ -92,6 +92,29 @@ def test_a_folder_that_is_not_empty(published, checkpoint):
         save_pretrained(checkpoint, published)
 
 
+def test_nothing_stays_of_a_failure(tmp_path):
+    path = small(tmp_path / "x.ckpt")
+    report = tmp_path / "evaluation_x.json"
+    report.write_text("{")
+    with pytest.raises(UserError, match=r"evaluation_x\.json is not an evaluation report"):
+        save_pretrained(path, tmp_path / "y")
+    assert sorted(tmp_path.iterdir()) == [report, path]
+    report.unlink()
+    from_pretrained(save_pretrained(path, tmp_path / "y"))
+
+
+def test_nothing_stays_of_a_folder_that_could_not_be_written(tmp_path, monkeypatch):
+    path = small(tmp_path / "x.ckpt")
+
+    def fail(*_):
+        raise OSError("no space")
+
+    monkeypatch.setattr(hub, "write_json", fail)
+    with pytest.raises(OSError, match="no space"):
+        save_pretrained(path, tmp_path / "y")
+    assert list(tmp_path.iterdir()) == [path]
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -70,6 +70,16 @@ def test_a_run_of_another_configuration_is_refused_with_the_keys(start):
     assert {file: file.read_bytes() for file in before} == before
 
 
+def test_an_argument_that_is_newer_than_the_run_has_its_default(start):
+    run = start("trainer.max_steps=4")
+    older = yaml.safe_load((run.folder / "config.yaml").read_text())
+    del older["model"]["standing_statistics"], older["trainer"]["steps_per_block"]
+    (run.folder / "config.yaml").write_text(yaml.safe_dump(older))
+    other = start("trainer.max_steps=4", "model.standing_statistics=2")
+    assert "model.standing_statistics: 0 there, 2 here" in other.output
+    assert f"{run.folder} is finished" in start("trainer.max_steps=4").output
+
+
 @pytest.mark.slow
 def test_a_moved_folder_goes_on(start, undisturbed, tmp_path):
     start("trainer.max_steps=4").folder.rename(tmp_path / "moved")

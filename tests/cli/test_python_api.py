@@ -50,6 +50,7 @@ def test_the_same_run_folder_as_the_command_line(command, from_python, tmp_path)
         assert one.replace("called", "typed") == other
 
 
+@pytest.mark.slow
 def test_again_and_again_in_one_process(from_python):
     handlers, level = logging.getLogger().handlers[:], logging.getLogger().level
     first = from_python("first", *QUICK)

@@ -28,7 +28,9 @@ def test_figures_while_training(train):
     assert "quality   fid" in run.output
 
 
-@pytest.mark.parametrize(("metric", "mode"), [("fid", "min"), ("inception_score", "max")])
+@pytest.mark.parametrize(
+    ("metric", "mode"), [("fid", "min"), pytest.param("inception_score", "max", marks=pytest.mark.slow)]
+)
 def test_the_best_checkpoint_is_kept(train, metric, mode):
     run = train(
         "run",

@@ -210,6 +210,7 @@ def test_inception_without_torch_fidelity(monkeypatch):
         Inception()
 
 
+@pytest.mark.slow
 def test_weights_in_the_format_of_old(weights, tmp_path):
     state = torch.load(weights, weights_only=True)
     torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)

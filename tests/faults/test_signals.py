@@ -29,7 +29,9 @@ def check_signal(run, number, code, train, undisturbed):
     assert training_differences(resumed, undisturbed) == []
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)]
+)
 def test_a_signal_saves_and_leaves_and_the_run_goes_on(train, command, trained, number, code):
     check_signal(command, number, code, train, trained(*RUN))
 

@@ -114,7 +114,7 @@ def test_tensorboard(pictured):
     assert log.Scalars("loss/generator")[-1].value == pytest.approx(pictured.summary["final"]["loss/generator"])
 
 
-@pytest.mark.parametrize("n_critic", [1, 5])
+@pytest.mark.parametrize("n_critic", [pytest.param(1, marks=pytest.mark.slow), 5])
 def test_ten_steps_are_ten_batches(train, n_critic):
     outcome = train(
         "run",

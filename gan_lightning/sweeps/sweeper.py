@@ -155,7 +155,7 @@ class OptunaSweeper(Sweeper):
         except InstantiationException as error:
             reason = " ".join(str(error.__cause__ or error).split())
             raise UserError(
-                f"hydra.sweeper.sampler: {reason}. Expected a sampler of Optuna and its arguments"
+                f"hydra.sweeper.sampler: expected a sampler of Optuna and its arguments: {reason}"
             ) from error
         if not isinstance(sampler, kind):
             raise UserError(

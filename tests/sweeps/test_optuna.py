@@ -108,7 +108,7 @@ def test_a_search_prunes(train_apart, tmp_path):
         ("hydra.sweeper.n_trials=0", "hydra.sweeper.n_trials=0: expected a whole number, at least 1"),
         ("hydra.sweeper.heartbeat=0", "hydra.sweeper.heartbeat=0: expected a number of seconds"),
         ("hydra.sweeper.max_failure_rate=2", "hydra.sweeper.max_failure_rate=2: expected a number from 0 to 1"),
-        ("hydra.sweeper.sampler._target_=optuna.samplers.TPE", "hydra.sweeper.sampler: Error loading "),
+        ("hydra.sweeper.sampler._target_=optuna.samplers.TPE", "arguments: Error loading 'optuna.samplers.TPE'"),
         ("hydra.sweeper.sampler._target_=builtins.dict", "hydra.sweeper.sampler._target_: expected a sampler"),
         ("hydra.sweeper.direction=down", "hydra.sweeper.direction=down: expected minimize or maximize"),
         ("hydra.sweeper.storage=none/study", "hydra.sweeper.storage=none/study: "),

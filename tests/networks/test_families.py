@@ -136,7 +136,7 @@ def small(family: str) -> tuple[str, ...]:
     return (f"network={family}", *widths, *QUICK, *TINY)
 
 
-@pytest.mark.parametrize("conditional", ["false", "true"])
+@pytest.mark.parametrize("conditional", ["false", pytest.param("true", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_each_trains_two_steps(trained, tmp_path, family, conditional):
     outcome = trained(*small(family), f"model.conditional={conditional}")

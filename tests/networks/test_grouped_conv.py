@@ -20,7 +20,9 @@ def tensors(geometry, dtype=torch.float64):
     return [tensor.to(dtype).requires_grad_() for tensor in (x, weight, bias)]
 
 
-@pytest.mark.parametrize("geometry", GEOMETRIES)
+@pytest.mark.parametrize(
+    "geometry", [GEOMETRIES[0], *(pytest.param(g, marks=pytest.mark.slow) for g in GEOMETRIES[1:])]
+)
 def test_first_and_second_derivatives_against_differences(geometry):
     def function(x, weight, bias):
         return grouped_conv2d(x, weight, bias, geometry)

@@ -86,6 +86,7 @@ def test_a_moved_folder_goes_on(start, undisturbed, tmp_path):
     assert training_differences(start(name="moved"), undisturbed) == []
 
 
+@pytest.mark.slow
 def test_a_damaged_checkpoint_names_the_way_on(start, undisturbed, train):
     run = start("trainer.max_steps=8", "callbacks.checkpoints.keep_every_n_steps=4")
     last, kept = (run.folder / "checkpoints" / name for name in ("last.ckpt", "step_00000004.ckpt"))

@@ -108,6 +108,7 @@ def test_resumed_again_and_again(train, short, undisturbed):
     assert training_differences(resumed, undisturbed) == []
 
 
+@pytest.mark.slow
 def test_the_comparison_can_fail(train, undisturbed):
     """Two faults that a resume might have: one batch lost, and another random stream."""
     assert training_differences(train("one_less", *BASE, "trainer.max_steps=25"), undisturbed)
@@ -166,6 +167,7 @@ def test_no_run_there(train, tmp_path):
     assert not (tmp_path / "nothing").exists()
 
 
+@pytest.mark.slow
 def test_a_session_that_cannot_start_leaves_the_folder_as_it_was(train, two):
     before = (two.folder / "config.yaml").read_text()
     broken = "+callbacks.broken={_target_: helpers.CannotStart}"

@@ -89,6 +89,7 @@ def test_a_branch_may_have_another_schedule(train):
     assert branch.checkpoint["optimizer_states"][0]["param_groups"][0]["lr"] == pytest.approx(1e-3)
 
 
+@pytest.mark.slow
 def test_a_branch_without_the_schedule_of_p_has_the_configured_p(train):
     run = train(
         "run", *TINY, "augment=diffaugment", scheduled("augment.p", "Linear,end:0.1,until:2"), "trainer.max_steps=4"

@@ -145,6 +145,7 @@ def test_a_launcher_that_loses_its_jobs_fails_them(command, tmp_path, launched):
     assert (len(found.failed), len(trials(sweep)), found.to_repeat) == (2, 4, [])
 
 
+@pytest.mark.slow
 def test_processes_may_differ_in_what_changes_no_result(command, tmp_path, launched):
     jobs = ("unused", *SEARCH, place(tmp_path / "sweep"), "hydra.sweeper.max_retries=0")
     command(*jobs, "hydra.sweeper.n_trials=1", "trainer.devices=1")

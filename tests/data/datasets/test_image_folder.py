@@ -402,6 +402,7 @@ def test_results_come_in_order_however_slow_the_reader():
 # Through the command line
 
 
+@pytest.mark.slow
 def test_a_conditional_run(train, folder):
     for number in range(40):
         picture(folder / ("cat" if number % 2 else "dog") / f"{number:02d}.png", number)

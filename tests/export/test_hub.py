@@ -72,7 +72,7 @@ def test_what_is_in_the_folder(published, checkpoint):
 def test_the_card(published):
     card = huggingface_hub.ModelCard.load(published / "README.md")
     assert card.data.license is None
-    assert card.data.library_name == "gan_lightning"
+    assert card.data.to_dict()["library_name"] == "gan_lightning"
     (result,) = card.data.eval_results
     assert (result.metric_type, result.metric_value, result.dataset_name) == ("fid", 12.5, "Digits")
     assert "| fid ↓ | 12.5 ± 0.5 | 1 |" in card.text

@@ -77,6 +77,7 @@ RULES: dict[str, Rule] = {
     "accumulate": _SIZE,
     "ada_images": _COUNT,
     "aniso": _PROBABILITY,
+    "attention": _optional(_SIZE, " for none"),
     "base_channels": _SIZE,
     "batch_norm_eps": _POSITIVE,
     "batch_size": _SIZE,

@@ -109,6 +109,7 @@ RULES: dict[str, Rule] = {
     "every_n_epochs": _CADENCE,
     "every_n_seconds": _optional(_POSITIVE),
     "every_n_steps": _CADENCE,
+    "every_n_updates": _COUNT,
     "expansion": _SIZE,
     "extent": _POSITIVE,
     "factor": _WEIGHT,

@@ -8,11 +8,12 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.nn.utils.parametrizations import _SpectralNorm
 
+from gan_lightning.losses import OrthogonalRegularizer
 from gan_lightning.models.sngan import spectrally_normalized
 from gan_lightning.networks import BigGANDiscriminator, BigGANGenerator, SelfAttention
 from gan_lightning.networks.resnet import DiscriminatorBlock
 from tests.reference.names import BLOCK, FIRST_BLOCK, GENERATOR_BLOCK, STUDIO, Tensors, normalized, renamed
-from tests.reference.recordings import Check, Difference, Recording, check, load_weights
+from tests.reference.recordings import Check, Difference, Recording, check, gradient_difference, load_weights
 from tests.reference.test_networks import compare
 
 KIND = "biggan"
@@ -89,11 +90,24 @@ def self_attention(recording: Recording) -> Difference:
     return compare(recording, layer, to_ours)
 
 
+def orthogonal(recording: Recording) -> Difference:
+    """Their gradient is half of the paper's formula's; it has no value. An embedding is left out."""
+    parts = {"embedding": nn.Embedding(3, 4), "linear": nn.Linear(4, 6), "conv": nn.Conv2d(5, 4, 3)}
+    network, to_ours = nn.ModuleDict(parts), partial(renamed, modules={"shared": "embedding"} | {n: n for n in parts})
+    load_weights(network, to_ours(recording.group("weights")))
+    value = OrthogonalRegularizer(weight=1e-4 / 2)(network, *4 * [torch.zeros(0)])
+    theirs = to_ours(recording.group("gradients"))
+    assert not theirs.pop("embedding.weight").any()
+    theirs = {name: gradient for name, gradient in theirs.items() if gradient.ndim > 1}
+    return Difference(0.0, gradient_difference(value, dict(network.named_parameters()), theirs))
+
+
 CHECKS: dict[str, Check] = {
     "self_attention": self_attention,
     "generator": generator,
     "generator-unconditional": generator,
     "discriminator": discriminator,
+    "orthogonal": orthogonal,
 }
 
 

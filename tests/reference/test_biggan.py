@@ -95,7 +95,7 @@ def orthogonal(recording: Recording) -> Difference:
     parts = {"embedding": nn.Embedding(3, 4), "linear": nn.Linear(4, 6), "conv": nn.Conv2d(5, 4, 3)}
     network, to_ours = nn.ModuleDict(parts), partial(renamed, modules={"shared": "embedding"} | {n: n for n in parts})
     load_weights(network, to_ours(recording.group("weights")))
-    value = OrthogonalRegularizer(weight=1e-4 / 2)(network, *4 * [torch.zeros(0)])
+    value = OrthogonalRegularizer(weight=1e-4 / 2)(network, torch.zeros(2, 1), torch.zeros(2, 4), None, torch.randn)
     theirs = to_ours(recording.group("gradients"))
     assert not theirs.pop("embedding.weight").any()
     theirs = {name: gradient for name, gradient in theirs.items() if gradient.ndim > 1}

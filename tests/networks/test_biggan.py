@@ -15,7 +15,7 @@ def attention(channels: int) -> int:
 
 
 def test_studiogans_networks_for_cifar10_by_hand():
-    """conf/experiment/biggan_cifar10.yaml, 96 times 4 channels in G and 96 times 2 in D; their code has as many weights."""
+    """Those of conf/experiment/biggan_cifar10.yaml: 96 times 4 channels in G, 96 times 2 in D. Theirs have as many."""
     options = {"condition_dim": 10, "attention": 16}
     with torch.device("meta"):
         generator = BigGANGenerator(80, [3, 32, 32], channels=[384] * 3, **options)

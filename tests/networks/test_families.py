@@ -35,6 +35,9 @@ FAMILIES: dict[str, tuple[Any, Any, dict]] = {
 LATENT = 7
 """At least as many as the blocks of BigGAN's generator for 256x256, and one more."""
 
+BEFORE_BATCH_NORM = ("blocks.1.second.1.bias", "blocks.1.shortcut.0.bias")
+"""Biases that batch norm takes away: their gradients are rounding, or 0."""
+
 
 def pair(family: str, shape: list[int], condition_dim: int = 0, join: str = "projection") -> tuple[Any, Any]:
     generator, discriminator, options = FAMILIES[family]
@@ -108,7 +111,7 @@ def test_gradients_reach_every_parameter(family, join):
         discriminator(generator(torch.randn(4, LATENT), condition), condition).square().sum().backward()
         for network in networks:
             still = [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
-            assert still == []
+            assert [name for name in still if name not in BEFORE_BATCH_NORM] == []
 
 
 @pytest.mark.parametrize("join", ["projection", "inner_product", "concat"])

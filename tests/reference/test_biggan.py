@@ -63,15 +63,14 @@ def at_rest(network: nn.Module, weights: Tensors) -> nn.Module:
     return network
 
 
-def condition(recording: Recording) -> tuple[Tensor, ...]:
-    return (one_hot(recording["label"], 3).double(),) if "label" in recording.tensors else ()
+def condition(recording: Recording) -> Tensor:
+    return one_hot(recording["label"], 3).double()
 
 
 def generator(recording: Recording) -> Difference:
-    given = condition(recording)
-    options = {"condition_dim": 3 * len(given), "label_embedding_dim": 3, "attention": 16}
-    network = BigGANGenerator(16, [3, 32, 32], channels=[8, 8, 8], **options)
-    return compare(recording, at_rest(network, generator_names(recording.group("weights"))), generator_names, *given)
+    options = {"channels": [8, 8, 8], "condition_dim": 3, "label_embedding_dim": 3, "attention": 16}
+    network = at_rest(BigGANGenerator(16, [3, 32, 32], **options), generator_names(recording.group("weights")))
+    return compare(recording, network, generator_names, condition(recording))
 
 
 def discriminator(recording: Recording) -> Difference:
@@ -81,7 +80,7 @@ def discriminator(recording: Recording) -> Difference:
     for block in network.body[1:]:
         if isinstance(block, DiscriminatorBlock):
             block.shortcut.register_forward_pre_hook(lambda _, inputs: (inputs[0].relu(),))
-    return compare(recording, network, discriminator_names, *condition(recording))
+    return compare(recording, network, discriminator_names, condition(recording))
 
 
 def self_attention(recording: Recording) -> Difference:
@@ -105,7 +104,6 @@ def orthogonal(recording: Recording) -> Difference:
 CHECKS: dict[str, Check] = {
     "self_attention": self_attention,
     "generator": generator,
-    "generator-unconditional": generator,
     "discriminator": discriminator,
     "orthogonal": orthogonal,
 }

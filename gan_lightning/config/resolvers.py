@@ -26,6 +26,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("times", _times, replace=True)
     OmegaConf.register_new_resolver("when", _when, replace=True)
     OmegaConf.register_new_resolver("packed", _packed, replace=True)
+    OmegaConf.register_new_resolver("attended", _attended, replace=True)
     OmegaConf.register_new_resolver("count_tags", _count_tags, replace=True)
     OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
     OmegaConf.register_new_resolver("count_labels", count_labels, replace=True)
@@ -60,6 +61,16 @@ def _packed(pack: Any, size: Any) -> Any:
     if isinstance(size, Sequence) and size and isinstance(size[0], int):
         return OmegaConf.create([pack * size[0], *size[1:]])
     return pack * size if isinstance(size, int) else size
+
+
+def _attended(image_shape: Any) -> int | None:
+    """Returns the height of the map for self-attention: half the image's, and less until it is at most 64."""
+    if not isinstance(image_shape, Sequence) or len(image_shape) != 3 or not isinstance(image_shape[1], int):
+        return None
+    height = image_shape[1] // 2
+    while height > 64:
+        height //= 2
+    return height
 
 
 def _count_tags(root: str, nouns: Sequence[str]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -51,3 +52,34 @@ class GeneratorRegularizer(Part):
             weight: The weight in this batch; None: that of the regularizer.
         """
         raise NotImplementedError
+
+
+class OrthogonalRegularizer(GeneratorRegularizer):
+    """Orthogonal regularization: Brock et al. 2019 (arXiv:1809.11096), eq. 3.
+
+        weight * sum_W ||W W^T (1 - I)||_F^2
+
+    The rows of each W, the filters of a convolution, shall be orthogonal; their lengths are free. The sum runs over the
+    weights of at least two axes, without embeddings; of spectrally normalized ones over W and not W / sigma. The
+    authors' code adds half of this gradient: its strength of 1e-4 is a weight of 5e-5.
+
+    Args:
+        weight: The paper's beta.
+        every_n_updates: As of `GeneratorRegularizer`.
+    """
+
+    def forward(
+        self,
+        generator: nn.Module,
+        fake: Float[Tensor, "batch *sample"],
+        z: Float[Tensor, "batch latent"],
+        condition: Float[Tensor, "batch condition"] | None,
+        draw_noise: Callable[..., Tensor],
+        *,
+        weight: Number | None = None,
+    ) -> Float[Tensor, ""]:
+        named = generator.named_parameters()
+        weights = [p.flatten(1) for name, p in named if p.ndim > 1 and "embedding" not in name.split(".")]
+        products = [w @ w.T for w in weights]
+        terms = [(product - product.diag().diag()).square().sum() for product in products]
+        return (self.weight if weight is None else weight) * torch.stack(terms).sum()

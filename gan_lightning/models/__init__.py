@@ -2,6 +2,7 @@
 
 from gan_lightning.models.acgan import ACGAN
 from gan_lightning.models.began import BEGAN
+from gan_lightning.models.biggan import BigGAN
 from gan_lightning.models.density_matching import DensityMatchingGAN
 from gan_lightning.models.gan import GAN
 from gan_lightning.models.hinge import HingeGAN
@@ -24,6 +25,7 @@ __all__ = [
     "R3GAN",
     "SNGAN",
     "WGAN",
+    "BigGAN",
     "DensityMatchingGAN",
     "HingeGAN",
     "InfoGAN",

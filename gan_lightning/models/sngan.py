@@ -38,8 +38,8 @@ def spectrally_normalized(network: nn.Module) -> nn.Module:
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not is_parametrized(layer):
             if not layer.weight.any():
                 raise ValueError(
-                    f"network.discriminator: {type(network).__name__} starts {name} at 0, which spectral normalization "
-                    "cannot divide by; choose another network=, or a model without it"
+                    f"network={type(network).__name__}: it starts {name} at 0, which spectral normalization cannot "
+                    "divide by; choose another network=, or a model without it"
                 )
             spectral_norm(layer)
     described = {"_target_": public_name(spectrally_normalized), "network": spec_of(network)}

@@ -1,7 +1,9 @@
 """Generators and discriminators, the two of a family side by side."""
 
+from gan_lightning.networks.attention import SelfAttention
 from gan_lightning.networks.autoencoder import AutoencoderDiscriminator
 from gan_lightning.networks.began import BEGANDiscriminator, BEGANGenerator
+from gan_lightning.networks.biggan import BigGANDiscriminator, BigGANGenerator
 from gan_lightning.networks.dcgan import DCGANDiscriminator, DCGANGenerator
 from gan_lightning.networks.dirac import DiracDiscriminator, DiracGenerator
 from gan_lightning.networks.faces import FaceDiscriminator, FaceGenerator
@@ -16,6 +18,8 @@ __all__ = [
     "AutoencoderDiscriminator",
     "BEGANDiscriminator",
     "BEGANGenerator",
+    "BigGANDiscriminator",
+    "BigGANGenerator",
     "DCGANDiscriminator",
     "DCGANGenerator",
     "DiracDiscriminator",
@@ -34,4 +38,5 @@ __all__ = [
     "ResNetGenerator",
     "ScalarDiscriminator",
     "ScalarGenerator",
+    "SelfAttention",
 ]

@@ -13,6 +13,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from gan_lightning.networks.minibatch import MinibatchDiscrimination
 from gan_lightning.specs import Described
@@ -46,6 +47,24 @@ class LatentConcat(nn.Module):
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None
     ) -> Float[Tensor, "batch joined"]:
         return z if condition is None else torch.cat([z, self.embedding(condition)], 1)
+
+
+class LabelEmbedding(nn.Module):
+    """W condition: an embedding that several layers share, Brock et al. 2019 (arXiv:1809.11096), section 3.
+
+    It is no `Linear`, so that spectral normalization leaves W as it is, as in the code of BigGAN.
+
+    Args:
+        condition_dim: The width of the condition.
+        embedding_dim: The width of W condition.
+    """
+
+    def __init__(self, condition_dim: int, embedding_dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(nn.init.orthogonal_(torch.empty(embedding_dim, condition_dim)))
+
+    def forward(self, condition: Float[Tensor, "batch condition"]) -> Float[Tensor, "batch embedded"]:
+        return linear(condition, self.weight)
 
 
 class ChannelConcat(nn.Module):

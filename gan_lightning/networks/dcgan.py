@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_lightning.networks.attention import SelfAttention, attended_map
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LatentConcat
 from gan_lightning.networks.minibatch import MinibatchDiscrimination, MinibatchStd
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
@@ -30,6 +31,7 @@ class DCGANGenerator(Described, nn.Module):
         negative_slope: The slope of LeakyReLU below 0; 0 makes it a ReLU.
         condition_dim: The width of the condition; 0: the network is unconditional.
         label_embedding_dim: The width to which the condition is embedded before it joins z; 0: it is not embedded.
+        attention: The height of the map, before a stage, at which self-attention stands; None: there is none.
 
     Raises:
         ValueError: The sizes do not fit.
@@ -46,6 +48,7 @@ class DCGANGenerator(Described, nn.Module):
         negative_slope: float = 0.0,
         condition_dim: int = 0,
         label_embedding_dim: int = 0,
+        attention: int | None = None,
     ) -> None:
         super().__init__()
         self.latent_dim = latent_dim
@@ -53,15 +56,20 @@ class DCGANGenerator(Described, nn.Module):
         strides = strides or [2] * (len(channels) if channels else count_downsamples(image_shape))
         channels = channels or doubling_channels(base_channels, len(strides))[::-1]
         size = _smallest(image_shape, strides, channels, kernel_size)
+        heights = [size[0] * math.prod(strides[:count]) for count in range(len(strides))]
+        attended = attended_map(attention, heights, "generator")
         layers: list[nn.Module] = [
             nn.Linear(self.concat.out_dim, channels[0] * math.prod(size), bias=False),
             nn.Unflatten(1, (channels[0], *size)),
         ]
-        for in_channels, out_channels, stride in zip(channels, [*channels[1:], image_shape[0]], strides, strict=True):
+        for index, (in_channels, out_channels, stride) in enumerate(
+            zip(channels, [*channels[1:], image_shape[0]], strides, strict=True)
+        ):
             padding = -(-(kernel_size - stride) // 2)  # with output_padding, the size is multiplied by stride exactly
             layers += [
                 nn.BatchNorm2d(in_channels),
                 nn.LeakyReLU(negative_slope, inplace=True),
+                *([SelfAttention(in_channels)] if index == attended else []),
                 nn.ConvTranspose2d(
                     in_channels,
                     out_channels,
@@ -99,6 +107,7 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         join: How the condition enters.
         minibatch_std: The layer before the last convolution; None: there is none.
         minibatch_discrimination: A function that builds the layer on the features; None: there is none.
+        attention: The height of the map, after a convolution, at which self-attention stands; None: there is none.
 
     Raises:
         ValueError: The sizes do not fit.
@@ -118,11 +127,14 @@ class DCGANDiscriminator(ConditionalDiscriminator):
         join: Join = "projection",
         minibatch_std: MinibatchStd | None = None,
         minibatch_discrimination: Callable[[int], MinibatchDiscrimination] | None = None,
+        attention: int | None = None,
     ) -> None:
         super().__init__(image_shape, condition_dim, join)
         strides = strides or [2] * (len(channels) if channels else count_downsamples(image_shape))
         channels = channels or doubling_channels(base_channels, len(strides))
         size = _smallest(image_shape, strides, channels, kernel_size)
+        heights = [image_shape[1] // math.prod(strides[:count]) for count in range(1, len(strides) + 1)]
+        attended = attended_map(attention, heights, "discriminator")
         layers: list[nn.Module] = []
         for index, (in_channels, out_channels, stride) in enumerate(
             zip([self.concat.shape[0], *channels[:-1]], channels, strides, strict=True)
@@ -136,6 +148,8 @@ class DCGANDiscriminator(ConditionalDiscriminator):
             layers.append(nn.LeakyReLU(negative_slope, inplace=True))
             if dropout:
                 layers.append(nn.Dropout(dropout))
+            if index == attended:
+                layers.append(SelfAttention(out_channels))
         self.set_body(nn.Sequential(*layers, nn.Flatten()), channels[-1] * math.prod(size), minibatch_discrimination)
         self.apply(_initialize)
 

@@ -18,6 +18,7 @@ SECTIONS = {
     "augment": "model",
     "callbacks": "callbacks",
     "data": "data",
+    "generator_regularizer": "model",
     "metrics": "callbacks",
     "model/loss": "model",
     "model/penalties": "model",

@@ -25,6 +25,7 @@ def largest_difference(one, other) -> float:
             for each in (
                 ("model=gan", "model.n_critic=5"),
                 ("model=projection", "model.n_critic=2"),
+                ("model=biggan", "model.n_critic=2", "generator_regularizer=orthogonal"),
                 ("model=r3gan",),
                 ("model=dragan", "model/penalties=dragan_uniform"),
             )

@@ -132,11 +132,20 @@ def formats_here():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["gan", "cgan"])
-@pytest.mark.parametrize("network", ["mlp", "dcgan", "resnet", "r3gan", "faces", "maxout"])
+@pytest.mark.parametrize("network", ["mlp", "dcgan", "resnet", "r3gan", "faces", "maxout", "biggan"])
 def test_every_network(tmp_path, formats_here, network, model):
     size, narrow = (96, ["network.generator.channels=[3,5,5]"]) if network == "faces" else (32, [])
     options = ("trainer=cpu", f"network={network}", f"model={model}", f"data.image_shape=[3,{size},{size}]", *narrow)
     checkpoint = save(tmp_path / "x.ckpt", *options, vocabulary=None if model == "gan" else CLASSES)
+    for format in formats_here:
+        written = export_generator(checkpoint, tmp_path / f"x{formats.FORMATS[format].suffix}", format=format)
+        assert written.difference < 1e-5, format
+
+
+@pytest.mark.slow
+def test_a_spectrally_normalized_generator(tmp_path, formats_here):
+    options = ("trainer=cpu", "network=biggan", "model=biggan", "data.image_shape=[3,32,32]")
+    checkpoint = save(tmp_path / "x.ckpt", *options, "network.generator.base_channels=4", vocabulary=CLASSES)
     for format in formats_here:
         written = export_generator(checkpoint, tmp_path / f"x{formats.FORMATS[format].suffix}", format=format)
         assert written.difference < 1e-5, format

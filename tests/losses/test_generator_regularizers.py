@@ -5,9 +5,10 @@ from functools import partial
 import pytest
 import torch
 
-from gan_lightning.losses import DiffAugment, GeneratorRegularizer
-from gan_lightning.models import GAN
+from gan_lightning.losses import DiffAugment, GeneratorRegularizer, OrthogonalRegularizer
+from gan_lightning.models import GAN, spectrally_normalized
 from gan_lightning.models.phases import critic_warmup, simultaneous
+from gan_lightning.networks import BigGANGenerator, MLPGenerator
 from gan_lightning.schedules import Constant, Steps
 from tests.models.test_compiled import not_compiled  # noqa: F401
 from tests.models.test_gan import SGD, fit, networks
@@ -108,3 +109,33 @@ def test_lazy_ones_need_updates_at_a_distance():
     with pytest.raises(ValueError, match=r"spread\.every_n_updates=4: expected G to be updated in every n_critic-th"):
         GAN(*networks(), phases=phases, generator_regularizers={"spread": Spread(0.5, 4)})
     GAN(*networks(), phases=phases, generator_regularizers={"spread": Spread(0.5)})
+
+
+def regularizer_of(generator, **more):
+    """What it sees beside the generator does not matter."""
+    return OrthogonalRegularizer(0.5)(generator, torch.zeros(2, 1), torch.zeros(2, 4), None, torch.randn, **more)
+
+
+def test_orthogonal_regularization_is_the_papers_sum():
+    """Over the weights before normalization, without the labels' embedding, biases and gamma."""
+    generator = spectrally_normalized(BigGANGenerator(4, [1, 8, 8], 8, condition_dim=3, attention=8))
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.normal_()
+    weights = [p.detach().flatten(1) for name, p in generator.named_parameters() if name.endswith("original")]
+    expected = 0.0
+    for weight in weights:
+        for row, one in enumerate(weight):
+            expected += sum(float(one @ other) ** 2 for column, other in enumerate(weight) if column != row)
+    assert len(weights) == 1 + 7 + 4 + 1
+    assert regularizer_of(generator).item() == pytest.approx(0.5 * expected, rel=1e-4)
+    assert regularizer_of(generator, weight=0.25).item() == pytest.approx(0.25 * expected, rel=1e-4)
+
+
+def test_orthogonal_rows_of_any_length_cost_nothing():
+    generator = MLPGenerator(8, [1, 2, 2], [6], batch_norm=False)
+    for parameter in generator.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.orthogonal_(parameter, gain=3.0)
+    assert regularizer_of(generator).item() == pytest.approx(0.0, abs=1e-8)
+    assert len([p for p in generator.parameters() if p.ndim > 1]) == 2

@@ -24,7 +24,13 @@ from gan_lightning.losses import (
     wgan_gp,
 )
 from gan_lightning.models import GAN, simultaneous
-from gan_lightning.networks import AutoencoderDiscriminator, ResNetDiscriminator, ResNetGenerator
+from gan_lightning.networks import (
+    AutoencoderDiscriminator,
+    BigGANDiscriminator,
+    BigGANGenerator,
+    ResNetDiscriminator,
+    ResNetGenerator,
+)
 from gan_lightning.specs import Described, spec_of, unknown_parts
 from tests.conftest import TESTS
 from tests.models.composed import SMALL, build_both
@@ -86,6 +92,9 @@ HAND_MADE = {
     ),
     "sngan": lambda: models.SNGAN(
         ResNetGenerator(6, [1, 8, 8], 4), ResNetDiscriminator(image_shape=[1, 8, 8], base_channels=4), optimizer=ADAM
+    ),
+    "biggan": lambda: models.BigGAN(
+        BigGANGenerator(6, [1, 8, 8], 4, attention=8), BigGANDiscriminator([1, 8, 8], attention=4), optimizer=ADAM
     ),
     "matching": lambda: models.MatchingAwareGAN(
         *conditional_networks(), mismatch="fake", conditional=True, optimizer=ADAM

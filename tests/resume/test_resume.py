@@ -242,3 +242,21 @@ def test_augmentation_and_regularizer_go_on_exactly(train, aid):
         kept = [option for option in options if option != left_out and option not in with_it]
         without = train(f"without_{index}", *kept, "trainer.max_steps=14").checkpoint["state_dict"]
         assert not all(torch.equal(weight, state[name]) for name, weight in without.items() if "weight" in name)
+
+
+@pytest.mark.slow
+def test_biggan_goes_on_exactly_with_the_singular_vectors_of_both_networks(train):
+    widths = tuple(f"network.{player}.base_channels=2" for player in ("generator", "discriminator"))
+    quiet = tuple(f"callbacks.{name}=null" for name in ("progress", "samples", "report"))
+    options = ("model=biggan", "network=biggan", *widths, "trainer=cpu", *quiet, "data.batch_size=16")
+    more = ("generator_regularizer=orthogonal", "model.n_critic=2")
+    whole = train("whole", *options, *more, "trainer.max_steps=8")
+    first = train("first", *options, *more, "trainer.max_steps=3")
+    resumed = train("first", f"resume={first.folder}", "trainer.max_steps=8")
+    assert resumed.code == 0, resumed.output
+    assert training_differences(resumed, whole) == []
+    state = whole.checkpoint["state_dict"]
+    vectors = [name for name in state if name.startswith("generator.") and name.endswith("_u")]
+    assert vectors
+    assert all(torch.equal(state[name], state[f"generator_ema.{name.removeprefix('generator.')}"]) for name in vectors)
+    assert not all(torch.equal(state[name], first.checkpoint["state_dict"][name]) for name in vectors)

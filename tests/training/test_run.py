@@ -25,15 +25,25 @@ EXPERIMENTS = [
     for path in sorted((PROJECT / "conf" / "experiment").glob("*.yaml"))
 ]
 PLAYERS = ("generator", "discriminator")
+COLORED_DIGITS = ("data=digits", "data.image_shape=[3,32,32]", "data.batch_size=16")
 SMALLER = {
+    "biggan_cifar10": (
+        *COLORED_DIGITS,
+        *("network.generator.channels=[8,8,8]", "network.discriminator.channels=[8,8,8,8]"),
+    ),
+    "biggan_small": ("data=digits", "data.image_shape=[1,32,32]", "data.batch_size=16"),
     "cgan_tags": (
         *("data.count=64", "data.image_shape=[3,32,32]", "network.generator.channels=[2,3,3]"),
         *("network.discriminator.hidden_dim=8", "network.discriminator.channels=[4,4]"),
     ),
     "cgan_tags_small": ("data.count=64",),
     "r3gan_cifar10": (
-        *("data=digits", "data.image_shape=[3,32,32]", "data.batch_size=16", "network.generator.latent_dim=8"),
+        *(*COLORED_DIGITS, "network.generator.latent_dim=8"),
         *(f"network.{player}.{size}" for player in PLAYERS for size in ("channels=[8,8,8,8]", "blocks=1")),
+    ),
+    "sagan": (
+        *COLORED_DIGITS,
+        *("network.generator.channels=[8,8,8]", "network.discriminator.channels=[8,8,8,8]"),
     ),
 }
 """What a test of two steps can do without."""

@@ -11,6 +11,7 @@ from gan_lightning.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_lightning.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_lightning.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from gan_lightning.networks.scalar import ScalarDiscriminator, ScalarGenerator
+from gan_lightning.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
 __all__ = [
     "AutoencoderDiscriminator",
@@ -34,4 +35,6 @@ __all__ = [
     "ResNetGenerator",
     "ScalarDiscriminator",
     "ScalarGenerator",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
 ]

@@ -26,7 +26,12 @@ WIDTHS = {
         for player in ("generator", "discriminator")
         for name in ("base_channels", "group_width")
     ),
+    "stylegan2": (
+        *("network.generator.base_channels=2", "network.discriminator.base_channels=2"),
+        *("network.generator.w_dim=8", "network.discriminator.minibatch_std.group_size=2"),
+    ),
 }
+WITH_ALL_SIZES = tuple(network for network in WIDTHS if network != "stylegan2")
 NEEDS_NUMBERS = ("density_matching",)
 """Its data are numbers; tests/models/test_variants.py trains it."""
 
@@ -48,7 +53,7 @@ AXES = (
     (OWN, *options(CONF / "phases")),
     (OWN, *options(CONF / "penalties"), "[r1,r2]"),
 )
-PLAIN = list(itertools.product(*AXES[:5], (OWN,), (OWN,), (OWN,)))
+PLAIN = list(itertools.product(VARIANTS, WITH_ALL_SIZES, *AXES[2:5], (OWN,), (OWN,), (OWN,)))
 STUCK = ("wgan", "r3gan")
 """Without normalization, weights below 0.01 leave G a gradient whose square is 0 in 32 bits."""
 GENERATOR_BATCHES = ("model.generator_batch_size", "data.generator_real_batch_size")
@@ -100,7 +105,7 @@ def of_variant(variant):
     return composed(f"model={variant}", "trainer=cpu")["model"]
 
 
-def expected_refusals(variant, network, conditioned, loss) -> list[str]:
+def expected_refusals(variant, network, conditioned, loss, size=32) -> list[str]:
     loss = loss or of_variant(variant)["loss"]["_target_"].rpartition(".")[2]
     reasons = []
     if loss in ("boundary_equilibrium", "BoundaryEquilibrium"):
@@ -109,6 +114,10 @@ def expected_refusals(variant, network, conditioned, loss) -> list[str]:
         reasons.append("expected true")
     if variant in ("sngan", "projection") and network == "r3gan":
         reasons.append("cannot divide by")
+    if variant in ("sngan", "projection") and network == "stylegan2":
+        reasons.append("has an equalized learning rate")
+    if network not in WITH_ALL_SIZES and size & (size - 1):
+        reasons.append("is no square of a power of two from 16 on")
     if variant == "matching_aware" and loss.startswith(("relativistic", "boundary")):
         reasons.append("no term of fake samples alone")
     return reasons
@@ -126,7 +135,7 @@ def check(variant, network, size, channels, conditioned, loss, phases, penalties
         # A recipe's batches of G fit its own loss and phases alone; tests/models/test_generator_batch.py has refusals.
         *(() if loss is phases is OWN else (f"{key}=null" for key in GENERATOR_BATCHES)),
     )
-    reasons = expected_refusals(variant, network, conditioned, loss)
+    reasons = expected_refusals(variant, network, conditioned, loss, size)
     torch.manual_seed(0)
     if reasons:
         with pytest.raises(UserError) as caught:

@@ -21,13 +21,6 @@ if (slider) {
 """
 """The slider over the sample grids; without it the page shows the last one."""
 PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-{{ head | safe }}
-</head>
-<body>
-<h1>{{ title }}</h1>
 <dl>
 {% for name, value in facts.items() %}
 <div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>
@@ -103,7 +96,4 @@ PAGE = """\
 <div><dt>{{ name }}</dt><dd>{{ value }}</dd></div>
 {% endfor %}
 </dl>
-<script>{{ script | safe }}</script>
-</body>
-</html>
 """

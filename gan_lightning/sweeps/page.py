@@ -23,13 +23,6 @@ img.grid { width: 16em; image-rendering: pixelated } figcaption { overflow-wrap:
 pre { background: #f5f5f5; padding: .6em .9em; margin: .3em 0; white-space: pre-wrap; user-select: all }
 """
 PAGE = """\
-<!doctype html>
-<html lang="en">
-<head>
-{{ head | safe }}
-</head>
-<body>
-<h1>{{ title }}</h1>
 <p>{{ summary }}</p>
 {% if unsorted %}<p>{{ unsorted }}</p>{% endif %}
 <table>
@@ -78,8 +71,6 @@ PAGE = """\
 {% for cell in run.cells %}<td>{{ cell }}</td>{% endfor %}<td class="bad">{{ run.reason }}</td></tr>
 {% endfor %}
 </table>
-</body>
-</html>
 """
 INTERVAL = f"the {LEVEL:.0%} confidence interval over seeds"
 WIDEST = 256

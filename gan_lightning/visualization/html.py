@@ -29,25 +29,37 @@ def write(path: Path, template: str, style: str = "", script: str = "", **conten
 
     Args:
         path: The HTML file.
-        template: The page for jinja2, which escapes every {{ value }} but {{ head | safe }} and {{ script | safe }}.
-            The filters `png` and `mp4` turn bytes into addresses for `src`.
+        template: What follows the heading, for jinja2, which escapes every {{ value }}. The filters `png` and `mp4`
+            turn bytes into addresses for `src`.
         style: Rules of style after `STYLE`.
         script: The only script that a browser runs in the page.
         content: The values in the template, with a `title`.
     """
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, finalize=_shown)
     environment.filters |= {"png": _address("image/png"), "mp4": _address("video/mp4")}
-    head = environment.from_string(HEAD).render(policy=_policy(script), style=STYLE + style, **content)
-    page = environment.from_string(template).render(head=head, script=script, **content)
+    body = environment.from_string(template).render(**content)
+    frame = environment.from_string(FRAME)
+    page = frame.render(policy=_policy(script), style=STYLE + style, body=body, script=script, title=content["title"])
     with atomic(path) as partial:
         partial.write_text(page, encoding="utf-8")
 
 
-HEAD = """\
+FRAME = """\
+<!doctype html>
+<html lang="en">
+<head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="{{ policy }}">
 <title>{{ title }}</title>
 <style>{{ style | safe }}</style>
+</head>
+<body>
+<h1>{{ title }}</h1>
+{{ body | safe }}
+{% if script %}<script>{{ script | safe }}</script>
+{% endif %}
+</body>
+</html>
 """
 
 

@@ -127,7 +127,7 @@ class StyleGAN2Generator(Described, nn.Module):
     ) -> Float[Tensor, "batch channels height width"]:
         """Returns the images of one w for all layers, or of one for each."""
         ws = w.unbind(1) if w.ndim == 3 else (w,) * self.num_layers
-        x, image = self.const.expand(len(w), -1, -1, -1), None
+        x, image = self.const.expand(w.shape[0], -1, -1, -1), None
         without_image = len(self.blocks) - len(self.to_image)
         for index, block in enumerate(self.blocks):
             used = 2 * index + 1  # the first block has one layer, the others have two

@@ -35,6 +35,14 @@ SMALLER = {
         *("data=digits", "data.image_shape=[3,32,32]", "data.batch_size=16", "network.generator.latent_dim=8"),
         *(f"network.{player}.{size}" for player in PLAYERS for size in ("channels=[8,8,8,8]", "blocks=1")),
     ),
+    "stylegan2_cifar10": (
+        *("data=digits", "data.image_shape=[3,32,32]", "data.batch_size=16", "network.generator.latent_dim=8"),
+        *(f"network.{player}.channels=[8,8,8,8]" for player in PLAYERS),
+    ),
+    "stylegan2_small": (
+        *("data=digits", "data.image_shape=[1,16,16]", "data.batch_size=16"),
+        *(f"network.{player}.base_channels=4" for player in PLAYERS),
+    ),
 }
 """What a test of two steps can do without."""
 GRIDS = ("callbacks.samples.every_n_steps=4", "trainer.log_every_n_steps=5")

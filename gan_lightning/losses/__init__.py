@@ -13,7 +13,7 @@ from gan_lightning.losses.adversarial import (
 )
 from gan_lightning.losses.augmentation import Augment, DiffAugment
 from gan_lightning.losses.equilibrium import BoundaryEquilibrium
-from gan_lightning.losses.generator_regularizers import GeneratorRegularizer, OrthogonalRegularizer
+from gan_lightning.losses.generator_regularizers import GeneratorRegularizer, OrthogonalRegularizer, PathLength
 from gan_lightning.losses.heads import ClassifierHead, CodeHead, Head
 from gan_lightning.losses.penalties import dragan, dragan_uniform, r1, r2, wgan_gp
 from gan_lightning.losses.pipeline import AugmentPipeline
@@ -40,6 +40,7 @@ __all__ = [
     "NonSaturating",
     "OrthogonalRegularizer",
     "Part",
+    "PathLength",
     "Player",
     "RelativisticAverage",
     "RelativisticPairs",

@@ -8,12 +8,14 @@ processes. Regularizers run in float32 at every precision of the step.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from gan_lightning.distributed.collectives import all_reduce_mean
 from gan_lightning.losses.terms import Number, Part
 
 
@@ -30,6 +32,9 @@ class GeneratorRegularizer(Part):
         super().__init__()
         self.weight = weight
         self.every_n_updates = every_n_updates
+
+    def require_fitting(self, generator: nn.Module) -> None:
+        """Raises a ValueError if the term is not defined for a generator; here it is for all."""
 
     def forward(
         self,
@@ -83,3 +88,55 @@ class OrthogonalRegularizer(GeneratorRegularizer):
         products = [w @ w.T for w in weights]
         terms = [(product - product.diag().diag()).square().sum() for product in products]
         return (self.weight if weight is None else weight) * torch.stack(terms).sum()
+
+
+class PathLength(GeneratorRegularizer):
+    """Path length regularization of a style-based G: Karras et al. 2020 (arXiv:1912.04958), eq. 4.
+
+        weight * E (||J_w^T y|| - a)^2,    y ~ N(0, 1 / (height * width)),    a <- (1 - decay) a + decay E ||J_w^T y||
+
+    J_w is the Jacobian of the image with respect to w; the norm is the root of the mean over layers of the squared norm
+    for the w of a layer. As in the authors' code, the gradient goes through a, too. In a batch of several processes, a
+    has the mean over all of them.
+
+    Args:
+        weight: The factor of the term.
+        every_n_updates: As of `GeneratorRegularizer`.
+        decay: The share of the new mean in a, in [0, 1].
+        batch_shrink: Of how many latents one is used; their images are generated anew, which takes memory.
+    """
+
+    mean: Tensor
+
+    def __init__(self, weight: float, every_n_updates: int = 4, decay: float = 0.01, batch_shrink: int = 2) -> None:
+        super().__init__(weight, every_n_updates)
+        self.decay = decay
+        self.batch_shrink = batch_shrink
+        self.register_buffer("mean", torch.tensor(0.0))
+
+    def require_fitting(self, generator: nn.Module) -> None:
+        if not hasattr(generator, "styles"):
+            raise ValueError(
+                f"model.generator_regularizers: {type(generator).__name__} has no styles, whose paths PathLength "
+                "measures; choose network=stylegan2, or generator_regularizer=null"
+            )
+
+    def forward(
+        self,
+        generator: nn.Module,
+        fake: Float[Tensor, "batch *sample"],
+        z: Float[Tensor, "batch latent"],
+        condition: Float[Tensor, "batch condition"] | None,
+        draw_noise: Callable[..., Tensor],
+        *,
+        weight: Number | None = None,
+    ) -> Float[Tensor, ""]:
+        some = slice(None, None, self.batch_shrink)  # the same latents for any number of processes
+        styles = generator.styles(z[some], None if condition is None else condition[some])  # type: ignore[operator]
+        images = generator.synthesize(styles)  # type: ignore[operator]
+        noise = draw_noise(torch.randn, *images.shape[1:])[some] / math.sqrt(images[0, 0].numel())
+        slopes = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)[0]
+        lengths = slopes.square().sum(2).mean(1).sqrt()
+        mean = self.mean.lerp(all_reduce_mean(lengths.mean()), self.decay)
+        self.mean.copy_(mean.detach())
+        return (self.weight if weight is None else weight) * (lengths - mean).square().mean()

@@ -109,6 +109,8 @@ class GAN(Described, GANStep):
         self.regularizers = nn.ModuleDict(regularizers or {})
         self.generator_regularizers = nn.ModuleDict(generator_regularizers or {})
         require_regular(self.phases, self.n_critic, generator_regularizers or {})
+        for part in (generator_regularizers or {}).values():
+            part.require_fitting(generator)
         self.heads = nn.ModuleDict({name: make(self._feature_dim()) for name, make in (heads or {}).items()})
         self.augment = augment
         if isinstance(augment, AdaptiveAugment) and not self.loss.logits_have_a_sign:

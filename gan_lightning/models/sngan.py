@@ -32,9 +32,14 @@ def spectrally_normalized(network: nn.Module) -> nn.Module:
     """Divides every weight matrix and kernel of a network by its largest singular value, and returns the network.
 
     Raises:
-        ValueError: All entries of a weight are 0, and so is its largest singular value.
+        ValueError: All entries of a weight are 0, and so is its largest singular value; or a layer scales its weight.
     """
     for name, layer in network.named_modules():
+        if hasattr(layer, "weight_gain"):
+            raise ValueError(
+                f"network.discriminator: {type(network).__name__} has an equalized learning rate: {name} scales its "
+                "weight, as spectral normalization would; choose another network=, or a model without it"
+            )
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not is_parametrized(layer):
             if not layer.weight.any():
                 raise ValueError(

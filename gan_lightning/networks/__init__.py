@@ -13,6 +13,7 @@ from gan_lightning.networks.mlp import MLPDiscriminator, MLPGenerator
 from gan_lightning.networks.r3gan import R3GANDiscriminator, R3GANGenerator
 from gan_lightning.networks.resnet import ResNetDiscriminator, ResNetGenerator
 from gan_lightning.networks.scalar import ScalarDiscriminator, ScalarGenerator
+from gan_lightning.networks.stylegan2 import StyleGAN2Discriminator, StyleGAN2Generator
 
 __all__ = [
     "AutoencoderDiscriminator",
@@ -39,4 +40,6 @@ __all__ = [
     "ScalarDiscriminator",
     "ScalarGenerator",
     "SelfAttention",
+    "StyleGAN2Discriminator",
+    "StyleGAN2Generator",
 ]

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
 from gan_lightning.networks.conditioning import ConditionalDiscriminator, InnerProductHead, Join, LatentConcat
-from gan_lightning.networks.grouped_conv import Geometry, GroupedConv2d, grouped_conv2d
+from gan_lightning.networks.grouped_conv import GroupedConv2d
 from gan_lightning.networks.minibatch import MinibatchDiscrimination
+from gan_lightning.networks.resample import Resample
 from gan_lightning.networks.sizes import count_downsamples, doubling_channels, downsampled_size
 from gan_lightning.specs import Described
 
@@ -54,29 +54,6 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels height width"]:
         return x + self.layers(x)
-
-
-class Resample(nn.Module):
-    """Doubles or halves a feature map by bilinear interpolation: the filter [1, 2, 1] * [1, 1] = [1, 3, 3, 1].
-
-    Args:
-        up: Whether the size is doubled; else it is halved.
-    """
-
-    taps: Tensor
-
-    def __init__(self, up: bool) -> None:
-        super().__init__()
-        self.up = up
-        taps = torch.tensor([1.0, 3.0, 3.0, 1.0]) / (4 if up else 8)  # a new pixel sees half of them, or all
-        self.register_buffer("taps", torch.outer(taps, taps)[None, None], persistent=False)
-
-    def forward(self, x: Float[Tensor, "batch channels height width"]) -> Float[Tensor, "batch channels new_h new_w"]:
-        channels = x.shape[1]
-        taps = self.taps.expand(channels, -1, -1, -1)
-        if self.up:
-            return functional.conv_transpose2d(x, taps, stride=2, padding=1, groups=channels)
-        return grouped_conv2d(x, taps, None, Geometry(stride=2, padding=1, groups=channels))
 
 
 class InnerProducts(nn.Conv2d):

@@ -54,3 +54,18 @@ def height_and_width(image_shape: Sequence[int]) -> tuple[int, int]:
             f"data.image_shape={list(image_shape)}: expected [channels, height, width]. Choose another data="
         )
     return image_shape[1], image_shape[2]
+
+
+def require_power_of_two(image_shape: Sequence[int], least: int) -> int:
+    """Returns the height of an image that is a square of a power of two.
+
+    Raises:
+        ValueError: It is none, or its height is less than `least`.
+    """
+    height, width = height_and_width(image_shape)
+    if height != width or height < least or height & (height - 1):
+        raise ValueError(
+            f"data.image_shape={list(image_shape)}: {height}x{width} is no square of a power of two from {least} on, "
+            f"such as 32x32 or 64x64. Change data.image_shape, or choose another network="
+        )
+    return height

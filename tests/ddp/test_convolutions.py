@@ -6,6 +6,11 @@ import torch
 NETWORKS = {
     "r3gan": ("model=r3gan", "network=r3gan", "network.generator.blocks=1", "data.generator_real_batch_size=null"),
     "dcgan": ("network=dcgan",),
+    "stylegan2": (  # without what is random in each process, or compares the samples of a process
+        *("network=stylegan2", "network.generator.noise=false", "network.generator.style_mixing=0.0"),
+        *("network.discriminator.minibatch_std=null", "generator_regularizer=path_length"),
+        "model.generator_regularizers.path_length.every_n_updates=1",
+    ),
 }
 WIDTHS = tuple(f"network.{player}.base_channels=4" for player in ("generator", "discriminator"))
 RUN = (

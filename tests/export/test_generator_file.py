@@ -132,7 +132,7 @@ def formats_here():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("model", ["gan", "cgan"])
-@pytest.mark.parametrize("network", ["mlp", "dcgan", "resnet", "r3gan", "faces", "maxout", "biggan"])
+@pytest.mark.parametrize("network", ["mlp", "dcgan", "resnet", "r3gan", "faces", "maxout", "biggan", "stylegan2"])
 def test_every_network(tmp_path, formats_here, network, model):
     size, narrow = (96, ["network.generator.channels=[3,5,5]"]) if network == "faces" else (32, [])
     options = ("trainer=cpu", f"network={network}", f"model={model}", f"data.image_shape=[3,{size},{size}]", *narrow)

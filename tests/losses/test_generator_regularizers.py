@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 import torch
 
-from gan_lightning.losses import DiffAugment, GeneratorRegularizer, OrthogonalRegularizer
+from gan_lightning.losses import DiffAugment, GeneratorRegularizer, OrthogonalRegularizer, PathLength
 from gan_lightning.models import GAN, spectrally_normalized
 from gan_lightning.models.phases import critic_warmup, simultaneous
-from gan_lightning.networks import BigGANGenerator, MLPGenerator
+from gan_lightning.networks import BigGANGenerator, MLPGenerator, StyleGAN2Generator
 from gan_lightning.schedules import Constant, Steps
 from tests.models.test_compiled import not_compiled  # noqa: F401
 from tests.models.test_gan import SGD, fit, networks
@@ -139,3 +139,37 @@ def test_orthogonal_rows_of_any_length_cost_nothing():
             torch.nn.init.orthogonal_(parameter, gain=3.0)
     assert regularizer_of(generator).item() == pytest.approx(0.0, abs=1e-8)
     assert len([p for p in generator.parameters() if p.ndim > 1]) == 2
+
+
+def path_length_of(z, shrink=2, decay=0.25):
+    """The part and its value at these latents, with noise that depends on the sample alone."""
+    torch.manual_seed(0)
+    generator = StyleGAN2Generator(3, (1, 16, 16), 2, w_dim=4, mapping_layers=2, style_mixing=0.0, noise=False)
+    noise = {tuple(row.tolist()): torch.randn(1, 16, 16) for row in LATENTS}
+    part = PathLength(2.0, decay=decay, batch_shrink=shrink)
+
+    def draw_noise(draw, *shape):
+        return torch.stack([noise[tuple(row.tolist())] for row in z])
+
+    return part, part(generator, generator(z), z, None, draw_noise)
+
+
+LATENTS = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))
+
+
+def test_path_length_takes_some_latents_and_moves_its_mean():
+    """Every second one, so that any number of processes takes the same."""
+    part, value = path_length_of(LATENTS)
+    alone, same = path_length_of(LATENTS[::2], shrink=1)
+    torch.testing.assert_close(value, same)
+    torch.testing.assert_close(part.mean, alone.mean)
+    still, first = path_length_of(LATENTS[:1], decay=0.0)
+    assert still.mean == 0
+    lengths = (first / 2).sqrt()  # with a mean of 0
+    moved, _ = path_length_of(LATENTS[:1])
+    torch.testing.assert_close(moved.mean, 0.25 * lengths.detach())
+
+
+def test_path_length_is_for_generators_with_styles():
+    with pytest.raises(ValueError, match=r"MLPGenerator has no styles, .*choose network=stylegan2, or"):
+        GAN(*networks(), generator_regularizers={"path_length": PathLength(2.0)})

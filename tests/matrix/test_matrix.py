@@ -27,8 +27,12 @@ WIDTHS = {
         for name in ("base_channels", "group_width")
     ),
     "biggan": ("network.generator.base_channels=2", "network.discriminator.base_channels=2"),
+    "stylegan2": (
+        *("network.generator.base_channels=2", "network.discriminator.base_channels=2"),
+        *("network.generator.w_dim=8", "network.discriminator.minibatch_std.group_size=2"),
+    ),
 }
-IN_THE_COVER = ("biggan",)
+IN_THE_COVER = ("biggan", "stylegan2")
 """The networks and variants that the cover pairs with everything, and the product of all with all leaves out."""
 NEEDS_NUMBERS = ("density_matching",)
 """Its data are numbers; tests/models/test_variants.py trains it."""
@@ -107,7 +111,7 @@ def of_variant(variant):
     return composed(f"model={variant}", "trainer=cpu")["model"]
 
 
-def expected_refusals(variant, network, conditioned, loss) -> list[str]:
+def expected_refusals(variant, network, conditioned, loss, size=32) -> list[str]:
     loss = loss or of_variant(variant)["loss"]["_target_"].rpartition(".")[2]
     reasons = []
     if loss in ("boundary_equilibrium", "BoundaryEquilibrium"):
@@ -116,6 +120,10 @@ def expected_refusals(variant, network, conditioned, loss) -> list[str]:
         reasons.append("expected true")
     if variant in ("sngan", "projection", "biggan") and network == "r3gan":
         reasons.append("cannot divide by")
+    if variant in ("sngan", "projection", "biggan") and network == "stylegan2":
+        reasons.append("has an equalized learning rate")
+    if network == "stylegan2" and size & (size - 1):
+        reasons.append("is no square of a power of two from 16 on")
     if variant == "matching_aware" and loss.startswith(("relativistic", "boundary")):
         reasons.append("no term of fake samples alone")
     return reasons
@@ -133,7 +141,7 @@ def check(variant, network, size, channels, conditioned, loss, phases, penalties
         # A recipe's batches of G fit its own loss and phases alone; tests/models/test_generator_batch.py has refusals.
         *(() if loss is phases is OWN else (f"{key}=null" for key in GENERATOR_BATCHES)),
     )
-    reasons = expected_refusals(variant, network, conditioned, loss)
+    reasons = expected_refusals(variant, network, conditioned, loss, size)
     torch.manual_seed(0)
     if reasons:
         with pytest.raises(UserError) as caught:

@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional
 
 from gan_lightning.networks import R3GANDiscriminator, R3GANGenerator
-from gan_lightning.networks.r3gan import Resample, ResidualBlock
+from gan_lightning.networks.r3gan import ResidualBlock
+from gan_lightning.networks.resample import Resample
 
 
 def count(module: nn.Module) -> int:

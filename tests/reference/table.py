@@ -11,6 +11,7 @@ from tests.reference import (
     test_penalties,
     test_regularizers,
     test_steps,
+    test_stylegan2,
 )
 from tests.reference.recordings import load
 
@@ -23,6 +24,7 @@ MODULES = (
     test_augmentation,
     test_steps,
     test_biggan,
+    test_stylegan2,
 )
 
 

@@ -45,6 +45,14 @@ SMALLER = {
         *COLORED_DIGITS,
         *("network.generator.channels=[8,8,8]", "network.discriminator.channels=[8,8,8,8]"),
     ),
+    "stylegan2_cifar10": (
+        *(*COLORED_DIGITS, "network.generator.latent_dim=8"),
+        *(f"network.{player}.channels=[8,8,8,8]" for player in PLAYERS),
+    ),
+    "stylegan2_small": (
+        *("data=digits", "data.image_shape=[1,16,16]", "data.batch_size=16"),
+        *(f"network.{player}.base_channels=4" for player in PLAYERS),
+    ),
 }
 """What a test of two steps can do without."""
 GRIDS = ("callbacks.samples.every_n_steps=4", "trainer.log_every_n_steps=5")

@@ -12,9 +12,10 @@ from gan_lightning.losses.adversarial import (
     Wasserstein,
 )
 from gan_lightning.losses.augmentation import Augment, DiffAugment
+from gan_lightning.losses.consistency import bcr, cr
 from gan_lightning.losses.equilibrium import BoundaryEquilibrium
 from gan_lightning.losses.heads import ClassifierHead, CodeHead, Head
-from gan_lightning.losses.penalties import dragan, dragan_uniform, r1, r2, wgan_gp
+from gan_lightning.losses.penalties import dragan, dragan_uniform, r1, r2, wgan_gp, zero_centered_gp
 from gan_lightning.losses.pipeline import AugmentPipeline
 from gan_lightning.losses.regularizers import LeCam
 from gan_lightning.losses.terms import BatchOutput, DiscriminatorOutput, Part, Player, StepOutput, Terms
@@ -43,9 +44,12 @@ __all__ = [
     "StepOutput",
     "Terms",
     "Wasserstein",
+    "bcr",
+    "cr",
     "dragan",
     "dragan_uniform",
     "r1",
     "r2",
     "wgan_gp",
+    "zero_centered_gp",
 ]

@@ -12,6 +12,7 @@ from gan_lightning.models.minimax import MinimaxGAN
 from gan_lightning.models.phases import alternating, critic_warmup, simultaneous
 from gan_lightning.models.r3gan import R3GAN
 from gan_lightning.models.relativistic import RelativisticGAN
+from gan_lightning.models.san import SAN
 from gan_lightning.models.simultaneous_gan import SimultaneousGAN
 from gan_lightning.models.sngan import SNGAN, spectrally_normalized
 from gan_lightning.models.wgan import WGAN
@@ -22,6 +23,7 @@ __all__ = [
     "GAN",
     "LSGAN",
     "R3GAN",
+    "SAN",
     "SNGAN",
     "WGAN",
     "DensityMatchingGAN",

@@ -75,6 +75,8 @@ class GAN(Described, GANStep):
     """
 
     default_loss: ClassVar[type[AdversarialLoss]] = NonSaturating
+    uses_features: ClassVar[bool] = False
+    """Whether the objectives use D's features. Heads do in any case."""
 
     def __init__(
         self,
@@ -212,12 +214,16 @@ class GAN(Described, GANStep):
         samples = batch.samples
         if self.augment is not None:
             samples = pack(self.augment(unpack(samples, self.pack)), self.pack)
-        if not self.heads:
+        if not (self.heads or self.uses_features):
             logits, features = self.discriminator(samples, batch.condition), None
         else:
             features = self.discriminator.features(samples, batch.condition)  # type: ignore[operator]
-            logits = self.discriminator.head(features, batch.condition)  # type: ignore[operator]
+            logits = self.head_logits(features, batch.condition)
         return DiscriminatorOutput(to_float32(logits), features, batch.condition, batch.z)
+
+    def head_logits(self, features: Tensor, condition: Tensor | None) -> Tensor:
+        """Returns D's logits of its features."""
+        return self.discriminator.head(features, condition)  # type: ignore[operator]
 
     def _has_penalties(self, draws: Draws) -> bool:
         return bool(self.penalties) and draws.is_due(self.penalty_every)

@@ -10,6 +10,7 @@ from tests.reference import (
     test_penalties,
     test_regularizers,
     test_steps,
+    test_ways,
 )
 from tests.reference.recordings import load
 
@@ -21,6 +22,7 @@ MODULES = (
     test_heads,
     test_augmentation,
     test_steps,
+    test_ways,
 )
 
 

@@ -32,7 +32,8 @@ PARTS = {
     "model/loss": ("Losses", "loss"),
     "model/phases": ("Phases", "phases"),
     "model/penalties": ("Penalties", "penalties"),
-    "regularizer": ("Regularizers", "regularizers"),
+    "regularizer": ("Regularizers of D", "regularizers"),
+    "generator_regularizer": ("Regularizers of G", "generator_regularizers"),
     "augment": ("Augmentations", "augment"),
 }
 """The groups of a model's parts: their titles, and the keys of the section `model` that they set."""

@@ -16,13 +16,13 @@ from gan_lightning.specs import Described
 
 Unit = Literal["batches", "images", "run"]
 NAMES = re.compile(
-    r"((generator|discriminator)_)?optimizer\.\w+(\.\d+)?|penalties\.\w+\.\w+|regularizers\.\w+\.weight"
+    r"((generator|discriminator)_)?optimizer\.\w+(\.\d+)?|penalties\.\w+\.\w+|(generator_)?regularizers\.\w+\.weight"
     r"|augment\.p|ema\.half_life"
 )
 """The names of numbers that can have a schedule."""
 NAMES_SHOWN = (
     "optimizer.lr, optimizer.betas.1, generator_optimizer.lr, discriminator_optimizer.lr, penalties.<name>.weight, "
-    "regularizers.<name>.weight, augment.p, ema.half_life"
+    "regularizers.<name>.weight, generator_regularizers.<name>.weight, augment.p, ema.half_life"
 )
 """The same, for messages."""
 

@@ -20,6 +20,7 @@ from gan_lightning.losses import (
     Augment,
     BatchOutput,
     DiscriminatorOutput,
+    GeneratorRegularizer,
     Head,
     NonSaturating,
     Part,
@@ -30,9 +31,9 @@ from gan_lightning.losses import (
 from gan_lightning.losses.terms import join, means, to_float32
 from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
-from gan_lightning.models.generator_batch import require_fakes_fit, require_reals_fit
-from gan_lightning.models.packing import pack, unpack
-from gan_lightning.models.phases import Phase, of_generator
+from gan_lightning.models.generator_batch import require_fakes_fit, require_reals_fit, require_shareable_fakes
+from gan_lightning.models.packing import pack, require_packable, unpack
+from gan_lightning.models.phases import Phase, require_regular
 from gan_lightning.models.rebuild import FORMAT, read, rebuild
 from gan_lightning.models.step import GANStep
 from gan_lightning.specs import Described, spec_of
@@ -42,7 +43,7 @@ class GAN(Described, GANStep):
     """The GAN of Goodfellow et al. 2014 (arXiv:1406.2661), with exchangeable parts.
 
         D minimizes  loss.discriminator(D(x), D(G(z)))  + regularizers + penalties + heads
-        G minimizes  loss.generator(D(G(z)))            + heads
+        G minimizes  loss.generator(D(G(z)))            + regularizers of its own + heads
 
     A variant chooses its loss. It overrides `sample_prior` for other latents, `fake_batch` for other inputs of G,
     `discriminator_terms` for further terms of D's objective, and `after_step` for limits on the weights. Further
@@ -56,6 +57,8 @@ class GAN(Described, GANStep):
         penalty_every: The number of batches between two uses of the penalties, and a factor of their weights: lazy
             regularization, Karras et al. 2020 (arXiv:1912.04958), appendix B.
         regularizers: Parts as in `gan_lightning.losses.regularizers`, by name, which are added to D's loss.
+        generator_regularizers: Parts as in `gan_lightning.losses.generator_regularizers`, by name, which are added to
+            G's loss.
         heads: By name, functions that build a head for a feature dimension, as in `gan_lightning.losses.heads`.
         augment: The augmentation of real and of generated samples before D, in both players' losses; None: no
             augmentation. A penalty takes the gradient of D(augment(x)) with respect to x, as the authors of
@@ -87,6 +90,7 @@ class GAN(Described, GANStep):
         penalties: Mapping[str, Callable[..., Tensor]] | None = None,
         penalty_every: int = 1,
         regularizers: Mapping[str, Part] | None = None,
+        generator_regularizers: Mapping[str, GeneratorRegularizer] | None = None,
         heads: Mapping[str, Callable[[int], Head]] | None = None,
         augment: Augment | AdaptiveAugment | None = None,
         pack: int = 1,
@@ -105,6 +109,8 @@ class GAN(Described, GANStep):
         self.penalties = dict(penalties or {})
         self.penalty_every = penalty_every
         self.regularizers = nn.ModuleDict(regularizers or {})
+        self.generator_regularizers = nn.ModuleDict(generator_regularizers or {})
+        require_regular(self.phases, self.n_critic, generator_regularizers or {})
         self.heads = nn.ModuleDict({name: make(self._feature_dim()) for name, make in (heads or {}).items()})
         self.augment = augment
         if isinstance(augment, AdaptiveAugment) and not self.loss.logits_have_a_sign:
@@ -113,43 +119,13 @@ class GAN(Described, GANStep):
                 f"model.loss={type(self.loss).__name__}; choose augment=diffaugment"
             )
         self.pack = pack
-        if pack > 1:
-            self._require_packable()
+        require_packable(self)
         self.reuse_fake = reuse_fake
-        if reuse_fake:
-            self._require_shareable_fakes()
+        require_shareable_fakes(self)
         self.generator_batch_size = generator_batch_size
         require_fakes_fit(self)
         if channels_last:
             self.to(memory_format=torch.channels_last)
-
-    def _require_packable(self) -> None:
-        if self.heads:
-            raise ValueError(
-                f"model.pack={self.pack}: the heads {', '.join(self.heads)} need D's features of single samples; "
-                "set it to 1"
-            )
-        if isinstance(self.augment, AdaptiveAugment):
-            raise ValueError(
-                f"model.pack={self.pack}: AdaptiveAugment counts images by their logits, and a pack has one; choose "
-                "augment=diffaugment, or set it to 1"
-            )
-
-    def _require_shareable_fakes(self) -> None:
-        if of_generator(self.phases, self.n_critic) != (("discriminator",), ("generator",)):
-            raise ValueError(
-                "model.reuse_fake=True: expected model/phases=alternating; others share their fakes already"
-            )
-        if self.micro_batches > 1:
-            raise ValueError(
-                f"model.reuse_fake=True: keeps G's activations of the whole batch, which model.accumulate="
-                f"{self.micro_batches} is to save; set one of them to its default"
-            )
-        if self.compiles:
-            raise ValueError(
-                "model.reuse_fake=True: G's part of the graph outlives D's update, and model.compile=True makes one "
-                "graph of each update; set one of them to false"
-            )
 
     @parametrize.cached()  # one estimate of the singular values for all calls of D, if it is spectrally normalized
     def losses(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
@@ -158,7 +134,7 @@ class GAN(Described, GANStep):
                 fake = self.fake_batch(players, real, draws)
         elif "generator" not in players:
             fake = replace(fake, samples=fake.samples.detach())
-        real, fake = real.packed(self.pack), fake.packed(self.pack)
+        single, real, fake = fake, real.packed(self.pack), fake.packed(self.pack)
         if "discriminator" in players and self._has_penalties(draws):
             real, fake = real.with_gradient(), fake.with_gradient()
         with torch.set_grad_enabled("discriminator" in players):
@@ -169,7 +145,7 @@ class GAN(Described, GANStep):
             assert d_real is not None
             terms["discriminator"] = self.discriminator_terms(real, fake, d_real, d_fake, draws)
         if "generator" in players:
-            terms["generator"] = self.generator_terms(d_fake, d_real)
+            terms["generator"] = join(self.generator_terms(d_fake, d_real), self._generator_regularizers(single, draws))
         logits = {"real": d_real.logits, "fake": d_fake.logits} if d_real and "discriminator" in players else {}
         return StepOutput(terms={player: means(found) for player, found in terms.items()}, logits=logits)
 
@@ -253,14 +229,38 @@ class GAN(Described, GANStep):
             for name, penalty in self.penalties.items()
         }
 
+    def _generator_regularizers(self, fake: Batch, draws: Draws) -> Terms:
+        due = {
+            name: part
+            for name, part in self.generator_regularizers.items()
+            if draws.is_due(part.every_n_updates * self.n_critic)  # type: ignore[operator]
+        }
+        with torch.autocast(self.device.type, enabled=False):
+            return {
+                name: part.every_n_updates
+                * part(
+                    self.generator,
+                    to_float32(fake.samples),
+                    fake.z,
+                    fake.condition,
+                    partial(draws.noise, len(fake.samples), f"generator_regularizers.{name}"),
+                    **draws.arguments(f"generator_regularizers.{name}"),
+                )
+                for name, part in due.items()
+            }
+
     def schedulable(self) -> dict[str, float]:
         found = super().schedulable()
         for name, penalty in self.penalties.items():
             given = penalty.keywords if isinstance(penalty, partial) else {}
             found |= {f"penalties.{name}.{key}": v for key, v in given.items() if isinstance(v, int | float)}
-        for name, part in self.regularizers.items():
-            if "weight" in inspect.signature(part.forward).parameters:
-                found[f"regularizers.{name}.weight"] = part.weight  # type: ignore[assignment]
+        for kind, parts in (
+            ("regularizers", self.regularizers),
+            ("generator_regularizers", self.generator_regularizers),
+        ):
+            for name, part in parts.items():
+                if "weight" in inspect.signature(part.forward).parameters:
+                    found[f"{kind}.{name}.weight"] = part.weight  # type: ignore[assignment]
         if self.augment is not None and not isinstance(self.augment, AdaptiveAugment):
             found["augment.p"] = self.augment.spec.get("p", 1.0)  # not `p` itself, which a resumed run has moved
         return found
@@ -284,7 +284,8 @@ class GAN(Described, GANStep):
         return self.discriminator.feature_dim  # type: ignore[return-value]
 
     def _parts(self) -> list[Part]:
-        parts: list[Any] = [self.loss, *self.regularizers.values(), *self.heads.values()]
+        regularizers = (*self.regularizers.values(), *self.generator_regularizers.values())
+        parts: list[Any] = [self.loss, *regularizers, *self.heads.values()]
         return parts + ([self.augment] if self.augment else [])
 
     def setup(self, stage: str) -> None:

@@ -1,4 +1,4 @@
-"""Where G's phase has a batch of its own: what it asks of the other parts of a model."""
+"""Where the phases have batches of their own, or share one: what that asks of the other parts of a model."""
 
 from __future__ import annotations
 
@@ -43,6 +43,24 @@ def require_reals_fit(model: GAN) -> None:
         raise UserError(
             f"{key}: under {type(model.loss).__name__} G sees no real samples; set it to null, or choose "
             "model/loss=relativistic_pairs or relativistic_average"
+        )
+
+
+def require_shareable_fakes(model: GAN) -> None:
+    """Raises a ValueError if `reuse_fake` is set, and the phases cannot share their fakes."""
+    if not model.reuse_fake:
+        return
+    if of_generator(model.phases, model.n_critic) != (("discriminator",), ("generator",)):
+        raise ValueError("model.reuse_fake=True: expected model/phases=alternating; others share their fakes already")
+    if model.micro_batches > 1:
+        raise ValueError(
+            f"model.reuse_fake=True: keeps G's activations of the whole batch, which model.accumulate="
+            f"{model.micro_batches} is to save; set one of them to its default"
+        )
+    if model.compiles:
+        raise ValueError(
+            "model.reuse_fake=True: G's part of the graph outlives D's update, and model.compile=True makes one "
+            "graph of each update; set one of them to false"
         )
 
 

@@ -8,9 +8,9 @@ phases of that batch.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from gan_lightning.losses import Player
+from gan_lightning.losses import GeneratorRegularizer, Player
 
 Phase = tuple[Player, ...]
 Phases = Callable[[int, int], tuple[Phase, ...]]
@@ -44,6 +44,18 @@ def batches_of_update(phases: Phases, n_critic: int, batch_index: int) -> int:
     before = range(batch_index - 1, -1, -1)
     last = next((i for i in before if any("generator" in players for players in phases(i, n_critic))), -1)
     return batch_index - last
+
+
+def require_regular(phases: Phases, n_critic: int, regularizers: Mapping[str, GeneratorRegularizer]) -> None:
+    """Raises a ValueError if a regularizer belongs to every n-th update of G, and its updates are not at a distance."""
+    lazy = {name: part.every_n_updates for name, part in regularizers.items() if part.every_n_updates > 1}
+    updates = [any("generator" in players for players in phases(index, n_critic)) for index in range(4 * n_critic)]
+    if lazy and updates != [(index + 1) % n_critic == 0 for index in range(4 * n_critic)]:
+        name, every = next(iter(lazy.items()))
+        raise ValueError(
+            f"model.generator_regularizers.{name}.every_n_updates={every}: expected G to be updated in every "
+            "n_critic-th batch; choose model/phases=alternating, or set it to 1"
+        )
 
 
 def critic_warmup(

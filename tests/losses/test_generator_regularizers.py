@@ -1,0 +1,110 @@
+"""Terms of G's loss that D has no part in: when they are added, with which factor, and to what."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from gan_lightning.losses import DiffAugment, GeneratorRegularizer
+from gan_lightning.models import GAN
+from gan_lightning.models.phases import critic_warmup, simultaneous
+from gan_lightning.schedules import Constant, Steps
+from tests.models.test_compiled import not_compiled  # noqa: F401
+from tests.models.test_gan import SGD, fit, networks
+from tests.models.test_pack import COUNT, DRAWS, LATENT, batch, packed_gan
+from tests.models.test_pack import SHAPE as PACKED_SHAPE
+from tests.models.test_variants import conditional_networks
+
+
+class Spread(GeneratorRegularizer):
+    """The mean distance of a sample to that of a latent beside it; it counts its calls."""
+
+    def __init__(self, weight=0.5, every_n_updates=1):
+        super().__init__(weight, every_n_updates)
+        self.register_buffer("calls", torch.tensor(0.0))
+
+    def forward(self, generator, fake, z, condition, draw_noise, *, weight=None):
+        self.calls += 1
+        near = generator(z + 0.1 * draw_noise(torch.randn, z.shape[1]), condition)
+        return (self.weight if weight is None else weight) * (fake - near).square().mean()
+
+
+def trained(max_steps=6, precision="32-true", **more):
+    """The model after some batches, and what was logged in each."""
+    pair = conditional_networks() if more.get("conditional") else networks(batch_norm=False)
+    model = GAN(*pair, optimizer=SGD, seed=5, **more)
+    logged = []
+    model.log_now = logged.append
+    fit(model, max_steps, log_every_n_steps=1, precision=precision)
+    return model, logged
+
+
+@pytest.mark.parametrize(("n_critic", "every", "calls"), [(1, 1, 12), (1, 3, 4), (2, 1, 6), (2, 3, 2)])
+def test_it_is_used_in_every_nth_update_of_the_generator(n_critic, every, calls):
+    model, _ = trained(12, n_critic=n_critic, generator_regularizers={"spread": Spread(0.5, every)})
+    assert model.generator_regularizers["spread"].calls == calls
+
+
+def test_its_value_is_a_term_of_the_generators_loss_times_the_updates_between_two_uses():
+    logged = [trained(1, generator_regularizers={"spread": part})[1][0] for part in (Spread(), Spread(1.5))]
+    plain = trained(1)[1][0]
+    terms = [each["terms/generator_spread"] for each in logged]
+    assert terms[1].item() == pytest.approx(3 * terms[0].item())
+    assert terms[0] > 1e-6
+    for each, term in zip(logged, terms, strict=True):
+        torch.testing.assert_close(each["loss/generator"], plain["loss/generator"] + term)
+        torch.testing.assert_close(each["loss/discriminator"], plain["loss/discriminator"])
+
+
+def test_a_lazy_term_has_the_number_of_updates_as_a_factor():
+    _, lazy = trained(2, generator_regularizers={"spread": Spread(0.5, 2)})
+    second = {"generator_regularizers.spread.weight": Constant(0.5, begin=1, before=0.0)}
+    _, each = trained(2, generator_regularizers={"spread": Spread(0.5)}, schedules=second)
+    assert "terms/generator_spread" not in lazy[0]
+    assert lazy[1]["terms/generator_spread"].item() == pytest.approx(2 * each[1]["terms/generator_spread"].item())
+
+
+def moved(generator_regularizers, **more):
+    """G's weights after two batches in float64, so that parts of a batch can be compared with the whole."""
+    model, _ = trained(2, precision="64-true", generator_regularizers=generator_regularizers, **more)
+    return torch.cat([p.detach().flatten() for p in model.generator.parameters()])
+
+
+@pytest.mark.parametrize("more", [{"phases": simultaneous}, {"conditional": True}, {"augment": DiffAugment()}], ids=str)
+def test_it_moves_the_generator_beside_every_other_part(more):
+    assert not torch.equal(moved({"spread": Spread()}, **more), moved({}, **more))
+
+
+@pytest.mark.parametrize("more", [{"accumulate": 4}, {"compile": True}], ids=str)
+def test_the_same_update_in_another_way(more, not_compiled):  # noqa: F811
+    torch.testing.assert_close(moved({"spread": Spread()}, **more), moved({"spread": Spread()}), rtol=0, atol=1e-12)
+
+
+def test_packs_are_for_the_discriminator_alone():
+    """It gets the samples themselves, of which D sees two at a time."""
+    shapes = []
+
+    class Look(Spread):
+        def forward(self, generator, fake, z, condition, draw_noise, *, weight=None):
+            shapes.append((fake.shape, z.shape))
+            return super().forward(generator, fake, z, condition, draw_noise, weight=weight)
+
+    model = packed_gan(generator_regularizers={"look": Look()})
+    model.losses(("generator",), batch(), DRAWS)
+    assert shapes == [((COUNT, *PACKED_SHAPE), (COUNT, LATENT))]
+
+
+def test_the_weight_has_a_schedule():
+    _, logged = trained(
+        4,
+        generator_regularizers={"spread": Spread(0.5)},
+        schedules={"generator_regularizers.spread.weight": Steps(0.0, 2)},
+    )
+    assert [each["terms/generator_spread"] > 0 for each in logged] == [True, True, False, False]
+
+
+def test_lazy_ones_need_updates_at_a_distance():
+    phases = partial(critic_warmup, critic_steps=3, first_updates=2)
+    with pytest.raises(ValueError, match=r"spread\.every_n_updates=4: expected G to be updated in every n_critic-th"):
+        GAN(*networks(), phases=phases, generator_regularizers={"spread": Spread(0.5, 4)})
+    GAN(*networks(), phases=phases, generator_regularizers={"spread": Spread(0.5)})

@@ -14,7 +14,7 @@ from gan_lightning.losses.adversarial import (
 from gan_lightning.losses.augmentation import Augment, DiffAugment
 from gan_lightning.losses.consistency import bcr, cr
 from gan_lightning.losses.equilibrium import BoundaryEquilibrium
-from gan_lightning.losses.generator_regularizers import GeneratorRegularizer
+from gan_lightning.losses.generator_regularizers import GeneratorRegularizer, LatentDistance
 from gan_lightning.losses.heads import ClassifierHead, CodeHead, Head
 from gan_lightning.losses.penalties import dragan, dragan_uniform, r1, r2, wgan_gp, zero_centered_gp
 from gan_lightning.losses.pipeline import AugmentPipeline
@@ -35,6 +35,7 @@ __all__ = [
     "GeneratorRegularizer",
     "Head",
     "Hinge",
+    "LatentDistance",
     "LeCam",
     "LeastSquares",
     "Minimax",

@@ -69,7 +69,7 @@ def zero_centered_gp(
 
         weight * E ||grad D(x^)||^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
 
-    Thanh-Tung et al. 2019 (arXiv:1902.03984), section 5, with lambda for the weight.
+    Thanh-Tung et al. 2019 (arXiv:1902.03984), 0-GP, with lambda for the weight.
     """
     return weight * _squared_gradient_norm(logits_of, _between(real, fake, draw_noise)).mean()
 

@@ -16,6 +16,7 @@ from gan_lightning.models.san import SAN
 from gan_lightning.models.simultaneous_gan import SimultaneousGAN
 from gan_lightning.models.sngan import SNGAN, spectrally_normalized
 from gan_lightning.models.wgan import WGAN
+from gan_lightning.models.zcr import ZCRGAN
 
 __all__ = [
     "ACGAN",
@@ -26,6 +27,7 @@ __all__ = [
     "SAN",
     "SNGAN",
     "WGAN",
+    "ZCRGAN",
     "DensityMatchingGAN",
     "HingeGAN",
     "InfoGAN",

@@ -1,10 +1,15 @@
 """Ways of training beside the authors' code: SAN."""
 
+from collections.abc import Callable
+from functools import partial
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
+from gan_lightning.losses import bcr, cr, zero_centered_gp
+from gan_lightning.losses.consistency import flipped_and_shifted
 from gan_lightning.losses.terms import means, total
 from gan_lightning.models import SAN
 from gan_lightning.models.batch import Batch
@@ -12,6 +17,7 @@ from gan_lightning.models.draws import Draws
 from gan_lightning.networks import MLPGenerator
 from gan_lightning.networks.conditioning import LogitHead
 from tests.reference.recordings import Check, Difference, Recording, check, difference, gradient_difference
+from tests.reference.test_penalties import compare
 
 KIND = "ways"
 
@@ -53,9 +59,23 @@ def san(recording: Recording, classes: int = 0) -> Difference:
     return Difference(values, max(gradients))
 
 
+def consistency(recording: Recording, penalty: Callable[..., Tensor], *kinds: str) -> Difference:
+    noise = torch.cat([recording[f"noise/{kind}"] for kind in kinds], 1)
+    found = compare(recording, penalty, noise=noise)
+    moved = [flipped_and_shifted(recording[kind], recording[f"noise/{kind}"]) for kind in kinds]
+    return Difference(
+        max(found.values, difference(moved, [recording[f"moved/{kind}"] for kind in kinds])), found.gradients
+    )
+
+
 CHECKS: dict[str, Check] = {
     "san": san,
     "san_classes": lambda recording: san(recording, classes=3),
+    "cr": lambda recording: consistency(recording, partial(cr, weight=10.0), "real"),
+    "bcr": lambda recording: consistency(recording, partial(bcr, real_weight=10.0, fake_weight=5.0), "real", "fake"),
+    "zero_centered_gp": lambda recording: compare(
+        recording, partial(zero_centered_gp, weight=100.0), noise=recording["alpha"]
+    ),
 }
 
 

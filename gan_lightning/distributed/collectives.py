@@ -37,6 +37,21 @@ def all_reduce_mean(mean: Tensor) -> Tensor:
     return dist.nn.functional.all_reduce(mean) / dist.get_world_size()
 
 
+def all_gather(rows: Tensor) -> Tensor:
+    """Returns the rows of all processes in the order of their ranks, with gradients to all of them.
+
+    Every process has as many.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return rows
+    return torch.cat(dist.nn.functional.all_gather(rows.contiguous()))
+
+
+def rank() -> int:
+    """Returns the number of this process, from 0 on."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
 def gather_to_rank_zero(own: Any) -> list[Any]:
     """Returns the objects of all processes in the order of their ranks, on rank 0; an empty list on other ranks."""
     parts: list[Any] | None = [None] * dist.get_world_size() if dist.get_rank() == 0 else None

@@ -10,13 +10,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from gan_lightning.losses.penalties import DrawNoise, LogitsOf
+from gan_lightning.losses.penalties import DrawNoise, LogitsOf, Samples
 from gan_lightning.losses.terms import Number, to_float32
 
 Images = Float[Tensor, "batch channels height width"]
 
 
-def cr(logits_of: LogitsOf, real: Images, fake: Tensor, draw_noise: DrawNoise, *, weight: Number) -> Float[Tensor, ""]:
+def cr(
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number
+) -> Float[Tensor, ""]:
     """Consistency regularization (CR), at real samples.
 
         weight * E_x (D(x) - D(T(x)))^2
@@ -32,8 +34,8 @@ def cr(logits_of: LogitsOf, real: Images, fake: Tensor, draw_noise: DrawNoise, *
 
 def bcr(
     logits_of: LogitsOf,
-    real: Images,
-    fake: Images,
+    real: Samples,
+    fake: Samples,
     draw_noise: DrawNoise,
     *,
     real_weight: Number,

@@ -2,7 +2,9 @@
 
 from gan_lightning.models.acgan import ACGAN
 from gan_lightning.models.began import BEGAN
+from gan_lightning.models.contragan import ContraGAN
 from gan_lightning.models.density_matching import DensityMatchingGAN
+from gan_lightning.models.feature_matching import FeatureMatchingGAN
 from gan_lightning.models.gan import GAN
 from gan_lightning.models.hinge import HingeGAN
 from gan_lightning.models.infogan import InfoGAN
@@ -11,6 +13,7 @@ from gan_lightning.models.matching_aware import MatchingAwareGAN
 from gan_lightning.models.minimax import MinimaxGAN
 from gan_lightning.models.phases import alternating, critic_warmup, simultaneous
 from gan_lightning.models.r3gan import R3GAN
+from gan_lightning.models.reacgan import ReACGAN
 from gan_lightning.models.relativistic import RelativisticGAN
 from gan_lightning.models.san import SAN
 from gan_lightning.models.simultaneous_gan import SimultaneousGAN
@@ -28,11 +31,14 @@ __all__ = [
     "SNGAN",
     "WGAN",
     "ZCRGAN",
+    "ContraGAN",
     "DensityMatchingGAN",
+    "FeatureMatchingGAN",
     "HingeGAN",
     "InfoGAN",
     "MatchingAwareGAN",
     "MinimaxGAN",
+    "ReACGAN",
     "RelativisticGAN",
     "SimultaneousGAN",
     "alternating",

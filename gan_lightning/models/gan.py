@@ -22,6 +22,7 @@ from gan_lightning.losses import (
     DiscriminatorOutput,
     GeneratorRegularizer,
     Head,
+    InstanceNoise,
     NonSaturating,
     Part,
     Player,
@@ -92,7 +93,7 @@ class GAN(Described, GANStep):
         regularizers: Mapping[str, Part] | None = None,
         generator_regularizers: Mapping[str, GeneratorRegularizer] | None = None,
         heads: Mapping[str, Callable[[int], Head]] | None = None,
-        augment: Augment | AdaptiveAugment | None = None,
+        augment: Augment | AdaptiveAugment | InstanceNoise | None = None,
         pack: int = 1,
         reuse_fake: bool = False,
         generator_batch_size: int | None = None,
@@ -127,6 +128,11 @@ class GAN(Described, GANStep):
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
+    @property
+    def generator_sees_real(self) -> bool:
+        """Whether G's objective uses D's output for real samples."""
+        return self.loss.relativistic
+
     @parametrize.cached()  # one estimate of the singular values for all calls of D, if it is spectrally normalized
     def losses(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         if fake is None:
@@ -138,7 +144,7 @@ class GAN(Described, GANStep):
         if "discriminator" in players and self._has_penalties(draws):
             real, fake = real.with_gradient(), fake.with_gradient()
         with torch.set_grad_enabled("discriminator" in players):
-            d_real = self.discriminate(real) if "discriminator" in players or self.loss.relativistic else None
+            d_real = self.discriminate(real) if "discriminator" in players or self.generator_sees_real else None
         d_fake = self.discriminate(fake)
         terms: dict[Player, Terms] = {}
         if "discriminator" in players:
@@ -181,7 +187,7 @@ class GAN(Described, GANStep):
         return join(self.loss.discriminator(d_real.logits, d_fake.logits), *added)
 
     def generator_terms(self, d_fake: DiscriminatorOutput, d_real: DiscriminatorOutput | None) -> Terms:
-        """Returns the terms of G's objective; `d_real` is None unless the loss is relativistic or D is updated, too."""
+        """Returns the terms of G's objective; `d_real` is None unless it is seen or D is updated, too."""
         terms = self.loss.generator(d_fake.logits, d_real.logits if d_real else None)
         return join(terms, *(head.generator(d_fake) for head in self.heads.values()))  # type: ignore[operator]
 
@@ -261,14 +267,16 @@ class GAN(Described, GANStep):
             for name, part in parts.items():
                 if "weight" in inspect.signature(part.forward).parameters:
                     found[f"{kind}.{name}.weight"] = part.weight  # type: ignore[assignment]
-        if self.augment is not None and not isinstance(self.augment, AdaptiveAugment):
-            found["augment.p"] = self.augment.spec.get("p", 1.0)  # not `p` itself, which a resumed run has moved
-        return found
+        return found | self.numbers_of_parts()
+
+    def numbers_of_parts(self) -> dict[str, float]:
+        """Returns those that are buffers of parts, which a schedule moves, as the parts were built with them."""
+        parts = {"loss": self.loss} | ({"augment": self.augment} if self.augment else {})
+        return {f"{key}.{name}": value for key, part in parts.items() for name, value in part.numbers.items()}
 
     def on_step_begin(self, scheduled: Mapping[str, float]) -> None:
-        if "augment.p" in scheduled:
-            assert isinstance(self.augment, Augment)
-            self.augment.p.fill_(scheduled["augment.p"])  # a part of its state, as that of ADA
+        for name in self.numbers_of_parts().keys() & scheduled.keys():
+            self.get_buffer(name).fill_(scheduled[name])
 
     def networks(self) -> dict[Player, nn.Module]:
         if not self.heads:

@@ -195,7 +195,7 @@ def test_networks_that_do_not_fit_the_data():
         ((*AVATARS, "data.image_shape=[2,32,32]"), "images of 3 channels cannot have 2"),
         (
             ("model=acgan", *AVATARS, "data.image_shape=[3,32,32]"),
-            "data: its samples have several tags each; AC-GAN needs classes",
+            "data: its samples have several tags each; ACGAN needs classes",
         ),
         (("callbacks.samples._target_=gan_lightning.callbacks.DensityPlot",), "DensityPlot needs data=gaussian_1d"),
         (

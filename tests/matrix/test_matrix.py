@@ -109,7 +109,7 @@ def expected_refusals(variant, network, conditioned, loss) -> list[str]:
     reasons = []
     if loss in ("boundary_equilibrium", "BoundaryEquilibrium"):
         reasons.append("network=began")
-    if variant in ("acgan", "matching_aware") and not conditioned:
+    if variant in ("acgan", "contragan", "matching_aware", "reacgan") and not conditioned:
         reasons.append("expected true")
     if variant in ("sngan", "projection") and network == "r3gan":
         reasons.append("cannot divide by")

@@ -1,0 +1,32 @@
+"""The GAN whose generator matches the mean features of real samples."""
+
+from __future__ import annotations
+
+from gan_lightning.distributed.collectives import all_reduce_mean
+from gan_lightning.losses import DiscriminatorOutput, Terms
+from gan_lightning.losses.terms import join, to_float32
+from gan_lightning.models.gan import GAN
+
+
+class FeatureMatchingGAN(GAN):
+    """Feature matching: Salimans et al. 2016 (arXiv:1606.03498), section 3.1. f are D's features before its logit.
+
+        D minimizes  what it does under the loss
+        G minimizes  |E_x f(x) - E_z f(G(z))|^2
+
+    The means are over the whole batch of all processes, and f(x) has no gradient. Heads are added.
+    """
+
+    uses_features = True
+
+    @property
+    def generator_sees_real(self) -> bool:
+        return True
+
+    def generator_terms(self, d_fake: DiscriminatorOutput, d_real: DiscriminatorOutput | None) -> Terms:
+        assert d_real is not None
+        assert d_real.features is not None
+        assert d_fake.features is not None
+        real, fake = (all_reduce_mean(to_float32(each.features).mean(0)) for each in (d_real, d_fake))
+        terms = {"features": (real.detach() - fake).square().sum()}
+        return join(terms, *(head.generator(d_fake) for head in self.heads.values()))  # type: ignore[operator]

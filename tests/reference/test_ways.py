@@ -1,4 +1,4 @@
-"""Ways of training beside the authors' code: SAN, consistency, top-k, heads that contrast, a penalty between samples."""
+"""Ways of training beside the authors' code: SAN, consistency, top-k, contrastive heads, penalty between samples."""
 
 import math
 from collections.abc import Callable

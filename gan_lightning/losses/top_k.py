@@ -6,7 +6,7 @@ from torch import Tensor
 
 from gan_lightning.distributed.collectives import all_gather
 from gan_lightning.losses.adversarial import AdversarialLoss, Logits
-from gan_lightning.losses.terms import Terms
+from gan_lightning.losses.terms import StepOutput, Terms
 
 
 class TopK(AdversarialLoss):
@@ -50,6 +50,6 @@ class TopK(AdversarialLoss):
         weights = (fake_logits >= least) * (len(logits) / (logits >= least).sum(dtype=logits.dtype))
         return {name: term * weights for name, term in self.loss.generator(fake_logits).items()}
 
-    def metrics(self, output: object) -> dict[str, Tensor]:
+    def metrics(self, output: StepOutput) -> dict[str, Tensor]:
         """Returns the share as `top_k/share`."""
         return {"top_k/share": self.share}

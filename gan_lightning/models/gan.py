@@ -112,6 +112,8 @@ class GAN(Described, GANStep):
         self.regularizers = nn.ModuleDict(regularizers or {})
         self.generator_regularizers = nn.ModuleDict(generator_regularizers or {})
         require_regular(self.phases, self.n_critic, generator_regularizers or {})
+        if self.uses_features:
+            self._feature_dim(type(self).__name__)
         self.heads = nn.ModuleDict({name: make(self._feature_dim()) for name, make in (heads or {}).items()})
         self.augment = augment
         if isinstance(augment, AdaptiveAugment) and not self.loss.logits_have_a_sign:
@@ -283,10 +285,10 @@ class GAN(Described, GANStep):
             return super().networks()
         return {"discriminator": nn.ModuleList([self.discriminator, self.heads]), "generator": self.generator}
 
-    def _feature_dim(self) -> int:
+    def _feature_dim(self, needed_by: str = "a second head") -> int:
         if not hasattr(self.discriminator, "features"):
             raise ValueError(
-                f"network.discriminator: {type(self.discriminator).__name__} has no features for a second head; choose "
+                f"network.discriminator: {type(self.discriminator).__name__} has no features for {needed_by}; choose "
                 "another network="
             )
         return self.discriminator.feature_dim  # type: ignore[return-value]

@@ -47,5 +47,9 @@ def test_what_does_not_fit_is_refused():
         ValueError, match=r"model.loss: RelativisticPairs has no terms of real and of fake samples alone"
     ):
         probe(SAN, loss=RelativisticPairs())
-    with pytest.raises(ValueError, match=r"network.discriminator: AutoencoderDiscriminator has no linear last layer"):
+    with pytest.raises(ValueError, match=r"network.discriminator: AutoencoderDiscriminator has no features for SAN"):
         SAN(MLPGenerator(4, SHAPE, [8]), AutoencoderDiscriminator(SHAPE, [8], 4))
+    discriminator = MLPDiscriminator(SHAPE, [8])
+    discriminator.head = torch.nn.Identity()
+    with pytest.raises(ValueError, match=r"network.discriminator: MLPDiscriminator has no linear last layer"):
+        probe(SAN, discriminator=discriminator)

@@ -48,7 +48,7 @@ class TopK(AdversarialLoss):
         k = (self.share * len(logits)).round().long().clamp(min=1)
         least = logits.sort(descending=True).values.gather(0, k.view(1) - 1)
         weights = (fake_logits >= least) * (len(logits) / (logits >= least).sum(dtype=logits.dtype))
-        return {name: term * weights for name, term in self.loss.generator(fake_logits).items()}
+        return {name: term * weights for name, term in self.loss.generator(fake_logits, None).items()}
 
     def metrics(self, output: StepOutput) -> dict[str, Tensor]:
         """Returns the share as `top_k/share`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from gan_lightning.distributed.collectives import all_reduce_mean
 from gan_lightning.losses import DiscriminatorOutput, Terms
 from gan_lightning.losses.terms import join, to_float32
@@ -25,8 +27,10 @@ class FeatureMatchingGAN(GAN):
 
     def generator_terms(self, d_fake: DiscriminatorOutput, d_real: DiscriminatorOutput | None) -> Terms:
         assert d_real is not None
-        assert d_real.features is not None
-        assert d_fake.features is not None
-        real, fake = (all_reduce_mean(to_float32(each.features).mean(0)) for each in (d_real, d_fake))
-        terms = {"features": (real.detach() - fake).square().sum()}
+        terms = {"features": (_mean_features(d_real).detach() - _mean_features(d_fake)).square().sum()}
         return join(terms, *(head.generator(d_fake) for head in self.heads.values()))  # type: ignore[operator]
+
+
+def _mean_features(output: DiscriminatorOutput) -> Tensor:
+    assert output.features is not None
+    return all_reduce_mean(to_float32(output.features).mean(0))

@@ -23,7 +23,7 @@ def cr(
 
         weight * E_x (D(x) - D(T(x)))^2
 
-    Zhang et al. 2020 (arXiv:1910.12027), eq. 3. T mirrors half of the pictures left to right, and shifts each by up to
+    Zhang et al. 2020 (arXiv:1910.12027). T mirrors half of the pictures left to right, and shifts each by up to
     an eighth of a side; `flipped_and_shifted` has it.
 
     Raises:

@@ -13,7 +13,7 @@ from gan_lightning.losses.terms import DiscriminatorOutput, Terms, to_float32
 
 
 class ContrastiveHead(Head):
-    """The conditional contrastive (2C) loss: Kang & Park 2020 (arXiv:2006.12681), eq. 8.
+    """The conditional contrastive (2C) loss: Kang & Park 2020 (arXiv:2006.12681).
 
         both players minimize  -weight * E log(P / A)
         P = exp(l(x) . e(c) / t) + sum over the other samples of class c of exp(l(x) . l(x') / t)
@@ -85,7 +85,7 @@ class ContrastiveHead(Head):
 
 
 class Data2DataHead(ContrastiveHead):
-    """The data-to-data cross-entropy (D2D-CE) loss: Kang et al. 2021 (arXiv:2111.01118), eq. 8.
+    """The data-to-data cross-entropy (D2D-CE) loss: Kang et al. 2021 (arXiv:2111.01118).
 
         both players minimize  -weight * E log(P / (P + sum over the samples of other classes of N))
         P = exp(min(l(x) . e(c) - m, 0) / t),  N = exp(max(l(x) . l(x') - 1 + m, 0) / t)

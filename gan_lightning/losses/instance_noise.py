@@ -9,7 +9,7 @@ from gan_lightning.losses.terms import Part, StepOutput
 
 
 class InstanceNoise(Part):
-    """Instance noise: Sonderby et al. 2017 (arXiv:1610.04490), section 3.3. D sees x + e and G(z) + e, e ~ N(0, std^2).
+    """Instance noise: Sonderby et al. 2017 (arXiv:1610.04490). D sees x + e and G(z) + e, e ~ N(0, std^2).
 
     The noise is in both players' losses, and is drawn with torch's default generators, as an augmentation's numbers.
     The paper lets std fall to 0 in training: a schedule of `augment.std` does. Samples need not be images.

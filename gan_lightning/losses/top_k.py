@@ -10,7 +10,7 @@ from gan_lightning.losses.terms import StepOutput, Terms
 
 
 class TopK(AdversarialLoss):
-    """Top-k training of any loss: Sinha et al. 2020 (arXiv:2002.06224), algorithm 1.
+    """Top-k training of any loss: Sinha et al. 2020 (arXiv:2002.06224).
 
         D minimizes  what it does under the loss
         G minimizes  the mean of its term under the loss, over the k generated samples with the largest logits

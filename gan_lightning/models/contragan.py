@@ -12,7 +12,7 @@ from gan_lightning.models.acgan import ACGAN
 
 
 class ContraGAN(ACGAN):
-    """ContraGAN: Kang & Park 2020 (arXiv:2006.12681), algorithm 1: the conditional contrastive loss L_2C.
+    """ContraGAN: Kang & Park 2020 (arXiv:2006.12681): the conditional contrastive loss L_2C.
 
         D minimizes  L_D + class_weight * L_2C(x),  G minimizes  L_G + class_weight * L_2C(G(z, c))
 

@@ -12,7 +12,7 @@ from gan_lightning.models.acgan import ACGAN
 
 
 class ReACGAN(ACGAN):
-    """Rebooted AC-GAN: Kang et al. 2021 (arXiv:2111.01118), eq. 8: the data-to-data cross-entropy L_D2D.
+    """Rebooted AC-GAN: Kang et al. 2021 (arXiv:2111.01118): the data-to-data cross-entropy L_D2D.
 
         D minimizes  L_D + class_weight * L_D2D(x),  G minimizes  L_G + class_weight * L_D2D(G(z, c))
 

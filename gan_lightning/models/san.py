@@ -15,7 +15,7 @@ from gan_lightning.models.gan import GAN
 
 
 class SAN(GAN):
-    """Slicing adversarial network: Takida et al. 2024 (arXiv:2301.12811), section 5.
+    """Slicing adversarial network: Takida et al. 2024 (arXiv:2301.12811).
 
         D(x) = <s h(x), w>,  where w is the direction of the last layer's weights, and s their length
         D minimizes  L_D(<s h, sg(w)>)  +  E_z <sg(s h(G(z))), w> - E_x <sg(s h(x)), w>

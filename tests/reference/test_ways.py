@@ -45,6 +45,8 @@ KIND = "ways"
 class Bare(nn.Module):
     """A discriminator whose features are its samples."""
 
+    feature_dim = 6
+
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.head = LogitHead(6, classes, bias=False)

@@ -241,7 +241,7 @@ class GAN(Described, GANStep):
         due = {
             name: part
             for name, part in self.generator_regularizers.items()
-            if draws.is_due(part.every_n_updates * self.n_critic)  # type: ignore[operator]
+            if draws.is_due(part.every_n_updates * self.n_critic)  # type: ignore[arg-type, operator]
         }
         with torch.autocast(self.device.type, enabled=False):
             return {

@@ -17,12 +17,13 @@ from gan_lightning.specs import Described
 Unit = Literal["batches", "images", "run"]
 NAMES = re.compile(
     r"((generator|discriminator)_)?optimizer\.\w+(\.\d+)?|penalties\.\w+\.\w+|(generator_)?regularizers\.\w+\.weight"
-    r"|augment\.p|ema\.half_life"
+    r"|augment\.(p|std)|loss\.share|ema\.half_life"
 )
 """The names of numbers that can have a schedule."""
 NAMES_SHOWN = (
     "optimizer.lr, optimizer.betas.1, generator_optimizer.lr, discriminator_optimizer.lr, penalties.<name>.weight, "
-    "regularizers.<name>.weight, generator_regularizers.<name>.weight, augment.p, ema.half_life"
+    "regularizers.<name>.weight, generator_regularizers.<name>.weight, augment.p, augment.std, loss.share, "
+    "ema.half_life"
 )
 """The same, for messages."""
 
@@ -138,26 +139,36 @@ class Cosine(_Ramp):
 
 
 class Steps(Schedule):
-    """start * factor^k, where k is the number of whole intervals `every` that have passed.
+    """start * factor^k, but at least `floor`; k is the number of whole intervals `every` that have passed.
 
     Args:
         factor: The factor of each step.
         every: The length of an interval.
         start: The number of the first interval; None: the one that the configuration sets.
+        floor: The smallest number; None: there is none.
         unit: As of `Schedule`.
 
     Raises:
         ValueError: The interval has no length, or the factor is negative.
     """
 
-    def __init__(self, factor: float, every: float, *, start: float | None = None, unit: Unit = "batches") -> None:
+    def __init__(
+        self,
+        factor: float,
+        every: float,
+        *,
+        start: float | None = None,
+        floor: float | None = None,
+        unit: Unit = "batches",
+    ) -> None:
         super().__init__(unit)
         if every <= 0 or factor < 0:
             raise ValueError(f"every={every}, factor={factor}: expected an interval above 0, and a factor from 0")
-        self.factor, self.every, self.start = factor, every, start
+        self.factor, self.every, self.start, self.floor = factor, every, start, floor
 
     def value(self, position: float, base: float) -> float:
-        return (base if self.start is None else self.start) * self.factor ** (position // self.every)
+        number = (base if self.start is None else self.start) * self.factor ** (position // self.every)
+        return number if self.floor is None else max(number, self.floor)
 
 
 def by_name(schedules: Mapping[str, Any] | None, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -39,6 +39,7 @@ def ours(curve, count):
         (Constant(0.7, begin=3, before=0.2), lambda: [0.2] * 3 + [0.7] * 3),
         (Linear(1.0, 8, start=0.0, begin=4), lambda: [0.0] * 5 + [0.25, 0.5, 0.75, 1.0, 1.0]),
         (Steps(0.1, 2, start=1.0), lambda: [1.0, 1.0, 0.1, 0.1]),
+        (Steps(0.5, 1, start=1.0, floor=0.2), lambda: [1.0, 0.5, 0.25, 0.2, 0.2]),
     ],
 )
 def test_the_curve_is(curve, expected):

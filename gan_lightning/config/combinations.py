@@ -153,12 +153,21 @@ def _augment_problems(config: Config) -> Iterator[str]:
     augment, shape = _section(config, "model", "augment"), config["data"].get("image_shape")
     if not str(augment.get("_target_")).startswith("gan_lightning.") or not isinstance(shape, list):
         return
-    if len(shape) == 1:
+    if len(shape) == 1 and augment["_target_"] != "gan_lightning.losses.InstanceNoise":
         yield f"model.augment: data.image_shape={shape}: it needs images; choose augment=null, or other data"
         return
     for key, node in (("model.augment", augment), ("model.augment.transforms", _section(augment, "transforms"))):
         if "quarter_turns" in (node.get("policy") or ()) and shape[-1] != shape[-2]:
             yield f"{key}.policy: quarter_turns need square images; data.image_shape={shape}"
+
+
+def _consistency_problems(config: Config) -> Iterator[str]:
+    """Yields messages on penalties for images where the samples are none."""
+    shape = config["data"].get("image_shape")
+    for name, penalty in _section(config, "model", "penalties").items():
+        is_for_images = _section(penalty).get("_target_") in ("gan_lightning.losses.cr", "gan_lightning.losses.bcr")
+        if is_for_images and isinstance(shape, list) and len(shape) == 1:
+            yield f"model.penalties.{name}: data.image_shape={shape}: it needs images; choose other model/penalties="
 
 
 def _batch_problems(config: Config) -> Iterator[str]:
@@ -259,9 +268,9 @@ def _number_at(config: Config, key: str) -> Any:
 
 def _curve_problems(key: str, name: str, node: Config) -> Iterator[str]:
     """Yields messages on numbers of a curve that the scheduled number may not have; a learning rate may be 0."""
-    limits = {"betas": "decay", "momentum": "decay", "p": "p"}
+    limits = {"betas": "decay", "momentum": "decay", "p": "p", "share": "share"}
     rule = next((RULES[limits[part]] for part in reversed(name.split(".")) if part in limits), None)
-    for argument in ("start", "end", "before", "value"):
+    for argument in ("start", "end", "before", "value", "floor"):
         if rule and node.get(argument) is not None and not rule.allows(node[argument]):
             yield f"{key}.{argument}={node[argument]}: expected {rule.expected}"
 
@@ -282,6 +291,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = 
     (("callbacks", "objective"), _metric_problems),
     (("logger",), _logger_problems),
     (("model.augment", "data.image_shape"), _augment_problems),
+    (("model.penalties", "data.image_shape"), _consistency_problems),
     (("network", "model.generator", "model.discriminator", "model.pack", "data"), _network_problems),
     (("network", "model.generator", "model.discriminator", "model.conditional", "data"), condition_problems),
 )

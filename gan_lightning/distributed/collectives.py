@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 import torch.distributed as dist
-import torch.distributed.nn
 from torch import Tensor
 
 from gan_lightning._compat.torch import copy_all_
@@ -34,7 +33,36 @@ def all_reduce_mean(mean: Tensor) -> Tensor:
     """Returns the mean of a tensor over all processes, with gradients to all of them."""
     if not (dist.is_available() and dist.is_initialized()):
         return mean
-    return dist.nn.functional.all_reduce(mean) / dist.get_world_size()
+    return _Sum.apply(mean) / dist.get_world_size()
+
+
+def all_gather(rows: Tensor) -> Tensor:
+    """Returns the rows of all processes in the order of their ranks, with gradients to all of them.
+
+    Every process has as many.
+    """
+    if not (dist.is_available() and dist.is_initialized()):
+        return rows
+    before, others = rank() * len(rows), (dist.get_world_size() - 1) * len(rows)
+    beside = rows.new_zeros(others, *rows.shape[1:])
+    return _Sum.apply(torch.cat([beside[:before], rows, beside[before:]]))
+
+
+def rank() -> int:
+    """Returns the number of this process, from 0 on."""
+    return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
+
+
+class _Sum(torch.autograd.Function):
+    """The sum over all processes, whose gradient is the sum of those that each of them has."""
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:
+        return all_reduce_sum_(tensor.clone())
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        return all_reduce_sum_(gradient.clone())
 
 
 def gather_to_rank_zero(own: Any) -> list[Any]:

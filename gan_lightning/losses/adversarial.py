@@ -50,10 +50,21 @@ class NonSaturating(AdversarialLoss):
         G minimizes  -E_z log D(G(z))
 
     Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1 for D, section 3, last paragraph, for G.
+
+    Args:
+        real_label: The label a of real samples: D's term of them is -E_x [a log D(x) + (1 - a) log(1 - D(x))]. Below 1
+            it is one-sided label smoothing, Salimans et al. 2016 (arXiv:1606.03498), section 3.4.
     """
 
+    def __init__(self, real_label: float = 1.0) -> None:
+        super().__init__()
+        self.real_label = real_label
+
     def discriminator(self, real_logits: Logits, fake_logits: Logits) -> Terms:
-        return {"real": softplus(-real_logits), "fake": softplus(fake_logits)}
+        real = softplus(-real_logits)
+        if self.real_label != 1:
+            real = real + (1 - self.real_label) * real_logits
+        return {"real": real, "fake": softplus(fake_logits)}
 
     def generator(self, fake_logits: Logits, real_logits: Logits | None = None) -> Terms:
         return {"fake": softplus(-fake_logits)}
@@ -65,6 +76,9 @@ class Minimax(NonSaturating):
         D maximizes, G minimizes  E_x log D(x) + E_z log(1 - D(G(z)))
 
     Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1. Where D(G(z)) is near 0, G has no gradient.
+
+    Args:
+        real_label: As of `NonSaturating`.
     """
 
     def generator(self, fake_logits: Logits, real_logits: Logits | None = None) -> Terms:

@@ -152,7 +152,7 @@ class Augment(Part):
 
     def __init__(self, p: float = 1.0) -> None:
         super().__init__()
-        self.register_buffer("p", torch.tensor(float(p)))
+        self.register_number("p", p)
 
     def forward(self, images: Images) -> Images:
         """Returns the augmented images; their values may exceed [-1, 1].

@@ -59,6 +59,38 @@ class GeneratorRegularizer(Part):
         raise NotImplementedError
 
 
+class LatentDistance(GeneratorRegularizer):
+    """The part of latent consistency (zCR) that G has: near latents shall give samples that are far from each other.
+
+        -weight * E_z |G(z) - G(z + d)|^2 / n,  d ~ N(0, std^2)  for each of the numbers of z
+
+    Zhao et al. 2021 (arXiv:2002.04724), algorithm 2, with the mean over the n numbers of a sample, as in StudioGAN. It
+    has no lower bound by itself: `gan_lightning.models.ZCRGAN` has D's part, which weighs against it.
+
+    Args:
+        weight: The paper's lambda_gen.
+        std: The paper's sigma.
+        every_n_updates: As of `GeneratorRegularizer`.
+    """
+
+    def __init__(self, weight: float, std: float, every_n_updates: int = 1) -> None:
+        super().__init__(weight, every_n_updates)
+        self.std = std
+
+    def forward(
+        self,
+        generator: nn.Module,
+        fake: Float[Tensor, "batch *sample"],
+        z: Float[Tensor, "batch latent"],
+        condition: Float[Tensor, "batch condition"] | None,
+        draw_noise: Callable[..., Tensor],
+        *,
+        weight: Number | None = None,
+    ) -> Float[Tensor, ""]:
+        near = generator(z + self.std * draw_noise(torch.randn, z.shape[1]), condition)
+        return -(self.weight if weight is None else weight) * (fake - near).square().mean()
+
+
 class OrthogonalRegularizer(GeneratorRegularizer):
     """Orthogonal regularization: Brock et al. 2019 (arXiv:1809.11096), eq. 3.
 

@@ -58,9 +58,20 @@ def wgan_gp(
 
     Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3.
     """
-    alpha = draw_noise(torch.rand, *[1] * (real.ndim - 1)).to(real)
-    norm = _gradient_norm(logits_of, torch.lerp(fake.to(real), real, alpha).detach())
+    norm = _gradient_norm(logits_of, _between(real, fake, draw_noise))
     return weight * (norm - 1).square().mean()
+
+
+def zero_centered_gp(
+    logits_of: LogitsOf, real: Samples, fake: Samples, draw_noise: DrawNoise, *, weight: Number
+) -> Float[Tensor, ""]:
+    """The zero-centered penalty between real and generated samples.
+
+        weight * E ||grad D(x^)||^2,  x^ = e x + (1 - e) G(z),  e ~ U(0, 1)
+
+    Thanh-Tung et al. 2019 (arXiv:1902.03984), 0-GP, with lambda for the weight.
+    """
+    return weight * _squared_gradient_norm(logits_of, _between(real, fake, draw_noise)).mean()
 
 
 def dragan(
@@ -90,6 +101,12 @@ def dragan_uniform(
     noise = draw_noise(torch.rand, 1 + samples[0].numel()).to(samples)
     delta = scale * _standard_deviation(samples) * (noise[:, :1] * noise[:, 1:]).view_as(samples)
     return weight * (_gradient_norm(logits_of, samples + delta) - 1).square().mean()
+
+
+def _between(real: Samples, fake: Samples, draw_noise: DrawNoise) -> Samples:
+    """Points on the lines between pairs of samples, without a graph."""
+    alpha = draw_noise(torch.rand, *[1] * (real.ndim - 1)).to(real)
+    return torch.lerp(fake.to(real), real, alpha).detach()
 
 
 def _standard_deviation(samples: Samples) -> Float[Tensor, ""]:

@@ -51,7 +51,20 @@ class DiscriminatorOutput:
 
 
 class Part(Described, nn.Module):
-    """A part of a GAN's objective. Its state between batches is in buffers, so that checkpoints contain it."""
+    """A part of a GAN's objective. Its state between batches is in buffers, so that checkpoints contain it.
+
+    Attributes:
+        numbers: The numbers in its state that a schedule may move, as the part was built with them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers: dict[str, float] = {}
+
+    def register_number(self, name: str, value: float) -> None:
+        """Makes a buffer of a number that a schedule may move."""
+        self.register_buffer(name, torch.tensor(float(value)))
+        self.numbers[name] = value
 
     def on_step_end(self, output: StepOutput) -> None:
         """Updates the part's state after a batch. The terms in `output` are means over all processes."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from torch import nn
 
 from gan_lightning.errors import UserError
-from gan_lightning.losses import ClassifierHead
+from gan_lightning.losses import ClassifierHead, Head
 from gan_lightning.models.gan import GAN
 
 
@@ -25,6 +26,7 @@ class ACGAN(GAN):
         discriminator: As of `GAN`; it needs the methods `features` and `head`.
         classes: The number of classes.
         class_weight: The weight of L_C.
+        class_head: A function that builds the head from D's feature dimension, `num_classes` and `weight`.
 
     Raises:
         ValueError: The model is not conditional.
@@ -37,16 +39,19 @@ class ACGAN(GAN):
         *,
         classes: int,
         class_weight: float = 1.0,
+        class_head: Callable[..., Head] = ClassifierHead,
         **gan: Any,
     ) -> None:
-        head = partial(ClassifierHead, num_classes=classes, weight=class_weight)
+        head = partial(class_head, num_classes=classes, weight=class_weight)
         heads = {"class": head} | (gan.pop("heads", None) or {})
         super().__init__(generator, discriminator, heads=heads, **gan)
         if not self.conditional:
-            raise ValueError("model.conditional=false: AC-GAN needs classes; expected true")
+            raise ValueError(f"model.conditional=false: {type(self).__name__} needs classes; expected true")
 
     def setup(self, stage: str) -> None:
         super().setup(stage)
         assert self.vocabulary is not None
         if (self.vocabulary.examples.sum(1) > 1).any():
-            raise UserError("data: its samples have several tags each; AC-GAN needs classes. Choose another data=")
+            raise UserError(
+                f"data: its samples have several tags each; {type(self).__name__} needs classes. Choose another data="
+            )

@@ -22,6 +22,7 @@ from gan_lightning.losses import (
     DiscriminatorOutput,
     GeneratorRegularizer,
     Head,
+    InstanceNoise,
     NonSaturating,
     Part,
     Player,
@@ -78,6 +79,8 @@ class GAN(Described, GANStep):
     """
 
     default_loss: ClassVar[type[AdversarialLoss]] = NonSaturating
+    uses_features: ClassVar[bool] = False
+    """Whether the objectives use D's features. Heads do in any case."""
 
     def __init__(
         self,
@@ -90,7 +93,7 @@ class GAN(Described, GANStep):
         regularizers: Mapping[str, Part] | None = None,
         generator_regularizers: Mapping[str, GeneratorRegularizer] | None = None,
         heads: Mapping[str, Callable[[int], Head]] | None = None,
-        augment: Augment | AdaptiveAugment | None = None,
+        augment: Augment | AdaptiveAugment | InstanceNoise | None = None,
         pack: int = 1,
         reuse_fake: bool = False,
         generator_batch_size: int | None = None,
@@ -111,6 +114,8 @@ class GAN(Described, GANStep):
         require_regular(self.phases, self.n_critic, generator_regularizers or {})
         for part in (generator_regularizers or {}).values():
             part.require_fitting(generator)
+        if self.uses_features:
+            self._feature_dim(type(self).__name__)
         self.heads = nn.ModuleDict({name: make(self._feature_dim()) for name, make in (heads or {}).items()})
         self.augment = augment
         if isinstance(augment, AdaptiveAugment) and not self.loss.logits_have_a_sign:
@@ -127,6 +132,11 @@ class GAN(Described, GANStep):
         if channels_last:
             self.to(memory_format=torch.channels_last)
 
+    @property
+    def generator_sees_real(self) -> bool:
+        """Whether G's objective uses D's output for real samples."""
+        return self.loss.relativistic
+
     @parametrize.cached()  # one estimate of the singular values for all calls of D, if it is spectrally normalized
     def losses(self, players: Phase, real: Batch, draws: Draws, fake: Batch | None = None) -> StepOutput:
         if fake is None:
@@ -138,7 +148,7 @@ class GAN(Described, GANStep):
         if "discriminator" in players and self._has_penalties(draws):
             real, fake = real.with_gradient(), fake.with_gradient()
         with torch.set_grad_enabled("discriminator" in players):
-            d_real = self.discriminate(real) if "discriminator" in players or self.loss.relativistic else None
+            d_real = self.discriminate(real) if "discriminator" in players or self.generator_sees_real else None
         d_fake = self.discriminate(fake)
         terms: dict[Player, Terms] = {}
         if "discriminator" in players:
@@ -181,7 +191,7 @@ class GAN(Described, GANStep):
         return join(self.loss.discriminator(d_real.logits, d_fake.logits), *added)
 
     def generator_terms(self, d_fake: DiscriminatorOutput, d_real: DiscriminatorOutput | None) -> Terms:
-        """Returns the terms of G's objective; `d_real` is None unless the loss is relativistic or D is updated, too."""
+        """Returns the terms of G's objective; `d_real` is None unless it is seen or D is updated, too."""
         terms = self.loss.generator(d_fake.logits, d_real.logits if d_real else None)
         return join(terms, *(head.generator(d_fake) for head in self.heads.values()))  # type: ignore[operator]
 
@@ -190,12 +200,16 @@ class GAN(Described, GANStep):
         samples = batch.samples
         if self.augment is not None:
             samples = pack(self.augment(unpack(samples, self.pack)), self.pack)
-        if not self.heads:
+        if not (self.heads or self.uses_features):
             logits, features = self.discriminator(samples, batch.condition), None
         else:
             features = self.discriminator.features(samples, batch.condition)  # type: ignore[operator]
-            logits = self.discriminator.head(features, batch.condition)  # type: ignore[operator]
+            logits = self.head_logits(features, batch.condition)
         return DiscriminatorOutput(to_float32(logits), features, batch.condition, batch.z)
+
+    def head_logits(self, features: Tensor, condition: Tensor | None) -> Tensor:
+        """Returns D's logits of its features."""
+        return self.discriminator.head(features, condition)  # type: ignore[operator]
 
     def _has_penalties(self, draws: Draws) -> bool:
         return bool(self.penalties) and draws.is_due(self.penalty_every)
@@ -229,7 +243,7 @@ class GAN(Described, GANStep):
         due = {
             name: part
             for name, part in self.generator_regularizers.items()
-            if draws.is_due(part.every_n_updates * self.n_critic)  # type: ignore[operator]
+            if draws.is_due(part.every_n_updates * self.n_critic)  # type: ignore[arg-type, operator]
         }
         with torch.autocast(self.device.type, enabled=False):
             return {
@@ -257,24 +271,26 @@ class GAN(Described, GANStep):
             for name, part in parts.items():
                 if "weight" in inspect.signature(part.forward).parameters:
                     found[f"{kind}.{name}.weight"] = part.weight  # type: ignore[assignment]
-        if self.augment is not None and not isinstance(self.augment, AdaptiveAugment):
-            found["augment.p"] = self.augment.spec.get("p", 1.0)  # not `p` itself, which a resumed run has moved
-        return found
+        return found | self.numbers_of_parts()
+
+    def numbers_of_parts(self) -> dict[str, float]:
+        """Returns those that are buffers of parts, which a schedule moves, as the parts were built with them."""
+        parts = {"loss": self.loss} | ({"augment": self.augment} if self.augment else {})
+        return {f"{key}.{name}": value for key, part in parts.items() for name, value in part.numbers.items()}
 
     def on_step_begin(self, scheduled: Mapping[str, float]) -> None:
-        if "augment.p" in scheduled:
-            assert isinstance(self.augment, Augment)
-            self.augment.p.fill_(scheduled["augment.p"])  # a part of its state, as that of ADA
+        for name in self.numbers_of_parts().keys() & scheduled.keys():
+            self.get_buffer(name).fill_(scheduled[name])
 
     def networks(self) -> dict[Player, nn.Module]:
         if not self.heads:
             return super().networks()
         return {"discriminator": nn.ModuleList([self.discriminator, self.heads]), "generator": self.generator}
 
-    def _feature_dim(self) -> int:
+    def _feature_dim(self, needed_by: str = "a second head") -> int:
         if not hasattr(self.discriminator, "features"):
             raise ValueError(
-                f"network.discriminator: {type(self.discriminator).__name__} has no features for a second head; choose "
+                f"network.discriminator: {type(self.discriminator).__name__} has no features for {needed_by}; choose "
                 "another network="
             )
         return self.discriminator.feature_dim  # type: ignore[return-value]

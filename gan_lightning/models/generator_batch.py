@@ -39,7 +39,7 @@ def require_reals_fit(model: GAN) -> None:
         return
     key = f"data.generator_real_batch_size={reals}"
     _require_own_phase(model, key)
-    if not model.loss.relativistic:
+    if not model.generator_sees_real:
         raise UserError(
             f"{key}: under {type(model.loss).__name__} G sees no real samples; set it to null, or choose "
             "model/loss=relativistic_pairs or relativistic_average"

@@ -20,6 +20,8 @@ from gan_lightning.specs import Described
 
 Join = Literal["projection", "inner_product", "concat"]
 """How a discriminator is conditioned: by a term of its logit, by its whole logit, or by concatenation to its input."""
+Factors = tuple[Float[Tensor, "batch features"], Float[Tensor, "#batch features"], Float[Tensor, "1"] | None]
+"""h, w and b of a logit <h, w> + b; w has one row if all samples share it, and b may be None."""
 
 
 class LatentConcat(nn.Module):
@@ -143,6 +145,13 @@ class LogitHead(nn.Module):
             return logits
         return logits + (self.projection(condition) * features).sum(1)
 
+    def factors(self, features: Float[Tensor, "batch features"], condition: Tensor | None) -> Factors:
+        """Returns h, w and b, where logit = <h, w> + b: the features, w + V condition, and the bias."""
+        weight = self.linear.weight
+        if self.projection is not None and condition is not None:
+            weight = weight + self.projection(condition)
+        return features, weight, self.linear.bias
+
 
 class InnerProductHead(nn.Module):
     """features -> logit = <W features, V condition>: the conditional R3GAN of Huang et al. 2024 (arXiv:2501.05441).
@@ -163,6 +172,12 @@ class InnerProductHead(nn.Module):
         self, features: Float[Tensor, "batch features"], condition: Float[Tensor, "batch condition"]
     ) -> Float[Tensor, " batch"]:
         return (self.linear(features) * self.embedding(condition)).sum(1)
+
+    def factors(
+        self, features: Float[Tensor, "batch features"], condition: Float[Tensor, "batch condition"]
+    ) -> Factors:
+        """Returns h, w and b, where logit = <h, w> + b: W features, V condition, and no bias."""
+        return self.linear(features), self.embedding(condition), None
 
 
 class ConditionalDiscriminator(Described, nn.Module):

@@ -67,8 +67,8 @@ def begin(config: Config, folder: RunFolder) -> ResumePoint:
     for player, optimizer, state in zip(model.networks(), optimizers, saved["optimizer_states"], strict=True):
         _require_state(path, model, player, state)
         state["param_groups"] = optimizer.state_dict()["param_groups"]
-    if "augment.p" in saved["state_dict"]:  # where a schedule of the other run has left it; ADA's has another name
-        saved["state_dict"]["augment.p"] = model.state_dict()["augment.p"]
+    for name in model.numbers_of_parts():  # where a schedule of the other run has left them
+        saved["state_dict"][name] = model.state_dict()[name]
     saved["lr_schedulers"] = [scheduler.state_dict() for scheduler in schedulers]
     saved |= {"config": config, "model": model.spec}
     if "Checkpoints" in saved["callbacks"]:

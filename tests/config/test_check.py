@@ -75,6 +75,13 @@ LINEAR = "{_target_:gan_lightning.schedules.Linear,end:1,until:5}"
             "data=gaussian_1d augment=adaptive",
             "model.augment: data.image_shape=[1]: it needs images; choose augment=null",
         ),
+        ("data=gaussians_2d model/penalties=cr", "model.penalties.cr: data.image_shape=[2]: it needs images"),
+        ("model/loss=top_k model.loss.share=0", "model.loss.share=0: expected a number above 0"),
+        (
+            "model/loss=top_k model.schedules.loss.share.floor=2",
+            "model.schedules.loss.share.floor=2: expected a number above 0",
+        ),
+        ("model=gan model.loss.real_label=1.1", "model.loss.real_label=1.1: expected a number above 0"),
         ("augment=diffaugment model.augment.policy=[colors]", "model.augment.policy=['colors']: expected Sequence"),
         ("augment=diffaugment model.augment.p=1.5", "model.augment.p=1.5: expected a number from 0 to 1"),
         ("augment=bgc model.augment.strengths.hue=2", "model.augment.strengths.hue=2: expected a number from 0 to 1"),
@@ -195,7 +202,7 @@ def test_networks_that_do_not_fit_the_data():
         ((*AVATARS, "data.image_shape=[2,32,32]"), "images of 3 channels cannot have 2"),
         (
             ("model=acgan", *AVATARS, "data.image_shape=[3,32,32]"),
-            "data: its samples have several tags each; AC-GAN needs classes",
+            "data: its samples have several tags each; ACGAN needs classes",
         ),
         (("callbacks.samples._target_=gan_lightning.callbacks.DensityPlot",), "DensityPlot needs data=gaussian_1d"),
         (

@@ -28,6 +28,9 @@ def largest_difference(one, other) -> float:
                 ("model=biggan", "model.n_critic=2", "generator_regularizer=orthogonal"),
                 ("model=r3gan",),
                 ("model=dragan", "model/penalties=dragan_uniform"),
+                ("model=reacgan", "model/loss=top_k", "model.loss.share=0.6"),
+                ("model=feature_matching", "model/penalties=zero_centered_gp"),
+                ("model=zcr", "model/penalties=bcr", "trainer.precision=64-true"),
             )
         ),
     ],

@@ -8,7 +8,7 @@ import torch
 from torch.autograd import gradcheck
 
 from gan_lightning import losses
-from gan_lightning.losses import AdversarialLoss
+from gan_lightning.losses import AdversarialLoss, Minimax, NonSaturating
 from gan_lightning.losses.adversarial import RelativisticLoss
 from gan_lightning.losses.terms import join, total
 from gan_lightning.losses.terms import means as mean_terms
@@ -48,14 +48,16 @@ FORMULAS = {
         lambda r, f: -np.log(sigmoid(r - f)).mean(),
         lambda r, f: -np.log(sigmoid(f - r)).mean(),
     ),
+    "TopK": (non_saturating, lambda r, f: -np.log(sigmoid(np.sort(f)[-4:])).mean()),
     "BoundaryEquilibrium": (lambda r, f: -r.mean() + 0.3 * f.mean(), lambda r, f: -f.mean()),
 }
-"""D's and G's objectives, of real and fake logits; BEGAN's k is 0.3."""
+"""D's and G's objectives, of real and fake logits; BEGAN's k is 0.3, and 4 of 7 are top-k's."""
 EVERY_LOSS = pytest.mark.parametrize("name", FORMULAS)
 
 
 def build(name: str) -> AdversarialLoss:
-    loss = getattr(losses, name)().double()
+    arguments = (NonSaturating(), 4 / 7) if name == "TopK" else ()
+    loss = getattr(losses, name)(*arguments).double()
     if name == "BoundaryEquilibrium":
         loss.k.fill_(0.3)
     return loss
@@ -93,6 +95,17 @@ def test_a_sure_discriminator_gives_finite_losses_and_gradients(name, sure):
         gradients = torch.autograd.grad(value, (real, fake), allow_unused=True, retain_graph=True)
         assert value.isfinite()
         assert all(gradient.isfinite().all() for gradient in gradients if gradient is not None)
+
+
+@pytest.mark.parametrize("kind", [NonSaturating, Minimax])
+def test_a_label_below_one_is_the_target_of_real_samples(kind):
+    real, fake = logits()
+    found, whole = (kind(*label).discriminator(real, fake) for label in ((0.9,), ()))
+    target = torch.full_like(real, 0.9)
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(real, target, reduction="none")
+    torch.testing.assert_close(found["real"], expected)
+    assert torch.equal(found["fake"], whole["fake"])
+    assert torch.equal(kind(0.9).generator(fake)["fake"], kind().generator(fake)["fake"])
 
 
 def test_what_a_wrong_discriminator_pays():

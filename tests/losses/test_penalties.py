@@ -108,3 +108,14 @@ def test_a_critic_without_a_slope_gives_finite_gradients():
     real, fake = torch.randn(2, 4, 2)
     penalties.wgan_gp(lambda x: network(x).squeeze(1), real, fake, rows, weight=1.0).backward()
     assert network.weight.grad.isfinite().all()
+
+
+def test_the_zero_centered_penalty_is_at_points_between():
+    real, fake = torch.randn(4, 3, dtype=torch.float64), torch.randn(4, 3, dtype=torch.float64)
+
+    def discriminate(x):
+        return (x**3).sum(1)
+
+    value = penalties.zero_centered_gp(discriminate, real, fake, rows, weight=0.4)
+    at = rows(torch.rand, 1) * real + (1 - rows(torch.rand, 1)) * fake
+    torch.testing.assert_close(value, 0.4 * (3 * at**2).square().sum(1).mean())

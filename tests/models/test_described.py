@@ -19,7 +19,10 @@ from gan_lightning.losses import (
     ClassifierHead,
     DiffAugment,
     Hinge,
+    InstanceNoise,
     LeCam,
+    TopK,
+    cr,
     r1,
     wgan_gp,
 )
@@ -96,6 +99,13 @@ HAND_MADE = {
     "biggan": lambda: models.BigGAN(
         BigGANGenerator(6, [1, 8, 8], 4, attention=8), BigGANDiscriminator([1, 8, 8], attention=4), optimizer=ADAM
     ),
+    "ways": lambda: models.SAN(
+        *networks(), loss=TopK(Hinge(), 0.5), penalties={"cr": partial(cr, weight=1.0)}, augment=InstanceNoise(0.1)
+    ),
+    "reacgan": lambda: models.ReACGAN(
+        *conditional_networks(), classes=10, embedding_dim=8, margin=0.9, conditional=True, optimizer=ADAM
+    ),
+    "zcr": lambda: models.ZCRGAN(*networks(), latent_std=0.1, optimizer=ADAM),
     "matching": lambda: models.MatchingAwareGAN(
         *conditional_networks(), mismatch="fake", conditional=True, optimizer=ADAM
     ),

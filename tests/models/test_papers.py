@@ -118,7 +118,7 @@ def test_acgan_adds_the_classes_of_both_batches():
 
 
 def test_acgan_needs_classes():
-    with pytest.raises(ValueError, match=r"model.conditional=false: AC-GAN needs classes"):
+    with pytest.raises(ValueError, match=r"model.conditional=false: ACGAN needs classes"):
         probe(models.ACGAN, classes=3)
 
 

@@ -12,6 +12,7 @@ from tests.reference import (
     test_regularizers,
     test_steps,
     test_stylegan2,
+    test_ways,
 )
 from tests.reference.recordings import load
 
@@ -25,6 +26,7 @@ MODULES = (
     test_steps,
     test_biggan,
     test_stylegan2,
+    test_ways,
 )
 
 

@@ -22,8 +22,10 @@ KIND = "penalties"
 
 
 def discriminator(recording: Recording) -> nn.Module:
-    network = nn.Sequential(nn.Flatten(), nn.Linear(12, 5), nn.Tanh(), nn.Linear(5, 1), nn.Flatten(0))
-    load_weights(network, renamed(recording, "weights"))
+    weights = renamed(recording, "weights")
+    hidden, inputs = weights["1.weight"].shape
+    network = nn.Sequential(nn.Flatten(), nn.Linear(inputs, hidden), nn.Tanh(), nn.Linear(hidden, 1), nn.Flatten(0))
+    load_weights(network, weights)
     return network
 
 

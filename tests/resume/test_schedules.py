@@ -19,6 +19,7 @@ EVERY = (
     scheduled("penalties.r1.weight", "Steps,factor:0.7,every:3"),
     scheduled("augment.p", "Linear,end:0.1,until:10"),
     scheduled("ema.half_life", "Cosine,start:0,end:400,until:1,unit:run"),
+    "model/loss=top_k",
     "trainer.max_steps=10",
 )
 RATE = scheduled("optimizer.lr", "Linear,end:0,until:1,unit:run")
@@ -38,7 +39,7 @@ def test_resumed_in_the_middle_of_every_schedule(train, whole):
     assert resumed.code == 0, resumed.output
     assert training_differences(resumed, whole) == []
     names = [name for name in whole.summary["final"] if name.startswith("schedule/")]
-    assert len(names) == 6
+    assert len(names) == 7
     assert {name: resumed.summary["final"][name] for name in names} == {n: whole.summary["final"][n] for n in names}
 
 

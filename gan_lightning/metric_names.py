@@ -12,6 +12,10 @@ METRICS = {
     "class_coverage": "max",
     "class_kl": "min",
 }
-"""Every metric, and whether smaller (min) or larger (max) is better."""
+"""Every metric of an evaluation during training, and whether smaller (min) or larger (max) is better."""
 CLASS_METRICS = ("inception_score", "modes", "class_coverage", "class_kl")
 """The metrics that need an extractor with class logits."""
+REPORT_METRICS = {"intra_fid": "min"}
+"""The metrics of `gan-evaluate` alone, by an option each."""
+BETTER = METRICS | REPORT_METRICS
+"""All of them."""

@@ -27,7 +27,8 @@ from gan_lightning.data.known_folders import is_known
 from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.evaluation import Classifier, Inception, Random, memorization, report
 from gan_lightning.evaluation.features import Extractor
-from gan_lightning.evaluation.generated import generated_features, samples_seed
+from gan_lightning.evaluation.generated import samples_seed
+from gan_lightning.evaluation.measure import measure
 from gan_lightning.evaluation.reference import Reference
 from gan_lightning.evaluation.report import EvaluationReport
 from gan_lightning.files import atomic, run_folder_of, write_json
@@ -75,6 +76,7 @@ def evaluate(
     weights: str | None = None,
     seed: int = 0,
     raw: bool = False,
+    intra_fid: int | None = None,
     root: str | None = None,
     download: bool = False,
     out: str | Path | None = None,
@@ -91,13 +93,15 @@ def evaluate(
         weights: The file of Inception-v3's weights; None: torch-fidelity's weights, which are downloaded once.
         seed: The seed of the latents.
         raw: Whether to measure the last weights instead of their average (EMA).
+        intra_fid: The number of images to generate for each class, for the intra-class FID, which needs a model that is
+            conditional on classes; None: it is left out.
         root: The folder of the data; None: the one of the checkpoint, if a run of yours has trained on it before.
         download: Whether data that is missing is downloaded into that folder.
         out: The path of the evaluation report, x.json; None: evaluation.json in the run folder.
         device: cpu, cuda, cuda:1 or mps.
 
     Returns:
-        The evaluation report: metrics, real-data baseline, protocol and memorization.
+        The evaluation report: metrics, real-data baseline, protocol and memorization; the FIDs of the classes.
 
     Raises:
         UserError: There is no such checkpoint or device, the data has no images of that split, or only the checkpoint,
@@ -110,7 +114,7 @@ def evaluate(
     torch_device, features = device_of(device), _extractor(extractor, weights)
     model = rebuild(saved, path).to(torch_device)
     data = _data(saved, path, root, download)
-    found = measure(model, Reference(features, data, split, torch_device), num, repeats, seed, raw)
+    found = measure(model, Reference(features, data, split, torch_device), num, repeats, seed, raw, intra_fid)
     written = report.path_of(out or path)
     pictures = written.with_suffix(".png")
     found |= {
@@ -137,37 +141,9 @@ def _write_again(folder: RunFolder, data: ImageData) -> None:
 
 def _closing_message(found: EvaluationReport, written: Path) -> str:
     memorization = [report.memorization_line(found["memorization"])] if found["memorization"] else []
-    lines = [*memorization, f"evaluation report in {written}, {found['seconds']} s"]
+    classes = [report.intra_class_line(found["intra_fid"])] if "intra_fid" in found else []
+    lines = [*classes, *memorization, f"evaluation report in {written}, {found['seconds']} s"]
     return "\n".join([report.comparison([str(written)]), *lines])
-
-
-def measure(model: GAN, reference: Reference, num: int, repeats: int, seed: int, raw: bool) -> EvaluationReport:
-    """Computes the metrics `repeats` times, each time from `num` generated images.
-
-    Args:
-        model: The trained model.
-        reference: The real images' features, and the extractor.
-        num: The number of generated images in each repetition.
-        repeats: The number of repetitions.
-        seed: The seed of the latents.
-        raw: Whether to measure the last weights instead of their average (EMA).
-
-    Returns:
-        The metrics, the real-data baseline, the protocol, and the metrics of each repetition.
-    """
-    found = []
-    for repeat in range(repeats):
-        features = generated_features(model, reference.extractor, num, samples_seed(seed, repeat), raw)
-        assert features is not None
-        found.append(reference.metrics(features, seed))
-    baseline = reference.baseline(num, repeats)
-    return {
-        "metrics": report.summarized(found, baseline["metrics"] if baseline else []),
-        "baseline": {name: value for name, value in baseline.items() if name != "metrics"} if baseline else None,
-        "protocol": reference.protocol | {"num": num, "repeats": repeats, "seed": seed},
-        "weights": "ema" if model.generator_ema is not None and not raw else "raw",
-        "repeats": found,
-    }
 
 
 def _extractor(name: str, weights: str | None) -> Extractor:
@@ -250,6 +226,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--weights", help="file of Inception-v3 weights (default: torch-fidelity's, downloaded once)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
     parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
+    parser.add_argument(
+        "--intra-fid",
+        type=whole_number_from(2),
+        metavar="NUM",
+        help="also the intra-class FID, from NUM generated images of each class",
+    )
     parser.add_argument(
         "--root", help="folder of the data (default: the checkpoint's, if a run of yours has trained on it)"
     )

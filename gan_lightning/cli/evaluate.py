@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torchvision.transforms.functional import to_pil_image
@@ -28,6 +28,7 @@ from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.evaluation import Classifier, Inception, Random, memorization, report
 from gan_lightning.evaluation.features import Extractor
 from gan_lightning.evaluation.generated import samples_seed
+from gan_lightning.evaluation.inception import Resizing
 from gan_lightning.evaluation.measure import measure
 from gan_lightning.evaluation.reference import Reference
 from gan_lightning.evaluation.report import EvaluationReport
@@ -74,6 +75,8 @@ def evaluate(
     split: Split = "test",
     extractor: Literal["classifier", "inception", "random"] = "classifier",
     weights: str | None = None,
+    resizing: Resizing | None = None,
+    sfid: bool = False,
     seed: int = 0,
     raw: bool = False,
     intra_fid: int | None = None,
@@ -91,6 +94,9 @@ def evaluate(
         split: The real images to compare with, "test" or "train".
         extractor: The feature extractor: a small classifier of this data, Inception-v3, or an untrained network.
         weights: The file of Inception-v3's weights; None: torch-fidelity's weights, which are downloaded once.
+        resizing: How Inception-v3 resizes images: "tensorflow", as in most publications, which None stands for, or
+            "clean", as in clean-fid.
+        sfid: Whether to compute sFID, on spatial features of Inception-v3.
         seed: The seed of the latents.
         raw: Whether to measure the last weights instead of their average (EMA).
         intra_fid: The number of images to generate for each class, for the intra-class FID, which needs a model that is
@@ -111,7 +117,7 @@ def evaluate(
     started = time.monotonic()
     path = checkpoint.locate(place)
     saved = checkpoint.read(path)
-    torch_device, features = device_of(device), _extractor(extractor, weights)
+    torch_device, features = device_of(device), _extractor(extractor, weights, resizing, sfid)
     model = rebuild(saved, path).to(torch_device)
     data = _data(saved, path, root, download)
     found = measure(model, Reference(features, data, split, torch_device), num, repeats, seed, raw, intra_fid)
@@ -146,11 +152,12 @@ def _closing_message(found: EvaluationReport, written: Path) -> str:
     return "\n".join([report.comparison([str(written)]), *lines])
 
 
-def _extractor(name: str, weights: str | None) -> Extractor:
-    if weights and name != "inception":
-        raise UserError(f"--weights {weights}: belongs to --extractor inception, not {name}")
+def _extractor(name: str, weights: str | None, resizing: Resizing | None, sfid: bool) -> Extractor:
     if name == "inception":
-        return Inception(weights)
+        return Inception(weights, resizing=resizing or "tensorflow", spatial=sfid)
+    for option, given in ((f"--weights {weights}", weights), (f"--resizing {resizing}", resizing), ("--sfid", sfid)):
+        if given:
+            raise UserError(f"{option}: belongs to --extractor inception, not {name}")
     return Classifier() if name == "classifier" else Random()
 
 
@@ -224,6 +231,12 @@ def _parser() -> argparse.ArgumentParser:
         help="feature extractor: a small classifier of this data (default), Inception-v3, or an untrained network",
     )
     parser.add_argument("--weights", help="file of Inception-v3 weights (default: torch-fidelity's, downloaded once)")
+    parser.add_argument(
+        "--resizing",
+        choices=get_args(Resizing),
+        help="how Inception-v3 resizes: tensorflow, as in most publications (default), or clean, as in clean-fid",
+    )
+    parser.add_argument("--sfid", action="store_true", help="also sFID, on spatial features of Inception-v3")
     parser.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
     parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
     parser.add_argument(

@@ -18,6 +18,7 @@ from gan_lightning.evaluation.cache import cached, cached_digest
 from gan_lightning.evaluation.features import Extractor, Features, join
 from gan_lightning.evaluation.manifold import radii
 from gan_lightning.evaluation.metrics import among_neighbors, metrics
+from gan_lightning.metric_names import CLASS_METRICS, METRICS
 from gan_lightning.tensor_file import digest_of
 
 
@@ -72,9 +73,12 @@ class Reference:
         }
 
     @property
-    def classifies(self) -> bool:
-        """Whether the class metrics are computed."""
-        return self.features.logits is not None
+    def metric_names(self) -> list[str]:
+        """The names of the metrics that are computed."""
+        absent = CLASS_METRICS if self.features.logits is None else ()
+        return [
+            name for name in METRICS if name not in absent and (name != "sfid" or self.features.spatial is not None)
+        ]
 
     def metrics(self, generated: Features, seed: int) -> dict[str, float]:
         """Every metric of generated images; `seed` is that of KID's and the inception score's subsets."""
@@ -128,8 +132,7 @@ def cached_features(extractor: Extractor, images: Images, images_digest: str, ti
 
     def extract() -> tuple[dict[str, Tensor], dict[str, str]]:
         batches = tqdm(images.split(extractor.BATCH), desc=title, leave=False, disable=None, delay=1)
-        features = vars(join(extractor(batch) for batch in batches))
-        return {name: tensor for name, tensor in features.items() if tensor is not None}, {}
+        return join(extractor(batch) for batch in batches).tensors(), {}
 
     stored, _ = cached(f"features_{digest_of(f'{extractor.digest} {images_digest}'.encode())}", extract)
-    return Features(stored["vectors"], stored.get("logits"))
+    return Features(**stored)

@@ -182,6 +182,8 @@ def test_the_fid_of_each_class(trained, tmp_path, capfd):
     ("options", "message"),
     [
         (("--weights", "x.pth"), "--weights x.pth: belongs to --extractor inception"),
+        (("--sfid",), "--sfid: belongs to --extractor inception, not classifier"),
+        (("--resizing", "clean"), "--resizing clean: belongs to --extractor inception"),
         (("--num", "1"), "2"),
         (("--root", "x"), "--root x: gan_lightning.data.Digits needs no files"),
         (("--extractor", "inception", "--weights", "x.pth"), "x.pth is missing, or no weights"),

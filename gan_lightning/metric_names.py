@@ -16,7 +16,7 @@ METRICS = {
 """Every metric of an evaluation during training, and whether smaller (min) or larger (max) is better."""
 CLASS_METRICS = ("inception_score", "modes", "class_coverage", "class_kl")
 """The metrics that need an extractor with class logits. `sfid` needs one with spatial features."""
-REPORT_METRICS = {"intra_fid": "min"}
+REPORT_METRICS = {"intra_fid": "min", "ppl": "min"}
 """The metrics of `gan-evaluate` alone, by an option each."""
 BETTER = METRICS | REPORT_METRICS
 """All of them."""

@@ -80,6 +80,7 @@ def evaluate(
     seed: int = 0,
     raw: bool = False,
     intra_fid: int | None = None,
+    ppl: int | None = None,
     root: str | None = None,
     download: bool = False,
     out: str | Path | None = None,
@@ -101,6 +102,7 @@ def evaluate(
         raw: Whether to measure the last weights instead of their average (EMA).
         intra_fid: The number of images to generate for each class, for the intra-class FID, which needs a model that is
             conditional on classes; None: it is left out.
+        ppl: The number of ways for the perceptual path length, which needs VGG16's weights; None: it is left out.
         root: The folder of the data; None: the one of the checkpoint, if a run of yours has trained on it before.
         download: Whether data that is missing is downloaded into that folder.
         out: The path of the evaluation report, x.json; None: evaluation.json in the run folder.
@@ -120,7 +122,7 @@ def evaluate(
     torch_device, features = device_of(device), _extractor(extractor, weights, resizing, sfid)
     model = rebuild(saved, path).to(torch_device)
     data = _data(saved, path, root, download)
-    found = measure(model, Reference(features, data, split, torch_device), num, repeats, seed, raw, intra_fid)
+    found = measure(model, Reference(features, data, split, torch_device), num, repeats, seed, raw, intra_fid, ppl)
     written = report.path_of(out or path)
     pictures = written.with_suffix(".png")
     found |= {
@@ -244,6 +246,9 @@ def _parser() -> argparse.ArgumentParser:
         type=whole_number_from(2),
         metavar="NUM",
         help="also the intra-class FID, from NUM generated images of each class",
+    )
+    parser.add_argument(
+        "--ppl", type=whole_number_from(2), metavar="NUM", help="also the perceptual path length, from NUM short ways"
     )
     parser.add_argument(
         "--root", help="folder of the data (default: the checkpoint's, if a run of yours has trained on it)"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pickle
 from pathlib import Path
 from typing import Literal
 
@@ -17,9 +15,8 @@ from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.features import Extractor
 from gan_lightning.evaluation.resizing import clean_resized, tensorflow_resized
-from gan_lightning.files import file_lock, socket_timeout
+from gan_lightning.evaluation.weights_file import UNREADABLE, fetch
 
-UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
 Layer = Literal["64", "192", "768", "2048"]
 ENDS = {"64": "MaxPool_1", "192": "MaxPool_2", "768": "Mixed_6e", "2048": "AvgPool"}
 """The module of torch-fidelity's Inception that each layer ends with."""
@@ -85,7 +82,11 @@ class Inception(Extractor):
             Path(weights) if weights else Path(torch.hub.get_dir(), "checkpoints", os.path.basename(URL_INCEPTION_V3))
         )
         if weights is None:
-            _fetch(URL_INCEPTION_V3, path)
+            instead = (
+                "or set callbacks.evaluation.extractor.weights=FILE (gan-evaluate: --weights FILE). Or choose "
+                "metrics=classifier, which needs no network"
+            )
+            fetch(URL_INCEPTION_V3, path, "metrics=inception", instead)
         try:
             torch.load(path, map_location="meta", weights_only=True)
         except UNREADABLE as error:
@@ -94,33 +95,6 @@ class Inception(Extractor):
                 f"Expected those of {URL_INCEPTION_V3}"
             ) from error
         return path
-
-
-def _fetch(url: str, path: Path) -> None:
-    """Downloads a file, unless it is there and whole: its name ends in the first digits of its SHA-256."""
-    prefix = path.stem.rpartition("-")[2]
-
-    def is_whole() -> bool:
-        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest().startswith(prefix)
-
-    if is_whole():
-        return
-    with file_lock(path):
-        if is_whole():  # another process has fetched it meanwhile
-            return
-        if path.is_file():
-            print(f"{path} is damaged: its SHA-256 does not begin with {prefix}. It is downloaded again")
-        for left in path.parent.glob(f"{path.name}.*.partial"):
-            left.unlink()  # of a process that was killed
-        try:
-            with socket_timeout(10):
-                torch.hub.download_url_to_file(url, str(path), prefix)
-        except UNREADABLE as error:
-            raise UserError(
-                f"metrics=inception: {path} is missing or damaged, and the download failed ({error}). Fetch {url} "
-                "where there is a network, then put it there or set callbacks.evaluation.extractor.weights=FILE "
-                "(gan-evaluate: --weights FILE). Or choose metrics=classifier, which needs no network"
-            ) from error
 
 
 class _Network(nn.Module):

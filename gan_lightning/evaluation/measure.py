@@ -6,6 +6,7 @@ import statistics
 
 from gan_lightning.evaluation.generated import generated_features, samples_seed
 from gan_lightning.evaluation.intra_class import IntraClass
+from gan_lightning.evaluation.path_length import PathLength
 from gan_lightning.evaluation.reference import Reference
 from gan_lightning.evaluation.report import EvaluationReport, summarized
 from gan_lightning.models.sampling import LatentModel
@@ -19,6 +20,7 @@ def measure(
     seed: int,
     raw: bool,
     intra_fid: int | None = None,
+    ppl: int | None = None,
 ) -> EvaluationReport:
     """Computes the metrics `repeats` times, each time from `num` generated images.
 
@@ -30,14 +32,16 @@ def measure(
         seed: The seed of the latents.
         raw: Whether to measure the last weights instead of their average (EMA).
         intra_fid: The number of images to generate for each class, for the intra-class FID; None: it is left out.
+        ppl: The number of ways for the perceptual path length; None: it is left out.
 
     Returns:
         The metrics, the real-data baseline, the protocol, and the metrics of each repetition.
 
     Raises:
-        UserError: The intra-class FID does not fit the model or the data.
+        UserError: The intra-class FID or the path length does not fit the model or the data.
     """
     classes = None if intra_fid is None else IntraClass(model, reference, intra_fid)
+    paths = None if ppl is None else PathLength(model, ppl, reference.data.image_shape)
     found: list[dict[str, float]] = []
     of_classes: list[list[float]] = []
     for repeat in range(repeats):
@@ -48,6 +52,8 @@ def measure(
         if classes:
             of_classes.append(classes.fids(latents, raw))
             found[-1]["intra_fid"] = statistics.mean(of_classes[-1])
+        if paths:
+            found[-1]["ppl"] = paths.measure(latents, raw)
     baseline = reference.baseline(num, repeats)
     real = baseline["metrics"] if baseline else []
     parts: EvaluationReport = {}
@@ -56,7 +62,7 @@ def measure(
         known = [value for value in real_classes if value is not None]
         real = [*real, {"intra_fid": statistics.mean(known) if len(known) == len(real_classes) else None}]
         parts["intra_fid"] = classes.report(of_classes, real_classes)
-    options = {"intra_fid": intra_fid}
+    options = {"intra_fid": intra_fid, "ppl": paths.protocol if paths else None}
     return {
         "metrics": summarized(found, real),
         "baseline": {name: value for name, value in baseline.items() if name != "metrics"} if baseline else None,

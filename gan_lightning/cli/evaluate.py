@@ -25,7 +25,7 @@ from gan_lightning.data.foreign import images_of
 from gan_lightning.data.images import Split, to_uint8, to_unit_range
 from gan_lightning.data.known_folders import is_known
 from gan_lightning.errors import NoSuchSplit, UserError
-from gan_lightning.evaluation import Classifier, Inception, Random, memorization, report
+from gan_lightning.evaluation import Classifier, DINOv2, Inception, Random, memorization, report
 from gan_lightning.evaluation.features import Extractor
 from gan_lightning.evaluation.generated import samples_seed
 from gan_lightning.evaluation.inception import Resizing
@@ -73,7 +73,7 @@ def evaluate(
     num: int = 10_000,
     repeats: int = 3,
     split: Split = "test",
-    extractor: Literal["classifier", "inception", "random"] = "classifier",
+    extractor: Literal["classifier", "inception", "dinov2", "random"] = "classifier",
     weights: str | None = None,
     resizing: Resizing | None = None,
     sfid: bool = False,
@@ -93,8 +93,9 @@ def evaluate(
         num: The number of generated images in each repetition, at least 2.
         repeats: The number of repetitions, each with other latents, for the standard deviation.
         split: The real images to compare with, "test" or "train".
-        extractor: The feature extractor: a small classifier of this data, Inception-v3, or an untrained network.
-        weights: The file of Inception-v3's weights; None: torch-fidelity's weights, which are downloaded once.
+        extractor: The feature extractor: a small classifier of this data, Inception-v3, DINOv2, or an untrained one.
+        weights: The file of Inception-v3's or DINOv2's weights; None: torch-fidelity's of Inception-v3, which are
+            downloaded once.
         resizing: How Inception-v3 resizes images: "tensorflow", as in most publications, which None stands for, or
             "clean", as in clean-fid.
         sfid: Whether to compute sFID, on spatial features of Inception-v3.
@@ -157,9 +158,13 @@ def _closing_message(found: EvaluationReport, written: Path) -> str:
 def _extractor(name: str, weights: str | None, resizing: Resizing | None, sfid: bool) -> Extractor:
     if name == "inception":
         return Inception(weights, resizing=resizing or "tensorflow", spatial=sfid)
-    for option, given in ((f"--weights {weights}", weights), (f"--resizing {resizing}", resizing), ("--sfid", sfid)):
+    for option, given in ((f"--resizing {resizing}", resizing), ("--sfid", sfid)):
         if given:
             raise UserError(f"{option}: belongs to --extractor inception, not {name}")
+    if name == "dinov2":
+        return DINOv2(weights)
+    if weights:
+        raise UserError(f"--weights {weights}: belongs to --extractor inception or dinov2, not {name}")
     return Classifier() if name == "classifier" else Random()
 
 
@@ -228,11 +233,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", choices=("test", "train"), default="test", help="real images (default: test)")
     parser.add_argument(
         "--extractor",
-        choices=("classifier", "inception", "random"),
+        choices=("classifier", "inception", "dinov2", "random"),
         default="classifier",
-        help="feature extractor: a small classifier of this data (default), Inception-v3, or an untrained network",
+        help="feature extractor: a small classifier of this data (default), Inception-v3, DINOv2, or an untrained one",
     )
-    parser.add_argument("--weights", help="file of Inception-v3 weights (default: torch-fidelity's, downloaded once)")
+    parser.add_argument(
+        "--weights", help="file of Inception-v3's weights (default: torch-fidelity's, downloaded once), or DINOv2's"
+    )
     parser.add_argument(
         "--resizing",
         choices=get_args(Resizing),

@@ -181,7 +181,8 @@ def test_the_fid_of_each_class(trained, tmp_path, capfd):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--weights", "x.pth"), "--weights x.pth: belongs to --extractor inception"),
+        (("--weights", "x.pth"), "--weights x.pth: belongs to --extractor inception or dinov2, not classifier"),
+        (("--extractor", "dinov2"), "metrics=dinov2 needs callbacks.evaluation.extractor.weights=FILE: a file such as"),
         (("--sfid",), "--sfid: belongs to --extractor inception, not classifier"),
         (("--resizing", "clean"), "--resizing clean: belongs to --extractor inception"),
         (("--num", "1"), "2"),

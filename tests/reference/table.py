@@ -4,6 +4,7 @@ import warnings
 
 from tests.reference import (
     test_augmentation,
+    test_extractors,
     test_heads,
     test_losses,
     test_networks,
@@ -21,6 +22,7 @@ MODULES = (
     test_heads,
     test_augmentation,
     test_steps,
+    test_extractors,
 )
 
 

@@ -230,6 +230,20 @@ def test_spatial_features_are_guided_diffusions(weights, original):
     assert torch.equal(features.logits, logits)
 
 
+@pytest.mark.slow
+def test_sfid_rises_with_noise(weights):
+    extractor = Inception(weights, spatial=True)
+    extractor.prepare(Digits([3, 20, 20]))
+    images = pictures(40, 3, 20, 20)
+    real, drawn = extractor(images[:20]), torch.randn(20, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    noisy = [(images[20:] / 4 + strength * drawn).clamp(0, 255).to(torch.uint8) for strength in (0, 10, 60)]
+    found = [fid(real.spatial, extractor(damaged).spatial) for damaged in [images[20:], *noisy]]
+    assert found[0] < min(found[1:])
+    found = [fid(extractor(noisy[0]).spatial, extractor(damaged).spatial) for damaged in noisy]
+    assert found == sorted(found)
+    assert found[0] == pytest.approx(0, abs=1e-3 * found[-1])
+
+
 def test_spatial_features_are_of_the_last_layer(weights):
     with pytest.raises(UserError, match=r"extractor.spatial=true: expected layer=2048, got layer=64"):
         Inception(weights, "64", spatial=True)

@@ -2,6 +2,7 @@
 
 METRICS = {
     "fid": "min",
+    "sfid": "min",
     "kid": "min",
     "precision": "max",
     "recall": "max",
@@ -12,6 +13,10 @@ METRICS = {
     "class_coverage": "max",
     "class_kl": "min",
 }
-"""Every metric, and whether smaller (min) or larger (max) is better."""
+"""Every metric of an evaluation during training, and whether smaller (min) or larger (max) is better."""
 CLASS_METRICS = ("inception_score", "modes", "class_coverage", "class_kl")
-"""The metrics that need an extractor with class logits."""
+"""The metrics that need an extractor with class logits. `sfid` needs one with spatial features."""
+REPORT_METRICS = {"intra_fid": "min", "ppl": "min"}
+"""The metrics of `gan-evaluate` alone, by an option each."""
+BETTER = METRICS | REPORT_METRICS
+"""All of them."""

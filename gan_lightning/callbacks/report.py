@@ -167,11 +167,16 @@ def _evaluated(found: evaluation.EvaluationReport, folder: Path) -> dict[str, An
         f"At batch {found['checkpoint']['step']:,}, {found['weights']} weights: {protocol['num']:,} images, "
         f"{protocol['repeats']} times; ↑ larger is better, ↓ smaller is better."
     )
+    notes = [note]
+    if memorization:
+        notes.append(f"Memorization: {evaluation.memorization_line(memorization)}.")
+    if "intra_fid" in found:
+        notes.append(f"{evaluation.intra_class_line(found['intra_fid'])}.")
     picture = folder / evaluation.NAME.replace(".json", ".png")
     return {
         "columns": ["metric", "generated", real],
         "rows": rows,
-        "notes": [note, *([f"Memorization: {evaluation.memorization_line(memorization)}."] if memorization else [])],
+        "notes": notes,
         "nearest": html.encoded(read_picture(picture, folder), 2 * WIDEST, TALLEST) if memorization else None,
     }
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torchvision.transforms.functional import to_pil_image
@@ -25,9 +25,11 @@ from gan_lightning.data.foreign import images_of
 from gan_lightning.data.images import Split, to_uint8, to_unit_range
 from gan_lightning.data.known_folders import is_known
 from gan_lightning.errors import NoSuchSplit, UserError
-from gan_lightning.evaluation import Classifier, Inception, Random, memorization, report
+from gan_lightning.evaluation import Classifier, DINOv2, Inception, Random, memorization, report
 from gan_lightning.evaluation.features import Extractor
-from gan_lightning.evaluation.generated import generated_features, samples_seed
+from gan_lightning.evaluation.generated import samples_seed
+from gan_lightning.evaluation.inception import Resizing
+from gan_lightning.evaluation.measure import measure
 from gan_lightning.evaluation.reference import Reference
 from gan_lightning.evaluation.report import EvaluationReport
 from gan_lightning.files import atomic, run_folder_of, write_json
@@ -71,10 +73,14 @@ def evaluate(
     num: int = 10_000,
     repeats: int = 3,
     split: Split = "test",
-    extractor: Literal["classifier", "inception", "random"] = "classifier",
+    extractor: Literal["classifier", "inception", "dinov2", "random"] = "classifier",
     weights: str | None = None,
+    resizing: Resizing | None = None,
+    sfid: bool = False,
     seed: int = 0,
     raw: bool = False,
+    intra_fid: int | None = None,
+    ppl: int | None = None,
     root: str | None = None,
     download: bool = False,
     out: str | Path | None = None,
@@ -87,17 +93,24 @@ def evaluate(
         num: The number of generated images in each repetition, at least 2.
         repeats: The number of repetitions, each with other latents, for the standard deviation.
         split: The real images to compare with, "test" or "train".
-        extractor: The feature extractor: a small classifier of this data, Inception-v3, or an untrained network.
-        weights: The file of Inception-v3's weights; None: torch-fidelity's weights, which are downloaded once.
+        extractor: The feature extractor: a small classifier of this data, Inception-v3, DINOv2, or an untrained one.
+        weights: The file of Inception-v3's or DINOv2's weights; None: torch-fidelity's of Inception-v3, which are
+            downloaded once.
+        resizing: How Inception-v3 resizes images: "tensorflow", as in most publications, which None stands for, or
+            "clean", as in clean-fid.
+        sfid: Whether to compute sFID, on spatial features of Inception-v3.
         seed: The seed of the latents.
         raw: Whether to measure the last weights instead of their average (EMA).
+        intra_fid: The number of images to generate for each class, for the intra-class FID, which needs a model that is
+            conditional on classes; None: it is left out.
+        ppl: The number of ways for the perceptual path length, which needs VGG16's weights; None: it is left out.
         root: The folder of the data; None: the one of the checkpoint, if a run of yours has trained on it before.
         download: Whether data that is missing is downloaded into that folder.
         out: The path of the evaluation report, x.json; None: evaluation.json in the run folder.
         device: cpu, cuda, cuda:1 or mps.
 
     Returns:
-        The evaluation report: metrics, real-data baseline, protocol and memorization.
+        The evaluation report: metrics, real-data baseline, protocol and memorization; the FIDs of the classes.
 
     Raises:
         UserError: There is no such checkpoint or device, the data has no images of that split, or only the checkpoint,
@@ -107,10 +120,10 @@ def evaluate(
     started = time.monotonic()
     path = checkpoint.locate(place)
     saved = checkpoint.read(path)
-    torch_device, features = device_of(device), _extractor(extractor, weights)
+    torch_device, features = device_of(device), _extractor(extractor, weights, resizing, sfid)
     model = rebuild(saved, path).to(torch_device)
     data = _data(saved, path, root, download)
-    found = measure(model, Reference(features, data, split, torch_device), num, repeats, seed, raw)
+    found = measure(model, Reference(features, data, split, torch_device), num, repeats, seed, raw, intra_fid, ppl)
     written = report.path_of(out or path)
     pictures = written.with_suffix(".png")
     found |= {
@@ -137,44 +150,21 @@ def _write_again(folder: RunFolder, data: ImageData) -> None:
 
 def _closing_message(found: EvaluationReport, written: Path) -> str:
     memorization = [report.memorization_line(found["memorization"])] if found["memorization"] else []
-    lines = [*memorization, f"evaluation report in {written}, {found['seconds']} s"]
+    classes = [report.intra_class_line(found["intra_fid"])] if "intra_fid" in found else []
+    lines = [*classes, *memorization, f"evaluation report in {written}, {found['seconds']} s"]
     return "\n".join([report.comparison([str(written)]), *lines])
 
 
-def measure(model: GAN, reference: Reference, num: int, repeats: int, seed: int, raw: bool) -> EvaluationReport:
-    """Computes the metrics `repeats` times, each time from `num` generated images.
-
-    Args:
-        model: The trained model.
-        reference: The real images' features, and the extractor.
-        num: The number of generated images in each repetition.
-        repeats: The number of repetitions.
-        seed: The seed of the latents.
-        raw: Whether to measure the last weights instead of their average (EMA).
-
-    Returns:
-        The metrics, the real-data baseline, the protocol, and the metrics of each repetition.
-    """
-    found = []
-    for repeat in range(repeats):
-        features = generated_features(model, reference.extractor, num, samples_seed(seed, repeat), raw)
-        assert features is not None
-        found.append(reference.metrics(features, seed))
-    baseline = reference.baseline(num, repeats)
-    return {
-        "metrics": report.summarized(found, baseline["metrics"] if baseline else []),
-        "baseline": {name: value for name, value in baseline.items() if name != "metrics"} if baseline else None,
-        "protocol": reference.protocol | {"num": num, "repeats": repeats, "seed": seed},
-        "weights": "ema" if model.generator_ema is not None and not raw else "raw",
-        "repeats": found,
-    }
-
-
-def _extractor(name: str, weights: str | None) -> Extractor:
-    if weights and name != "inception":
-        raise UserError(f"--weights {weights}: belongs to --extractor inception, not {name}")
+def _extractor(name: str, weights: str | None, resizing: Resizing | None, sfid: bool) -> Extractor:
     if name == "inception":
-        return Inception(weights)
+        return Inception(weights, resizing=resizing or "tensorflow", spatial=sfid)
+    for option, given in ((f"--resizing {resizing}", resizing), ("--sfid", sfid)):
+        if given:
+            raise UserError(f"{option}: belongs to --extractor inception, not {name}")
+    if name == "dinov2":
+        return DINOv2(weights)
+    if weights:
+        raise UserError(f"--weights {weights}: belongs to --extractor inception or dinov2, not {name}")
     return Classifier() if name == "classifier" else Random()
 
 
@@ -243,13 +233,30 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--split", choices=("test", "train"), default="test", help="real images (default: test)")
     parser.add_argument(
         "--extractor",
-        choices=("classifier", "inception", "random"),
+        choices=("classifier", "inception", "dinov2", "random"),
         default="classifier",
-        help="feature extractor: a small classifier of this data (default), Inception-v3, or an untrained network",
+        help="feature extractor: a small classifier of this data (default), Inception-v3, DINOv2, or an untrained one",
     )
-    parser.add_argument("--weights", help="file of Inception-v3 weights (default: torch-fidelity's, downloaded once)")
+    parser.add_argument(
+        "--weights", help="file of Inception-v3's weights (default: torch-fidelity's, downloaded once), or DINOv2's"
+    )
+    parser.add_argument(
+        "--resizing",
+        choices=get_args(Resizing),
+        help="how Inception-v3 resizes: tensorflow, as in most publications (default), or clean, as in clean-fid",
+    )
+    parser.add_argument("--sfid", action="store_true", help="also sFID, on spatial features of Inception-v3")
     parser.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
     parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
+    parser.add_argument(
+        "--intra-fid",
+        type=whole_number_from(2),
+        metavar="NUM",
+        help="also the intra-class FID, from NUM generated images of each class",
+    )
+    parser.add_argument(
+        "--ppl", type=whole_number_from(2), metavar="NUM", help="also the perceptual path length, from NUM short ways"
+    )
     parser.add_argument(
         "--root", help="folder of the data (default: the checkpoint's, if a run of yours has trained on it)"
     )

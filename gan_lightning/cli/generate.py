@@ -11,7 +11,6 @@ from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 from tqdm.auto import tqdm
@@ -20,6 +19,7 @@ from gan_lightning.data.images import to_uint8, to_unit_range
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
+from gan_lightning.models.interpolation import great_circle
 from gan_lightning.terminal import error_line
 from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids
@@ -50,27 +50,10 @@ def _latents_and_conditions(model: GAN, options: argparse.Namespace) -> tuple[Te
         return model.fixed_z(options.num, options.seed), model.fixed_conditions(options.num, options.seed, label)
     rows = -(-options.num // options.interpolate)
     ends = model.fixed_z(2 * rows, options.seed)
-    z = torch.cat([great_circle(start, end, options.interpolate) for start, end in ends.split(2)])
+    fractions = torch.linspace(0, 1, options.interpolate).unsqueeze(1)
+    z = torch.cat([great_circle(start, end, fractions) for start, end in ends.split(2)])
     condition = model.fixed_conditions(rows, options.seed, label)
     return z, None if condition is None else condition.repeat_interleave(options.interpolate, 0)
-
-
-def great_circle(
-    start: Float[Tensor, " latent"], end: Float[Tensor, " latent"], steps: int
-) -> Float[Tensor, "steps latent"]:
-    """Interpolates latents along a great circle (slerp): White 2016 (arXiv:1609.04468), section 2.1.
-
-    Args:
-        start: The first latent.
-        end: The last latent.
-        steps: The number of latents, both ends included.
-    """
-    cosine = torch.nn.functional.cosine_similarity(start, end, dim=0).clamp(-1, 1)
-    angle = torch.acos(cosine)
-    fraction = torch.linspace(0, 1, steps).unsqueeze(1)
-    if angle.sin() < 1e-6:  # parallel latents: the circle is not defined
-        return start + fraction * (end - start)
-    return (torch.sin((1 - fraction) * angle) * start + torch.sin(fraction * angle) * end) / torch.sin(angle)
 
 
 def _generate(model: GAN, z: Tensor, condition: Tensor | None, raw: bool) -> Tensor:

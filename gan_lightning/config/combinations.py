@@ -89,7 +89,7 @@ def condition_problems(config: Config) -> Iterator[str]:
 
 def _metric_problems(config: Config) -> Iterator[str]:
     """Yields messages on objectives and monitored metrics that nothing computes."""
-    from gan_lightning.metric_names import METRICS
+    from gan_lightning.metric_names import METRICS, REPORT_METRICS
 
     plot = _section(config, "callbacks", "samples").get("_target_") == "gan_lightning.callbacks.SurfacePlot"
     known = [f"metric/{metric}" for metric in METRICS]
@@ -97,7 +97,9 @@ def _metric_problems(config: Config) -> Iterator[str]:
     for key, name in (("objective", config.get("objective")), ("callbacks.checkpoints.monitor", monitor)):
         if not isinstance(name, str) or (plot and name in ("metric/modes", "metric/high_quality")):
             continue
-        if name in METRICS:
+        if name.removeprefix("metric/") in REPORT_METRICS:
+            yield f"{key}={name}: training does not compute it, only gan-evaluate; choose another, such as metric/fid"
+        elif name in METRICS:
             yield f"{key}={name}: there is no such metric; did you mean metric/{name}?"
         elif name in known and not config["callbacks"].get("evaluation"):
             yield f"{key}={name}: nothing computes it; add metrics=classifier"

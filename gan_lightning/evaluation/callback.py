@@ -11,7 +11,6 @@ from gan_lightning.distributed import collectives
 from gan_lightning.evaluation.features import Extractor, join
 from gan_lightning.evaluation.generated import generated_features, samples_seed
 from gan_lightning.evaluation.reference import Reference
-from gan_lightning.metric_names import CLASS_METRICS, METRICS
 from gan_lightning.models import GAN
 
 
@@ -60,8 +59,7 @@ class Evaluation(StepCallback):
         """
         if self.reference is None:
             self.reference = Reference(self.extractor, data, self.split, device)
-        names = [name for name in METRICS if self.reference.classifies or name not in CLASS_METRICS]
-        return [f"metric/{name}" for name in names]
+        return [f"metric/{name}" for name in self.reference.metric_names]
 
     def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
         self.prepare(trainer.datamodule, trainer.strategy.root_device)  # type: ignore[attr-defined]

@@ -27,20 +27,25 @@ class Features:
     """
 
     vectors: Float[Tensor, "n dimensions"]
-    logits: Float[Tensor, "n classes"] | None
+    logits: Float[Tensor, "n classes"] | None = None
     """None if the extractor does not classify."""
+    spatial: Float[Tensor, "n places"] | None = None
+    """Features of single places of the image, for sFID; None if the extractor has none."""
 
     def __post_init__(self) -> None:
-        require_finite(self.vectors)
-        if self.logits is not None:
-            require_finite(self.logits)
+        for tensor in self.tensors().values():
+            require_finite(tensor)
 
     def __len__(self) -> int:
         return len(self.vectors)
 
     def to(self, device: torch.device | str) -> Features:
         """The features on a device."""
-        return Features(self.vectors.to(device), None if self.logits is None else self.logits.to(device))
+        return Features(**{name: tensor.to(device) for name, tensor in self.tensors().items()})
+
+    def tensors(self) -> dict[str, Float[Tensor, "n _"]]:
+        """Those of the fields that there are, by their names."""
+        return {name: tensor for name, tensor in vars(self).items() if tensor is not None}
 
 
 class Extractor:
@@ -60,7 +65,8 @@ class Extractor:
     def load(self, data: ImageData) -> tuple[nn.Module, tuple[int, ...]]:
         """The network for this data, and the shape (channels, height, width) of its input.
 
-        The network maps uint8 images to (features, logits or None), and is in eval mode.
+        The network maps uint8 images to the fields of `Features`: (vectors, logits or None), and spatial features if it
+        has some. It is in eval mode.
 
         Raises:
             UserError: The network is not available for this data.
@@ -95,8 +101,8 @@ class Extractor:
         for batch in images.split(self.BATCH):
             # Without TF32 a GPU gives the same features as a CPU.
             with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-                vectors, logits = self.network(fit_to(batch.to(device), self.input_shape))
-            found.append(Features(vectors.cpu(), None if logits is None else logits.cpu()))
+                fields = self.network(fit_to(batch.to(device), self.input_shape))
+            found.append(Features(*fields).to("cpu"))
         return join(found)
 
     def of_blocks(self, blocks: Iterable[Float[Tensor, "block c h w"]], title: str, total: int) -> Features:
@@ -124,6 +130,5 @@ def require_finite(features: Float[Tensor, "n dimensions"]) -> None:
 
 def join(parts: Iterable[Features]) -> Features:
     """Concatenates features."""
-    parts = list(parts)
-    logits = [part.logits for part in parts if part.logits is not None]
-    return Features(torch.cat([part.vectors for part in parts]), torch.cat(logits) if logits else None)
+    tensors = [part.tensors() for part in parts]
+    return Features(**{name: torch.cat([part[name] for part in tensors]) for name in tensors[0]})

@@ -2,55 +2,75 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import pickle
 from pathlib import Path
 from typing import Literal
 
 import torch
+from jaxtyping import UInt8
 from torch import Tensor, nn
+from torch.nn.functional import adaptive_avg_pool2d
 
 from gan_lightning.data.images import ImageData
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.features import Extractor
-from gan_lightning.files import file_lock, socket_timeout
+from gan_lightning.evaluation.resizing import clean_resized, tensorflow_resized
+from gan_lightning.evaluation.weights_file import UNREADABLE, fetch
 
-UNREADABLE = (OSError, RuntimeError, EOFError, pickle.UnpicklingError)
 Layer = Literal["64", "192", "768", "2048"]
+ENDS = {"64": "MaxPool_1", "192": "MaxPool_2", "768": "Mixed_6e", "2048": "AvgPool"}
+"""The module of torch-fidelity's Inception that each layer ends with."""
+Resizing = Literal["tensorflow", "clean"]
+SIZE = 299
 
 
 class Inception(Extractor):
     """Inception-v3 of 2015, ported from TensorFlow by torch-fidelity: the features of "FID" in papers.
 
-    Images keep their size, and gray ones become color; the network itself resizes them to 299 x 299, as TensorFlow did.
+    Images keep their size, and gray ones become color; the network itself resizes them to 299 x 299.
 
     Args:
         weights: The path of the weights; None: torch-fidelity's weights, downloaded once.
         layer: The layer whose spatial means are the features; published metrics use 2048.
+        resizing: "tensorflow": bilinear, with aliasing, as in most publications. "clean": bicubic, antialiased, as in
+            clean-fid, Parmar et al. 2022 (arXiv:2104.11222). Metrics of one cannot be compared with those of the other.
+        spatial: Whether there are spatial features for sFID, too: 7 channels of a layer of 17 x 17 places.
 
     Raises:
-        UserError: In the constructor, if torch-fidelity is missing, or the weights are missing and not downloadable.
+        UserError: In the constructor, if torch-fidelity is missing, the weights are missing and not downloadable, or
+            spatial features are asked of another layer than 2048.
     """
 
     name = "inception"
     BATCH = 50
 
-    def __init__(self, weights: str | None = None, layer: Layer = "2048") -> None:
+    def __init__(
+        self,
+        weights: str | None = None,
+        layer: Layer = "2048",
+        resizing: Resizing = "tensorflow",
+        spatial: bool = False,
+    ) -> None:
         super().__init__()
-        self.layer = layer
-        self.name = "inception" if layer == "2048" else f"inception, layer {layer}"
+        if spatial and layer != "2048":
+            raise UserError(f"callbacks.evaluation.extractor.spatial=true: expected layer=2048, got layer={layer}")
+        self.layer: Layer = layer
+        self.resizing: Resizing = resizing
+        self.spatial = spatial
+        parts = ["inception", *([] if layer == "2048" else [f"layer {layer}"]), *(["spatial"] if spatial else [])]
+        self.name = ", ".join(parts)
         self.weights = self._weights_file(weights)
 
     def load(self, data: ImageData) -> tuple[nn.Module, tuple[int, ...]]:
         try:
-            return _Network(self.weights, self.layer), (3, *data.image_shape[1:])
+            return _Network(self.weights, self.layer, self.resizing, self.spatial), (3, *data.image_shape[1:])
         except RuntimeError as error:
             raise UserError(f"{self.weights} contains weights of another network: {error}"[:500]) from error
 
     @property
     def resize(self) -> str:
-        return "to 299 x 299, bilinear as in TensorFlow 1"
+        how = "bicubic, antialiased as in clean-fid" if self.resizing == "clean" else "bilinear as in TensorFlow 1"
+        return f"to {SIZE} x {SIZE}, {how}"
 
     def _weights_file(self, weights: str | None) -> Path:
         """The path of the weights, after a check that they load with `weights_only=True`."""
@@ -62,7 +82,11 @@ class Inception(Extractor):
             Path(weights) if weights else Path(torch.hub.get_dir(), "checkpoints", os.path.basename(URL_INCEPTION_V3))
         )
         if weights is None:
-            _fetch(URL_INCEPTION_V3, path)
+            instead = (
+                "or set callbacks.evaluation.extractor.weights=FILE (gan-evaluate: --weights FILE). Or choose "
+                "metrics=classifier, which needs no network"
+            )
+            fetch(URL_INCEPTION_V3, path, "metrics=inception", instead)
         try:
             torch.load(path, map_location="meta", weights_only=True)
         except UNREADABLE as error:
@@ -73,41 +97,26 @@ class Inception(Extractor):
         return path
 
 
-def _fetch(url: str, path: Path) -> None:
-    """Downloads a file, unless it is there and whole: its name ends in the first digits of its SHA-256."""
-    prefix = path.stem.rpartition("-")[2]
-
-    def is_whole() -> bool:
-        return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest().startswith(prefix)
-
-    if is_whole():
-        return
-    with file_lock(path):
-        if is_whole():  # another process has fetched it meanwhile
-            return
-        if path.is_file():
-            print(f"{path} is damaged: its SHA-256 does not begin with {prefix}. It is downloaded again")
-        for left in path.parent.glob(f"{path.name}.*.partial"):
-            left.unlink()  # of a process that was killed
-        try:
-            with socket_timeout(10):
-                torch.hub.download_url_to_file(url, str(path), prefix)
-        except UNREADABLE as error:
-            raise UserError(
-                f"metrics=inception: {path} is missing or damaged, and the download failed ({error}). Fetch {url} "
-                "where there is a network, then put it there or set callbacks.evaluation.extractor.weights=FILE "
-                "(gan-evaluate: --weights FILE). Or choose metrics=classifier, which needs no network"
-            ) from error
-
-
 class _Network(nn.Module):
-    def __init__(self, weights: Path, layer: Layer) -> None:
+    """Maps uint8 images to vectors, logits and spatial features, in the order of torch-fidelity's modules."""
+
+    def __init__(self, weights: Path, layer: Layer, resizing: Resizing, spatial: bool) -> None:
         super().__init__()
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-        outputs = [layer, "logits_unbiased"] if layer == "2048" else [layer]
-        self.inception = FeatureExtractorInceptionV3("inception-v3-compat", outputs, str(weights))
+        self.layer = layer
+        self.resizing = resizing
+        self.spatial = spatial
+        self.inception = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(weights))
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor | None]:
-        outputs = self.inception(images)
-        return outputs[0], outputs[1] if len(outputs) == 2 else None
+    def forward(self, images: UInt8[Tensor, "n 3 height width"]) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        resized = clean_resized(images, SIZE) if self.resizing == "clean" else tensorflow_resized(images, SIZE)
+        x, spatial = (resized - 128) / 128, None
+        for name, module in self.inception.named_children():
+            if self.spatial and name == "Mixed_6d":  # TensorFlow's mixed_6; its first branch is mixed_6/conv
+                spatial = module.branch1x1(x)[:, :7].flatten(1)
+            x = module(x)
+            if name == ENDS[self.layer]:
+                break
+        vectors = adaptive_avg_pool2d(x, 1).flatten(1)
+        return vectors, vectors @ self.inception.fc.weight.T if self.layer == "2048" else None, spatial

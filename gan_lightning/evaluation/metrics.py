@@ -26,7 +26,7 @@ NEIGHBORS = 10_000
 def metrics(
     real: Features, generated: Features, seed: int, real_radii: Sequence[Tensor] | None = None
 ) -> dict[str, float]:
-    """Computes every metric; the class metrics only if the features have logits.
+    """Computes every metric; the class metrics only if the features have logits, and sFID if they are spatial, too.
 
     Args:
         real: The features of the real images.
@@ -34,8 +34,10 @@ def metrics(
         seed: The seed of the random subsets of KID and the inception score.
         real_radii: `radii(among_neighbors(real), 3, 5)`, if they are computed already.
     """
-    found = {
-        "fid": fid(real.vectors, generated.vectors),
+    found = {"fid": fid(real.vectors, generated.vectors)}
+    if real.spatial is not None and generated.spatial is not None:
+        found["sfid"] = fid(real.spatial, generated.spatial)  # Nash et al. 2021 (arXiv:2103.03841), section 4
+    found |= {
         "kid": kid(real.vectors, generated.vectors, seed),
         **manifold_metrics(among_neighbors(real), among_neighbors(generated), real_radii),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import cached_property
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor
@@ -12,13 +12,24 @@ from tqdm.auto import tqdm
 
 from gan_lightning import rng
 from gan_lightning.data.foreign import images_of
-from gan_lightning.data.images import Images, Split, fit_to
+from gan_lightning.data.images import Images, Labels, Split, fit_to
 from gan_lightning.errors import NoSuchSplit
 from gan_lightning.evaluation.cache import cached, cached_digest
 from gan_lightning.evaluation.features import Extractor, Features, join
 from gan_lightning.evaluation.manifold import radii
 from gan_lightning.evaluation.metrics import among_neighbors, metrics
+from gan_lightning.metric_names import CLASS_METRICS, METRICS
 from gan_lightning.tensor_file import digest_of
+
+
+class OtherSplit(NamedTuple):
+    """Real images that stand in for generated ones."""
+
+    name: Split
+    images: Images
+    labels: Labels
+    digest: str
+    """The hash of the images."""
 
 
 class Reference:
@@ -62,9 +73,12 @@ class Reference:
         }
 
     @property
-    def classifies(self) -> bool:
-        """Whether the class metrics are computed."""
-        return self.features.logits is not None
+    def metric_names(self) -> list[str]:
+        """The names of the metrics that are computed."""
+        absent = CLASS_METRICS if self.features.logits is None else ()
+        return [
+            name for name in METRICS if name not in absent and (name != "sfid" or self.features.spatial is not None)
+        ]
 
     def metrics(self, generated: Features, seed: int) -> dict[str, float]:
         """Every metric of generated images; `seed` is that of KID's and the inception score's subsets."""
@@ -73,6 +87,16 @@ class Reference:
     @cached_property
     def _radii(self) -> list[Tensor]:
         return radii(among_neighbors(self.features), 3, 5)
+
+    def other_split(self) -> OtherSplit | None:
+        """The split that is not compared with, for baselines; None if the data has only one."""
+        (name,) = set(get_args(Split)) - {self.split}
+        try:
+            images, labels = self.data.load(name)  # all, even if data.limit is set
+        except NoSuchSplit:
+            return None
+        images = fit_to(images, self.data.image_shape)
+        return OtherSplit(name, images, labels, cached_digest(lambda: digest_of(images), images))
 
     def baseline(self, num: int, repeats: int) -> dict[str, Any] | None:
         """The real-data baseline: the metrics of real images of the other split in place of generated ones. Cached.
@@ -85,24 +109,22 @@ class Reference:
             `metrics`: one dictionary per repeat; `images`: the number of images per repeat; `hash`: the hash of the
             other split. None if there is no other split.
         """
-        (other,) = set(get_args(Split)) - {self.split}
-        try:
-            images = fit_to(self.data.load(other)[0], self.data.image_shape)  # all, even if data.limit is set
-        except NoSuchSplit:
+        other = self.other_split()
+        if other is None:
             return None
-        digest = cached_digest(lambda: digest_of(images), images)
-        facts = f"{self.extractor.digest} {self.images_digest} {digest} {num} {repeats}"
+        images = other.images
+        facts = f"{self.extractor.digest} {self.images_digest} {other.digest} {num} {repeats}"
         draws = repeats if num < len(images) else 1
 
         def measure() -> tuple[dict[str, Tensor], dict[str, str]]:
             found = []
-            for repeat in tqdm(range(draws), desc=f"{other} against {self.split}", leave=False, disable=None):
+            for repeat in tqdm(range(draws), desc=f"{other.name} against {self.split}", leave=False, disable=None):
                 rows = rng.permutation(len(images), "floor", repeat)[:num]
                 found.append(self.metrics(self.extractor(images[rows]), repeat))
             return {}, {"metrics": json.dumps(found)}
 
         _, texts = cached(f"baseline_{digest_of(facts.encode())}", measure)
-        return {"metrics": json.loads(texts["metrics"]), "images": min(num, len(images)), "hash": digest}
+        return {"metrics": json.loads(texts["metrics"]), "images": min(num, len(images)), "hash": other.digest}
 
 
 def cached_features(extractor: Extractor, images: Images, images_digest: str, title: str) -> Features:
@@ -110,8 +132,7 @@ def cached_features(extractor: Extractor, images: Images, images_digest: str, ti
 
     def extract() -> tuple[dict[str, Tensor], dict[str, str]]:
         batches = tqdm(images.split(extractor.BATCH), desc=title, leave=False, disable=None, delay=1)
-        features = vars(join(extractor(batch) for batch in batches))
-        return {name: tensor for name, tensor in features.items() if tensor is not None}, {}
+        return join(extractor(batch) for batch in batches).tensors(), {}
 
     stored, _ = cached(f"features_{digest_of(f'{extractor.digest} {images_digest}'.encode())}", extract)
-    return Features(stored["vectors"], stored.get("logits"))
+    return Features(**stored)

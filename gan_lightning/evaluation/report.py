@@ -6,35 +6,41 @@ import json
 import math
 import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import own_file
-from gan_lightning.metric_names import METRICS
+from gan_lightning.metric_names import BETTER
 from gan_lightning.terminal import printable
 
 NAME = "evaluation.json"
 ARROWS = {"min": "↓", "max": "↑"}
+SHOWN_CLASSES = 20
+"""The largest number of classes whose FIDs are printed."""
 EvaluationReport = dict[str, Any]
 
 
 def summarized(
-    repeats: Sequence[dict[str, float]], baseline: Sequence[dict[str, float | None]]
+    repeats: Sequence[dict[str, float]], baseline: Sequence[Mapping[str, float | None]]
 ) -> dict[str, dict[str, Any]]:
-    """The mean and standard deviation of every metric over the repeats, and over those of the real-data baseline."""
+    """The mean and standard deviation of every metric over the repeats, and over those of the real-data baseline.
+
+    A row of the baseline may lack metrics, and some metrics have no baseline.
+    """
     return {
         name: {
-            **_mean_and_deviation([found[name] for found in repeats], "value", "std"),
-            **_mean_and_deviation([found[name] for found in baseline], "baseline", "baseline_std"),
-            "better": METRICS[name],
+            **mean_and_deviation([found[name] for found in repeats], "value", "std"),
+            **mean_and_deviation([found[name] for found in baseline if name in found], "baseline", "baseline_std"),
+            "better": BETTER[name],
         }
         for name in repeats[0]
     }
 
 
-def _mean_and_deviation(values: Sequence[float | None], mean: str, deviation: str) -> dict[str, float | None]:
+def mean_and_deviation(values: Sequence[float | None], mean: str, deviation: str) -> dict[str, float | None]:
+    """The mean and the standard deviation of values by these names; None where a value is missing or not finite."""
     finite = [value for value in values if value is not None and math.isfinite(value)]
     whole = bool(values) and len(finite) == len(values)
     return {
@@ -141,6 +147,21 @@ def memorization_line(found: dict[str, Any]) -> str:
     return (
         f"{result}: of {found['nearest_real_images']} real images that lie nearest, {share:.1%} are training images, "
         f"chance {found['expected_by_chance']:.1%}; distance ratio {found['distance_ratio']:.3f}"
+    )
+
+
+def intra_class_line(found: dict[str, Any]) -> str:
+    """The FIDs of the classes in an evaluation report, the largest first, and which of them have too few images."""
+    classes = sorted(found["classes"].items(), key=lambda item: -item[1]["value"])
+    shown = ", ".join(f"{name} {formatted(metric, 'value', 'std')}" for name, metric in classes[:SHOWN_CLASSES])
+    rest = f" and {len(classes) - SHOWN_CLASSES} better ones" if len(classes) > SHOWN_CLASSES else ""
+    images = [min(metric["real_images"], found["images"]) for _, metric in classes]
+    few = [number for number in images if number <= found["dimensions"]]
+    if not few:
+        return f"FID of each class: {shown}{rest}"
+    return (
+        f"FID of each class: {shown}{rest}. {len(few)} of {len(classes)} classes have too few images, real or "
+        f"generated, the least {min(few)}: below the {found['dimensions']} features, a FID is mostly bias"
     )
 
 

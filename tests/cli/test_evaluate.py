@@ -166,14 +166,30 @@ def test_a_data_set_of_the_hub(run, tmp_path, monkeypatch):
     assert f"data.root={tmp_path}/empty: it cannot be opened" in refusal(run, *QUICK, "--root", tmp_path / "empty")
 
 
+def test_the_fid_of_each_class(trained, tmp_path, capfd):
+    run = trained(*TINY, "model=cgan", "trainer.max_steps=10").copy(tmp_path / "run").folder
+    evaluate(run, "--num", "20", "--repeats", "1", "--intra-fid", "20")
+    found = read(run)
+    assert list(found["intra_fid"]["classes"]) == list("0123456789")
+    assert found["metrics"]["intra_fid"]["value"] > found["metrics"]["intra_fid"]["baseline"]
+    printed = capfd.readouterr().out
+    assert re.search(r"intra_fid ↓ +\d", printed)
+    assert "FID of each class: " in printed
+    assert "10 of 10 classes have too few images" in printed
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--weights", "x.pth"), "--weights x.pth: belongs to --extractor inception"),
+        (("--weights", "x.pth"), "--weights x.pth: belongs to --extractor inception or dinov2, not classifier"),
+        (("--extractor", "dinov2"), "metrics=dinov2 needs callbacks.evaluation.extractor.weights=FILE: a file such as"),
+        (("--sfid",), "--sfid: belongs to --extractor inception, not classifier"),
+        (("--resizing", "clean"), "--resizing clean: belongs to --extractor inception"),
         (("--num", "1"), "2"),
         (("--root", "x"), "--root x: gan_lightning.data.Digits needs no files"),
         (("--extractor", "inception", "--weights", "x.pth"), "x.pth is missing, or no weights"),
         (("--device", "gpu5"), "--device gpu5"),
+        (("--intra-fid", "20"), "--intra-fid: this model was trained without labels"),
     ],
 )
 def test_options_that_do_not_fit(run, options, message):

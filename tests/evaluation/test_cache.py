@@ -11,8 +11,8 @@ from gan_lightning.data import Digits, ImageFolder
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation import Classifier, Random, classifier, reference
 from gan_lightning.evaluation.cache import cached
-from gan_lightning.evaluation.inception import _fetch
 from gan_lightning.evaluation.reference import Reference
+from gan_lightning.evaluation.weights_file import fetch
 from gan_lightning.files import PARTS
 from gan_lightning.tensor_file import digest_of
 
@@ -153,11 +153,11 @@ def test_downloaded_weights_are_those_of_their_name(tmp_path, monkeypatch, capsy
     left = tmp_path / f"{path.name}.0123.partial"
     left.touch()
     for _ in range(2):
-        _fetch("https://a/b", path)
+        fetch("https://a/b", path, "metrics=inception", "or choose another")
     assert downloads == [("https://a/b", path.stem.split("-")[1])]
     assert not left.exists()
     damaged(path, "bit")
-    _fetch("https://a/b", path)
+    fetch("https://a/b", path, "metrics=inception", "or choose another")
     assert len(downloads) == 2
     assert capsys.readouterr().out.startswith(f"{path} is damaged: its SHA-256 does not begin with {downloads[0][1]}")
     assert path.read_bytes() == content
@@ -168,4 +168,4 @@ def test_downloaded_weights_are_those_of_their_name(tmp_path, monkeypatch, capsy
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
     with pytest.raises(UserError, match=r"is missing or damaged, and the download failed \(no network\)"):
-        _fetch("https://a/b", path)
+        fetch("https://a/b", path, "metrics=inception", "or choose another")

@@ -1,9 +1,12 @@
 import sys
+from typing import get_args
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 import torch_fidelity
+from PIL import Image
 from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
 from gan_lightning.data import Avatars, Digits, StackedMNIST
@@ -12,8 +15,10 @@ from gan_lightning.errors import NoSuchSplit, UserError
 from gan_lightning.evaluation import Classifier, Inception, Random
 from gan_lightning.evaluation import classifier_training as training
 from gan_lightning.evaluation.classifier import WEIGHTS, read
+from gan_lightning.evaluation.inception import Layer
 from gan_lightning.evaluation.metrics import fid
 from gan_lightning.evaluation.reference import Reference, cached_features
+from gan_lightning.evaluation.resizing import clean_resized, tensorflow_resized
 from tests.conftest import differing
 
 
@@ -109,10 +114,12 @@ def test_any_size_and_color(shape):
 
 def test_the_digest_tells_extractors_apart(weights):
     digests = set()
-    for extractor in (Classifier(), Random(), Random(seed=1), Inception(weights), Inception(weights, layer="64")):
+    inceptions = ({}, {"layer": "64"}, {"resizing": "clean"}, {"spatial": True})
+    extractors = (Classifier(), Random(), Random(seed=1), *(Inception(weights, **options) for options in inceptions))
+    for extractor in extractors:
         extractor.prepare(Digits([1, 28, 28]))
         digests.add(extractor.digest)
-    assert len(digests) == 5
+    assert len(digests) == 7
 
 
 def test_features_of_the_same_images_come_from_the_cache(monkeypatch):
@@ -189,6 +196,85 @@ def test_inception_counts_with_its_logits(weights):
     found = extractor(pictures(2, 1, 28, 28))
     assert found.vectors.shape == (2, 2048)
     assert found.logits.shape == (2, 1008)
+
+
+@pytest.fixture
+def original(weights):
+    """torch-fidelity's network."""
+    return FeatureExtractorInceptionV3("inception-v3-compat", ["64", "192", "768", "2048", "logits_unbiased"], weights)
+
+
+@pytest.mark.slow
+def test_the_features_are_torch_fidelitys_bit_for_bit(weights, original):
+    images = pictures(2, 3, 30, 20)
+    *expected, logits = original(images)
+    for layer, features in zip(get_args(Layer), expected, strict=True):
+        extractor = Inception(weights, layer)
+        extractor.prepare(Digits([3, 30, 20]))
+        assert torch.equal(extractor(images).vectors, features)
+    assert torch.equal(extractor(images).logits, logits)
+
+
+def test_spatial_features_are_guided_diffusions(weights, original):
+    """The first 7 channels of TensorFlow's mixed_6/conv; there, channels are last."""
+    extractor = Inception(weights, spatial=True)
+    extractor.prepare(Digits([3, 20, 20]))
+    images, found = pictures(2, 3, 20, 20), []
+    original.Mixed_6d.branch1x1.register_forward_hook(lambda module, inputs, output: found.append(output.clone()))
+    *_, vectors, logits = original(images)
+    features = extractor(images)
+    assert torch.equal(
+        features.spatial.unflatten(1, (7, 17, 17)).permute(0, 2, 3, 1), found[0].permute(0, 2, 3, 1)[..., :7]
+    )
+    assert torch.equal(features.vectors, vectors)
+    assert torch.equal(features.logits, logits)
+
+
+@pytest.mark.slow
+def test_sfid_rises_with_noise(weights):
+    extractor = Inception(weights, spatial=True)
+    extractor.prepare(Digits([3, 20, 20]))
+    images = pictures(40, 3, 20, 20)
+    real, drawn = extractor(images[:20]), torch.randn(20, 3, 20, 20, generator=torch.Generator().manual_seed(0))
+    noisy = [(images[20:] / 4 + strength * drawn).clamp(0, 255).to(torch.uint8) for strength in (0, 10, 60)]
+    found = [fid(real.spatial, extractor(damaged).spatial) for damaged in [images[20:], *noisy]]
+    assert found[0] < min(found[1:])
+    found = [fid(extractor(noisy[0]).spatial, extractor(damaged).spatial) for damaged in noisy]
+    assert found == sorted(found)
+    assert found[0] == pytest.approx(0, abs=1e-3 * found[-1])
+
+
+def test_spatial_features_are_of_the_last_layer(weights):
+    with pytest.raises(UserError, match=r"extractor.spatial=true: expected layer=2048, got layer=64"):
+        Inception(weights, "64", spatial=True)
+
+
+@pytest.mark.parametrize("size", [(28, 28), (64, 64), (400, 320)])
+def test_clean_resizing_is_pillows(size):
+    """As clean-fid: each channel in float32, clamped; the largest difference is that of rounding."""
+    images = pictures(2, 3, *size)
+    expected = [
+        [np.asarray(Image.fromarray(channel.numpy().astype(np.float32)).resize((299, 299), Image.Resampling.BICUBIC))]
+        for channel in images.flatten(0, 1)
+    ]
+    expected = torch.from_numpy(np.array(expected)).view(2, 3, 299, 299).clamp(0, 255)
+    torch.testing.assert_close(clean_resized(images, 299), expected, rtol=0, atol=1e-4)
+    assert (tensorflow_resized(images, 299) - expected).abs().max() > 10
+
+
+def test_clean_resizing_reaches_the_features(weights, original):
+    """An image that has the size of the network's input is not resized."""
+    clean, old = Inception(weights, "64", resizing="clean"), Inception(weights, "64")
+    for extractor in (clean, old):
+        extractor.prepare(Digits([3, 299, 299]))
+    images = pictures(1, 3, 299, 299)
+    assert torch.equal(clean(images).vectors, old(images).vectors)
+    small = pictures(1, 3, 64, 64)
+    found = clean.network(small)[0]
+    resized = clean_resized(small, 299).round().to(torch.uint8)
+    torch.testing.assert_close(found, original(resized)[0], rtol=0.02, atol=1e-3)
+    assert not torch.allclose(found, old.network(small)[0], rtol=0.02, atol=1e-3)
+    assert (clean.resize, clean.name) == ("to 299 x 299, bicubic, antialiased as in clean-fid", "inception, layer 64")
 
 
 def test_inception_without_a_network(monkeypatch, tmp_path):

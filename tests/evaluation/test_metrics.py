@@ -42,6 +42,18 @@ def test_fid_is_the_formulas(dimensions, monkeypatch):
     assert fid(real, generated) == pytest.approx(other.compute().item(), rel=1e-9)
 
 
+def test_sfid_is_that_of_the_spatial_features(clouds):
+    """guided-diffusion's: the same distance, of other features."""
+    logits = torch.zeros(400, 2)
+    real, generated = Features(clouds[0][:, :5], logits, clouds[0]), Features(clouds[1][:, :5], logits[:300], clouds[1])
+    x, y = (cloud.double().numpy() for cloud in clouds)
+    difference = x.mean(0) - y.mean(0)
+    a, b = np.cov(x, rowvar=False), np.cov(y, rowvar=False)
+    expected = difference.dot(difference) + np.trace(a) + np.trace(b) - 2 * np.trace(linalg.sqrtm(a.dot(b)).real)
+    assert metrics(real, generated, seed=0)["sfid"] == pytest.approx(expected, rel=1e-9)
+    assert "sfid" not in metrics(Features(clouds[0]), Features(clouds[1]), seed=0)
+
+
 class _Features(torch.nn.Identity):
     def __init__(self, num_features: int) -> None:
         super().__init__()

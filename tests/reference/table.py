@@ -5,6 +5,7 @@ import warnings
 from tests.reference import (
     test_augmentation,
     test_biggan,
+    test_extractors,
     test_heads,
     test_losses,
     test_networks,
@@ -27,6 +28,7 @@ MODULES = (
     test_biggan,
     test_stylegan2,
     test_ways,
+    test_extractors,
 )
 
 

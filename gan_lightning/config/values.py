@@ -113,6 +113,7 @@ RULES: dict[str, Rule] = {
     "factor": _WEIGHT,
     "first_updates": _whole(0, 2**31 - 1),
     "fps": _whole(1, 240),
+    "freeze_discriminator": _whole(0, 1000),
     "gamma": _WEIGHT,
     "generator_batch_size": _optional(_SIZE, " for that of D"),
     "generator_real_batch_size": _optional(_SIZE, " for none"),
@@ -128,6 +129,7 @@ RULES: dict[str, Rule] = {
         _is_image_shape, "[channels, height, width], or [dimensions], each from 1, and a product up to 16777216"
     ),
     "info_weight": _WEIGHT,
+    "init_from": _optional(_TEXT),
     "keep_every_n_epochs": _CADENCE,
     "keep_every_n_steps": _CADENCE,
     "kernel_dim": _SIZE,

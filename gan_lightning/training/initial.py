@@ -43,7 +43,7 @@ class Source(NamedTuple):
 
     path: Path
     step: int
-    classes: dict[str, str]
+    classes: dict[Player, str]
     weights: dict[str, Tensor]
 
 

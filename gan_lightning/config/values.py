@@ -89,6 +89,7 @@ RULES: dict[str, Rule] = {
     "categories": _SIZE,
     "channels": _optional(_SIZES),
     "class_weight": _WEIGHT,
+    "classes": _optional(_list_of(_whole(0, 2**20), "a list of whole numbers from 0"), " for all"),
     "clip": _optional(_POSITIVE),
     "code_dim": _SIZE,
     "condition_dim": _SIZE_OR_0,

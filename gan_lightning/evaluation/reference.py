@@ -87,7 +87,7 @@ class Reference:
         """
         (other,) = set(get_args(Split)) - {self.split}
         try:
-            images = fit_to(self.data.load(other)[0], self.data.image_shape)  # all, even if data.limit is set
+            images = fit_to(self.data.of_classes(other)[0], self.data.image_shape)  # all, even if data.limit is set
         except NoSuchSplit:
             return None
         digest = cached_digest(lambda: digest_of(images), images)

@@ -46,9 +46,10 @@ def blocks(discriminator: nn.Module) -> list[list[nn.Module]]:
 
 
 def _layers(body: nn.Module | None) -> Iterator[nn.Module]:
-    """Yields the parts of a sequence, and of one inside of it."""
-    if isinstance(body, nn.Sequential):
-        for part in body:
+    """Yields the parts of a sequence, and of one inside of it; a body of another class has them as `parts()`."""
+    parts = body if isinstance(body, nn.Sequential) else body.parts() if hasattr(body, "parts") else ()  # type: ignore
+    for part in parts:
+        if isinstance(part, nn.Sequential):
             yield from _layers(part)
-    elif body is not None:
-        yield body
+        else:
+            yield part

@@ -8,8 +8,9 @@ from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
 import gan_lightning
-from gan_lightning.cli.generate import great_circle, main
+from gan_lightning.cli.generate import main
 from gan_lightning.data.images import to_unit_range
+from gan_lightning.models.latents import great_circle
 from gan_lightning.training.checkpoint import load_model
 from gan_lightning.visualization import grids
 from tests.conftest import TINY

@@ -128,6 +128,8 @@ def _curve(losses: Float[Tensor, "steps num"]) -> plots.Draw:
         axes.fill_between(steps, low, high, alpha=0.2, label="10 % to 90 % of the pictures")
         axes.plot(steps, median, lw=1, label="median")
         axes.set(xlabel="step", title="loss", yscale="log")
+        axes.yaxis.set_major_formatter("{x:g}")  # matplotlib's own are formulas
+        axes.yaxis.set_minor_formatter("{x:g}")
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)
 

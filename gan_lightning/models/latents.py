@@ -108,7 +108,7 @@ def great_circle(
 
 def straight_line(start: Float[Tensor, " w"], end: Float[Tensor, " w"], steps: int) -> Float[Tensor, "steps w"]:
     """Interpolates styles linearly: they lie on no sphere. Both ends are included."""
-    return torch.lerp(start, end, torch.linspace(0, 1, steps).unsqueeze(1))
+    return torch.lerp(start, end, torch.linspace(0, 1, steps, dtype=start.dtype).unsqueeze(1))
 
 
 def closed_walk(stops: Float[Tensor, "stops latent"], steps: int, path: Path) -> Float[Tensor, "steps latent"]:

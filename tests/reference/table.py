@@ -5,6 +5,7 @@ import warnings
 from tests.reference import (
     test_augmentation,
     test_heads,
+    test_latents,
     test_losses,
     test_networks,
     test_penalties,
@@ -21,6 +22,7 @@ MODULES = (
     test_heads,
     test_augmentation,
     test_steps,
+    test_latents,
 )
 
 

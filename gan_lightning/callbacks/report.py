@@ -93,7 +93,7 @@ def write(folder: Path, summary: Mapping[str, Any], commands: Mapping[str, str])
 
 
 def _facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, str]:
-    best, processes = summary.get("best"), summary["processes"]
+    best, processes, begun = summary.get("best"), summary["processes"], summary.get("init_from")
     return {
         "status": summary["status"],
         "batches": f"{summary['step']:,}",
@@ -102,6 +102,7 @@ def _facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, s
         "images/s": f"{summary['images_per_second'] or 0:,.0f}",
         "device": summary["device"] + (f", {processes} processes" if processes > 1 else ""),
         "seed": str(config.get("seed")),
+        **({"began with": f"{begun['loaded']} tensors of {begun['checkpoint']}"} if begun else {}),
         **({"best.ckpt": f"{best['metric']} {best['value']:.4g} at batch {best['step']:,}"} if best else {}),
     }
 

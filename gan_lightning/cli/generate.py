@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -18,11 +18,29 @@ from tqdm.auto import tqdm
 from gan_lightning.data.images import to_uint8, to_unit_range
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
-from gan_lightning.models import GAN
-from gan_lightning.models.interpolation import great_circle
+from gan_lightning.models import GAN, interpolation, latents
 from gan_lightning.terminal import error_line
 from gan_lightning.training import checkpoint
-from gan_lightning.visualization import grids
+from gan_lightning.visualization import grids, video
+
+FPS = 25
+"""The number of frames of a film per second."""
+SECONDS_TO_NEXT = 2
+"""About the time from one latent of a walk to the next."""
+
+
+class Chosen(NamedTuple):
+    """What images are generated from.
+
+    Attributes:
+        latents: Latents or styles, (num, width); of a walk, (frames, num, width).
+        condition: Condition vectors (num, names), if the model is conditional.
+        styles: Whether the latents are styles w.
+    """
+
+    latents: Tensor
+    condition: Tensor | None
+    styles: bool
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -30,39 +48,59 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         out = Path(options.out)
-        kind = _kind(options.out)
+        kind = _kind(options)
         model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(device_of(options.device))
-        z, condition = _latents_and_conditions(model, options)
-        columns = options.interpolate or math.ceil(math.sqrt(len(z)))
-        samples = _generate(model, z, condition, options.raw)
-        _write(samples, out, kind, columns, _captions(model, condition) if kind == "png" else [])
+        chosen = _chosen(model, options)
+        captions = _captions(model, chosen.condition) if kind in ("png", "film") else []
+        if kind == "film":
+            video.write_film(_frames(model, chosen, options.raw, captions), out, FPS)
+        else:
+            columns = options.interpolate or math.ceil(math.sqrt(len(chosen.latents)))
+            _write(_generate(model, chosen, options.raw), out, kind, columns, captions)
     except (UserError, FloatingPointError) as error:
         sys.exit(error_line(error))
     except OSError as error:
         sys.exit(error_line(f"--out {options.out}: {error}"))
-    print(f"{len(z)} images in {out}")
+    print(f"{len(chosen.latents)} {'frames' if kind == 'film' else 'images'} in {out}")
 
 
-def _latents_and_conditions(model: GAN, options: argparse.Namespace) -> tuple[Tensor, Tensor | None]:
-    """Returns the latents and conditions of the images to generate."""
-    label = model.parse_label(options.label)
-    if not options.interpolate:
-        return model.fixed_z(options.num, options.seed), model.fixed_conditions(options.num, options.seed, label)
-    rows = -(-options.num // options.interpolate)
-    ends = model.fixed_z(2 * rows, options.seed)
-    fractions = torch.linspace(0, 1, options.interpolate).unsqueeze(1)
-    z = torch.cat([great_circle(start, end, fractions) for start, end in ends.split(2)])
+def _chosen(model: GAN, options: argparse.Namespace) -> Chosen:
+    """Returns the latents and conditions of the images to generate; with a walk, of all frames of each image."""
+    label, along = model.parse_label(options.label), options.interpolate or 0
+    frames = round(options.walk * FPS) if options.walk else 0
+    stops = max(2, round(options.walk / SECONDS_TO_NEXT)) if options.walk else 2 if along else 1
+    rows = -(-options.num // along) if along else options.num
+    styles = latents.is_style_based(model.generator) and (stops > 1 or options.truncation is not None)
+    ends = model.fixed_z(stops * rows, options.seed, None if styles else options.truncation)
     condition = model.fixed_conditions(rows, options.seed, label)
-    return z, None if condition is None else condition.repeat_interleave(options.interpolate, 0)
+    if styles:
+        of_ends = None if condition is None else condition.repeat_interleave(stops, 0)
+        ends = latents.styles_of(model, ends, of_ends, options.raw, options.truncation)
+    path = interpolation.straight_line if styles else interpolation.great_circle
+    if frames:
+        walks = [interpolation.closed_walk(each, frames, path) for each in ends.split(stops)]
+        return Chosen(torch.stack(walks, 1), condition, styles)
+    if along:
+        ends = torch.cat([path(start, end, interpolation.fractions(along)) for start, end in ends.split(2)])
+        condition = None if condition is None else condition.repeat_interleave(along, 0)
+    return Chosen(ends, condition, styles)
 
 
-def _generate(model: GAN, z: Tensor, condition: Tensor | None, raw: bool) -> Tensor:
+def _generate(model: GAN, chosen: Chosen, raw: bool) -> Tensor:
     """Generates images, uint8 (num, channels, height, width), or points, unchanged; shows a progress bar."""
-    total = math.ceil(len(z) / model.BLOCK)
-    blocks = [
-        block.cpu() for block in tqdm(model.generate(z, condition, raw), total=total, desc="generating", leave=False)
-    ]
+    total = math.ceil(len(chosen.latents) / model.BLOCK)
+    made = model.generate(chosen.latents, chosen.condition, raw, chosen.styles)
+    blocks = [block.cpu() for block in tqdm(made, total=total, desc="generating", leave=False)]
     return torch.cat([to_uint8(block) if block.ndim == 4 else block for block in blocks])
+
+
+def _frames(model: GAN, chosen: Chosen, raw: bool, captions: Sequence[str]) -> Iterator[video.Frame]:
+    """Yields the frames of a walk, a grid of all images each; shows a progress bar."""
+    for z in tqdm(chosen.latents, desc="generating", unit="frame", leave=False):
+        images = torch.cat([block.cpu() for block in model.generate(z, chosen.condition, raw, chosen.styles)])
+        if images.ndim != 4:
+            raise UserError("--walk: these samples are no images")
+        yield np.asarray(to_pil_image(grids.grid(images, captions=captions)))
 
 
 def _captions(model: GAN, condition: Tensor | None) -> list[str]:
@@ -89,9 +127,16 @@ def _write(
         raise UserError(f"--out {out}: these samples are no images; expected a name that ends in .png or .npz")
 
 
-def _kind(out: str) -> Literal["npz", "png", "folder"]:
-    path = Path(out)
+def _kind(options: argparse.Namespace) -> Literal["npz", "png", "folder", "film"]:
+    out, path = options.out, Path(options.out)
     suffix = path.suffix.lower()
+    if options.walk:
+        if suffix not in video.FILM_FORMATS or options.interpolate:
+            raise UserError(
+                f"--walk: --out {out}: expected a name that ends in {', '.join(video.FILM_FORMATS)}, without "
+                "--interpolate"
+            )
+        return "film"
     if path.is_dir() or out.endswith("/") or not suffix:
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise UserError(f"--out {out}: expected a new or an empty folder, so that no other images are among these")
@@ -127,6 +172,14 @@ def whole_number_from(least: int) -> Callable[[str], int]:
     return whole_number
 
 
+def number_above_0(text: str) -> float:
+    """A type for argparse: finite numbers above 0."""
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
+    return number
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="gan-generate",
@@ -147,6 +200,20 @@ def _parser() -> argparse.ArgumentParser:
         type=whole_number_from(1),
         metavar="STEPS",
         help="make rows of STEPS images, interpolated between two latents",
+    )
+    parser.add_argument(
+        "--truncation",
+        type=number_above_0,
+        metavar="PSI",
+        help="samples that are more typical and vary less: latents are drawn again until no entry exceeds PSI; of a "
+        "style-based generator, w moves toward its mean, w_mean + PSI (w - w_mean)",
+    )
+    parser.add_argument(
+        "--walk",
+        type=number_above_0,
+        metavar="SECONDS",
+        help="make a film in which each of --num images walks from latent to latent, back to where it began; --out "
+        "x.mp4, x.gif or x.webp",
     )
     parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
     parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")

@@ -64,6 +64,7 @@ def branched_config(place: str, overrides: Sequence[str], folder: str) -> DictCo
             if followed and f"model.{player}_optimizer.{name}" not in changed:
                 own[name] = config.model.optimizer[name]
     OmegaConf.update(config, "branch_from", None, force_add=True)
+    OmegaConf.update(config, "init_from", None, force_add=True)
     config.branch_from = branch.origin(origin, before, OmegaConf.to_container(config))
     return config
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -134,11 +135,15 @@ def _final_config(cfg: DictConfig, typed: Sequence[str], folder: str) -> dict[st
     if cfg.branch_from is not None:
         if cfg.resume is not None:
             raise UserError("branch_from and resume: choose one; a branch is resumed by its own folder")
+        if cfg.init_from is not None:
+            raise UserError("branch_from and init_from: choose one; a branch has the weights of its checkpoint")
         cfg = branched_config(str(cfg.branch_from), typed, folder)
     elif cfg.resume is not None:
         cfg = resumed_config(str(cfg.resume), typed)
     config = _checked(cfg, typed)
     config.pop("reproduce", None)  # what is published is no part of a run
+    if config.get("init_from") is not None:
+        config["init_from"] = os.path.abspath(config["init_from"])
     require_places_inside(config, HydraConfig.get(), resumed=from_a_run)
     return config
 

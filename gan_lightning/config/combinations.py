@@ -277,6 +277,15 @@ def _curve_problems(key: str, name: str, node: Config) -> Iterator[str]:
             yield f"{key}.{argument}={node[argument]}: expected {rule.expected}"
 
 
+def _freeze_problems(config: Config) -> Iterator[str]:
+    count = config["model"].get("freeze_discriminator")
+    if count and not (config.get("init_from") or config.get("branch_from")):
+        yield (
+            f"model.freeze_discriminator={count}: D's first blocks would keep their random weights; add "
+            "init_from=<run, checkpoint or exported model>, or set it to 0"
+        )
+
+
 _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = (
     (("trainer",), _trainer_problems),
     (("trainer",), _length_problems),
@@ -290,6 +299,7 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[[Config], Iterator[str]]], ...] = 
     ),
     (("model.scheduler", "model.optimizer"), _optimizer_problems),
     (("model", "trainer.max_steps", "trainer.max_epochs", "trainer.max_images", "callbacks.ema"), _schedule_problems),
+    (("model.freeze_discriminator", "init_from"), _freeze_problems),
     (("callbacks", "objective"), _metric_problems),
     (("logger",), _logger_problems),
     (("model.augment", "data.image_shape"), _augment_problems),

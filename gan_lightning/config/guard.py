@@ -34,7 +34,7 @@ _RESOLVERS = {
     *("hydra", "now", "oc.select", "oc.dict.keys", "oc.dict.values"),
 }
 _OWN_VARIABLE = re.compile(r"\s*GAN_LIGHTNING_\w+\s*[,}]")
-_SWEPT_KEY = re.compile(r"[+~]{0,2}(?!(hydra|resume|branch_from|run_dir)\b)[A-Za-z]\w*([./@:][\w./@:-]*)?")
+_SWEPT_KEY = re.compile(r"[+~]{0,2}(?!(hydra|resume|branch_from|init_from|run_dir)\b)[A-Za-z]\w*([./@:][\w./@:-]*)?")
 """A key that such a file may sweep over; in the jobs it counts as typed."""
 
 
@@ -116,7 +116,7 @@ def _problems(content: Any, choices: Sequence[str]) -> Iterator[str]:
             yield f"defaults: {choice}: only the command line may set Hydra itself"
     if not isinstance(content, dict):
         return
-    for name in ("resume", "branch_from", "run_dir"):
+    for name in ("resume", "branch_from", "init_from", "run_dir"):
         if content.get(name) is not None:
             yield f"{name}: only the command line may choose a run folder"
     if "hydra" in content:

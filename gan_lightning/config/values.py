@@ -91,6 +91,7 @@ RULES: dict[str, Rule] = {
     "categories": _SIZE,
     "channels": _optional(_SIZES),
     "class_weight": _WEIGHT,
+    "classes": _optional(_list_of(_whole(0, 2**20), "a list of whole numbers from 0"), " for all"),
     "clip": _optional(_POSITIVE),
     "code_dim": _SIZE,
     "condition_dim": _SIZE_OR_0,
@@ -120,6 +121,7 @@ RULES: dict[str, Rule] = {
     "fake_weight": _WEIGHT,
     "floor": _optional(_WEIGHT),
     "fps": _whole(1, 240),
+    "freeze_discriminator": _whole(0, 1000),
     "gamma": _WEIGHT,
     "generator_batch_size": _optional(_SIZE, " for that of D"),
     "generator_real_batch_size": _optional(_SIZE, " for none"),
@@ -136,6 +138,7 @@ RULES: dict[str, Rule] = {
         _is_image_shape, "[channels, height, width], or [dimensions], each from 1, and a product up to 16777216"
     ),
     "info_weight": _WEIGHT,
+    "init_from": _optional(_TEXT),
     "keep_every_n_epochs": _CADENCE,
     "keep_every_n_steps": _CADENCE,
     "kernel_dim": _SIZE,

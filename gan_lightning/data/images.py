@@ -36,6 +36,7 @@ class ImageData(Described, LightningDataModule):
         seed: The seed of the order of the images.
         condition_dim: The number of classes or tags, for which the networks are built; None: the number of names.
         limit: Only the first `limit` training images are used; None: all.
+        classes: Only images of these classes are used, by their numbers, which they keep, in both splits; None: all.
         gpu_memory_fraction: The part of a GPU's free memory, from 0 to below 1, that the training images may take. If
             they fit, they are copied there once, and batches are gathered there, without workers. If not, each batch is
             copied by pinned memory. The batches are the same.
@@ -43,7 +44,7 @@ class ImageData(Described, LightningDataModule):
             batch then is (images, labels, G's images, their labels), and an epoch has all of them; None: G has none.
 
     Raises:
-        UserError: At setup, if a batch or `condition_dim` does not fit the data.
+        UserError: At setup, if a batch, `condition_dim` or `classes` does not fit the data.
     """
 
     names: ClassVar[Sequence[str] | None] = None
@@ -64,6 +65,7 @@ class ImageData(Described, LightningDataModule):
         limit: int | None = None,
         gpu_memory_fraction: float = 0.25,
         generator_real_batch_size: int | None = None,
+        classes: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -72,6 +74,7 @@ class ImageData(Described, LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         self.limit = limit
+        self.classes = None if classes is None else list(classes)
         self.gpu_memory_fraction = gpu_memory_fraction
         self.generator_real_batch_size = generator_real_batch_size
         self._splits: dict[str, tuple[Images, Labels]] = {}
@@ -101,10 +104,21 @@ class ImageData(Described, LightningDataModule):
         # All of them are not copied, since they may be a memory-mapped file that is larger than the memory.
         return (images, labels) if known.all() else (images[known], labels[known])
 
+    def of_classes(self, split: Split) -> tuple[Images, Labels]:
+        """The images of a split as they are loaded, of the chosen `classes` alone, and their labels."""
+        images, labels = self.load(split)
+        if self.classes is None:
+            return images, labels
+        if labels.ndim == 2 or not 0 <= min(self.classes) <= max(self.classes) < self.condition_dim:
+            has = "tags" if labels.ndim == 2 else f"classes from 0 to {self.condition_dim - 1}"
+            raise UserError(f"data.classes={self.classes}: {self.title} has {has}; set it to null for all images")
+        chosen = torch.isin(labels, torch.tensor(self.classes))
+        return images[chosen], labels[chosen]
+
     def split(self, split: Split) -> tuple[Images, Labels]:
         """The images of a split at `image_shape`, and their labels; the training images up to `limit`."""
         if split not in self._splits:
-            images, labels = self.load(split)
+            images, labels = self.of_classes(split)
             used = slice(self.limit if split == "train" else None)
             self._splits[split] = fit_to(images[used], self.image_shape), labels[used]
         return self._splits[split]

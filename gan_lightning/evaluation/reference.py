@@ -92,7 +92,7 @@ class Reference:
         """The split that is not compared with, for baselines; None if the data has only one."""
         (name,) = set(get_args(Split)) - {self.split}
         try:
-            images, labels = self.data.load(name)  # all, even if data.limit is set
+            images, labels = self.data.of_classes(name)  # all, even if data.limit is set
         except NoSuchSplit:
             return None
         images = fit_to(images, self.data.image_shape)

@@ -11,8 +11,8 @@ from gan_lightning.export.formats import FORMATS, Format, FormatName, traced
 from gan_lightning.export.portable import PortableGenerator, example_inputs, metadata, to_pictures
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
+from gan_lightning.models.latents import STANDARD_NORMAL
 from gan_lightning.models.rebuild import rebuild
-from gan_lightning.models.sampling import STANDARD_NORMAL
 from gan_lightning.training import checkpoint
 
 TOLERANCE = 1e-4

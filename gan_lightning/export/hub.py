@@ -16,16 +16,15 @@ from gan_lightning.callbacks.checkpoints import require_finite
 from gan_lightning.errors import UserError
 from gan_lightning.export import card
 from gan_lightning.export.portable import metadata
-from gan_lightning.files import read_json, write_json
+from gan_lightning.files import write_json
 from gan_lightning.models import GAN
-from gan_lightning.models.rebuild import FORMAT, rebuild, require_content
-from gan_lightning.tensor_file import load_tensors, save_tensors
+from gan_lightning.models.rebuild import FORMAT, rebuild
+from gan_lightning.tensor_file import save_tensors
 from gan_lightning.training import checkpoint
+from gan_lightning.training.checkpoint import CONFIG, LABELS, WEIGHTS
 from gan_lightning.visualization import grids
 
-CONFIG, WEIGHTS, CARD, PICTURE = "config.json", "model.safetensors", "README.md", "samples.png"
-LABELS = "vocabulary."
-"""The prefix of the tensors that belong to the labels and not to the networks."""
+CARD, PICTURE = "README.md", "samples.png"
 
 
 def save_pretrained(place: str | Path, folder: str | Path) -> Path:
@@ -84,13 +83,7 @@ def from_pretrained(place: str | Path, revision: str | None = None) -> GAN:
         raise UserError(
             f"{folder} has no {CONFIG}: expected a folder of save_pretrained; gan_lightning.load reads runs"
         )
-    config, (tensors, _) = read_json(folder / CONFIG), load_tensors(folder / WEIGHTS)
-    labels = {name.removeprefix(LABELS): tensors.pop(name) for name in list(tensors) if name.startswith(LABELS)}
-    content = {name: config[name] for name in ("format", "model") if name in config} | {"state_dict": tensors}
-    if labels:
-        content["vocabulary"] = labels | {"names": config.get("names")}
-    require_content(content, folder)
-    return rebuild(content, folder).eval()  # type: ignore[no-any-return]
+    return rebuild(checkpoint.read_folder(folder), folder).eval()  # type: ignore[no-any-return]
 
 
 def push_to_hub(place: str | Path, repo_id: str, *, private: bool | None = None) -> str:

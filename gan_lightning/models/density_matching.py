@@ -63,10 +63,10 @@ class DensityMatchingGAN(GAN):
         jitter = 0.01 * torch.rand(count, generator=generator, device=device)
         return (torch.linspace(-8, 8, count, device=device) + jitter).unsqueeze(1)
 
-    def fixed_z(self, num: int, seed: int) -> Float[Tensor, "num 1"]:
+    def fixed_z(self, num: int, seed: int, truncation: float | None = None) -> Float[Tensor, "num 1"]:
         """Returns latents as any model; they are shuffled, so that the first ones come from the whole interval."""
         blocks = math.ceil(num / self.BLOCK)
-        ordered = super().fixed_z(blocks * self.BLOCK, seed).split(self.BLOCK)
+        ordered = super().fixed_z(blocks * self.BLOCK, seed, truncation).split(self.BLOCK)
         shuffled = [z[rng.permutation(self.BLOCK, "strata", seed, block)] for block, z in enumerate(ordered)]
         return torch.cat(shuffled)[:num]
 

@@ -17,9 +17,8 @@ from gan_lightning import rng
 from gan_lightning.errors import UserError
 from gan_lightning.labels import LabelVocabulary
 from gan_lightning.models.draws import Draws, Sampler
+from gan_lightning.models.latents import STANDARD_NORMAL, truncated_prior
 from gan_lightning.models.standing import batch_norms, with_standing_statistics
-
-STANDARD_NORMAL = "standard normal"
 
 
 class LatentModel(LightningModule):
@@ -117,12 +116,13 @@ class LatentModel(LightningModule):
         """Generates the same samples as `sample` in blocks; `required` is as of `fixed_conditions`."""
         return self.generate(self.fixed_z(num, seed), self.fixed_conditions(num, seed, required), raw)
 
-    def fixed_z(self, num: int, seed: int) -> Float[Tensor, "num latent"]:
+    def fixed_z(self, num: int, seed: int, truncation: float | None = None) -> Float[Tensor, "num latent"]:
         """Returns the latents of samples 0 to num - 1 of `seed`, on the CPU.
 
-        Latent i does not depend on `num`.
+        Latent i does not depend on `num`. A truncation is as of `gan_lightning.models.latents.truncated_prior`.
         """
-        return self._in_blocks(self.sample_prior, num, "samples", seed)
+        prior = self.sample_prior if truncation is None else partial(truncated_prior, self, truncation)
+        return self._in_blocks(prior, num, "samples", seed)
 
     def fixed_conditions(self, num: int, seed: int, required: Tensor | None = None) -> Tensor | None:
         """Returns condition vectors of samples 0 to num - 1 of `seed`; None where the model is not conditional.
@@ -139,9 +139,11 @@ class LatentModel(LightningModule):
         return torch.cat([sampler(self.BLOCK, rng.generator(*key, block)) for block in blocks])[:num]
 
     def generate(
-        self, z: Float[Tensor, "num latent"], condition: Tensor | None = None, raw: bool = False
+        self, z: Float[Tensor, "num latent"], condition: Tensor | None = None, raw: bool = False, styles: bool = False
     ) -> Iterator[Float[Tensor, "block *sample"]]:
         """Generates the samples of these latents in blocks, in eval mode; by the averaged generator unless `raw`.
+
+        With `styles` they are w, (num, w_dim), of a generator that is style-based: `gan_lightning.models.latents`.
 
         Raises:
             FloatingPointError: A sample is not finite. As a picture it would be black, and metrics would measure that.
@@ -155,7 +157,8 @@ class LatentModel(LightningModule):
                 block = slice(first, first + self.BLOCK)
                 conditions = None if condition is None else condition[block].to(**place)
                 with torch.no_grad():
-                    samples = generator(z[block].to(**place), conditions)
+                    at = z[block].to(**place)
+                    samples = generator.synthesize(at) if styles else generator(at, conditions)  # type: ignore[operator]
                 _require_finite(samples, self.global_step)
                 yield samples
         finally:

@@ -169,10 +169,10 @@ class GANStep(TwoPlayers):
         self._guard.require_finite()
 
     def generate(
-        self, z: Float[Tensor, "num latent"], condition: Tensor | None = None, raw: bool = False
+        self, z: Float[Tensor, "num latent"], condition: Tensor | None = None, raw: bool = False, styles: bool = False
     ) -> Iterator[Float[Tensor, "block *sample"]]:
         self.require_finite_losses()
-        return super().generate(z, condition, raw)
+        return super().generate(z, condition, raw, styles)
 
     def _step(self, player: Player) -> None:
         optimizer = self._optimizer_of[player]

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Player
+from gan_lightning.models.frozen import freeze_blocks
 from gan_lightning.models.rebuild import match_memory_format, require_optimizer_states
 from gan_lightning.models.sampling import LatentModel
 from gan_lightning.models.scheduled import optimizer_numbers, require_fitting
@@ -34,6 +35,7 @@ class TwoPlayers(LatentModel):
         schedules: By the names of numbers, such as `optimizer.lr` or `penalties.r1.weight`, curves of
             `gan_lightning.schedules`, in any nesting; None stands for no curve.
         gradient_clip_norm: The largest total gradient norm of an update, after unscaling; None: no clipping.
+        freeze_discriminator: The number of D's first blocks that do not train: `gan_lightning.models.frozen`.
         seed: The seed of all random numbers in training.
         standing_statistics: As of `LatentModel`.
     """
@@ -49,11 +51,13 @@ class TwoPlayers(LatentModel):
         scheduler: Callable[[Optimizer], LRScheduler] | None = None,
         schedules: Mapping[str, Any] | None = None,
         gradient_clip_norm: float | None = None,
+        freeze_discriminator: int = 0,
         seed: int = 0,
         standing_statistics: int = 0,
     ) -> None:
         super().__init__(generator, seed, standing_statistics)
         self.discriminator = discriminator
+        freeze_blocks(discriminator, freeze_discriminator)
         self.optimizer = optimizer
         self.optimizer_arguments: dict[Player, Mapping[str, Any]] = {
             "discriminator": discriminator_optimizer or {},

@@ -38,4 +38,5 @@ class WGAN(GAN):
     def after_step(self, player: Player) -> None:
         if player == "discriminator" and self.clip is not None:
             for weight in self.discriminator.parameters():
-                weight.clamp_(-self.clip, self.clip)
+                if weight.requires_grad:  # not those of frozen blocks
+                    weight.clamp_(-self.clip, self.clip)

@@ -18,9 +18,9 @@ from gan_lightning.callbacks import Writer
 from gan_lightning.callbacks.checkpoints import require_finite
 from gan_lightning.checksum import append_checksum
 from gan_lightning.errors import UserError
-from gan_lightning.files import atomic
+from gan_lightning.files import atomic, read_json
 from gan_lightning.models import GAN
-from gan_lightning.models.rebuild import Checkpoint, build_to_fit, load_weights, read, rebuild
+from gan_lightning.models.rebuild import Checkpoint, build_to_fit, load_weights, read, rebuild, require_content
 from gan_lightning.specs import spec_of
 from gan_lightning.tensor_file import load_tensors, save_tensors
 from gan_lightning.training.run_folder import RunFolder
@@ -30,6 +30,10 @@ RESUMABLE = (
     *("optimizer_states", "pytorch-lightning_version"),
 )
 """The entries of a checkpoint that training goes on from, besides those of the model."""
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+"""The files of a folder of `save_pretrained` that say how a model is built, and have its weights."""
+LABELS = "vocabulary."
+"""The prefix of the tensors in `WEIGHTS` that belong to the labels and not to the networks."""
 
 
 class WriterCheckpointIO(TorchCheckpointIO):
@@ -101,6 +105,21 @@ def locate(place: str | Path) -> Path:
             f"there is no checkpoint at {path}. Expected a run folder with checkpoints/last.ckpt, or a .ckpt file"
         )
     return path
+
+
+def read_folder(folder: Path) -> Checkpoint:
+    """Reads a folder of `save_pretrained` as a checkpoint without the state of training. It runs no code.
+
+    Raises:
+        UserError: A file is missing or damaged, or is of another format.
+    """
+    config, (tensors, _) = read_json(folder / CONFIG), load_tensors(folder / WEIGHTS)
+    labels = {name.removeprefix(LABELS): tensors.pop(name) for name in list(tensors) if name.startswith(LABELS)}
+    content = {name: config[name] for name in ("format", "model") if name in config} | {"state_dict": tensors}
+    if labels:
+        content["vocabulary"] = labels | {"names": config.get("names")}
+    require_content(content, folder)
+    return content
 
 
 def require_resumable(saved: Checkpoint, path: Path) -> None:

@@ -19,7 +19,7 @@ from torch.distributed import Store
 
 from gan_lightning import schedules
 from gan_lightning._compat.lightning import end_without_batches
-from gan_lightning.callbacks import GracefulStop, Pruning, Record, Writer
+from gan_lightning.callbacks import GeneratorEMA, GracefulStop, Pruning, Record, Writer
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
 from gan_lightning.data import known_folders
@@ -28,7 +28,7 @@ from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.models import GAN
-from gan_lightning.training import checkpoint
+from gan_lightning.training import checkpoint, initial
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.start import ENDED_RUN, find_start, require_own_folder
@@ -42,7 +42,10 @@ from gan_lightning.training.trainer import (
 )
 from gan_lightning.training.worker import worker_command
 
-DEFAULTS: Config = {"seed": 0, "objective": None, "callbacks": {}, "logger": {}, "branch_from": None}
+DEFAULTS: Config = {
+    **{"seed": 0, "objective": None, "callbacks": {}, "logger": {}},
+    **{"branch_from": None, "init_from": None},
+}
 """The values of sections that a configuration may leave out."""
 
 
@@ -145,6 +148,8 @@ class Experiment:
             start: The checkpoint to resume from; None starts at the first batch.
             store: The store in which the processes of a cluster meet.
         """
+        place = self.config["init_from"] if start is None else None  # a checkpoint has the weights already
+        source = initial.read(place, self.config) if place else None
         lightning.seed_everything(self.config["seed"], verbose=False)
         data: LightningDataModule = build(self.config, "data")
         data.prepare_data()  # before other processes start, so that only one reports missing data
@@ -157,6 +162,7 @@ class Experiment:
         summary = Summary(self.config, self.folder, record, self.origin if begins else None)
         with worker_command(self.config, self.folder, start) as command:
             trainer = self._trainer([Writer(), summary, record, stop], start, GANStrategy(command, store))
+            summary.init_from = self._initial_weights(source, model, trainer)
             prepare_evaluation(trainer, data, self.config)  # now, for the same reason
             planned = planned_batches(trainer, data)
             if start and start.step >= planned:
@@ -180,6 +186,15 @@ class Experiment:
             return build(config, "trainer", **more)
         except MisconfigurationException as error:
             raise UserError(f"trainer: {error}. See trainer.accelerator and trainer.devices") from error
+
+    def _initial_weights(self, source: initial.Source | None, model: GAN, trainer: Trainer) -> Config | None:
+        """Loads the weights of another model, and returns what the summary says of them, also of a resumed run."""
+        if source is None:
+            return self.folder.known_summary().get("init_from") if self.config["init_from"] else None
+        report = initial.load(source, model, averages=_has(trainer, GeneratorEMA))
+        if trainer.is_global_zero:
+            initial.log(report)
+        return report
 
     def _fit(self, trainer: Trainer, model: GAN, data: LightningDataModule, start: ResumePoint | None) -> RunResult:
         record, stop, summary = (_callback(trainer, kind) for kind in (Record, GracefulStop, Summary))
@@ -242,6 +257,10 @@ class Experiment:
 
 def _callback(trainer: Trainer, kind: type) -> Any:
     return next(callback for callback in trainer.callbacks if isinstance(callback, kind))  # type: ignore[attr-defined]
+
+
+def _has(trainer: Trainer, kind: type) -> bool:
+    return any(isinstance(callback, kind) for callback in trainer.callbacks)  # type: ignore[attr-defined]
 
 
 def _status(trainer: Trainer, stop: GracefulStop) -> str:

@@ -38,6 +38,8 @@ class Summary(Callback):
         self.folder = folder
         self.record = record
         self.origin = origin
+        self.init_from: Config | None = None
+        """What was loaded of another model's weights, as `initial.load` returns it; None: the run begins without."""
         self._begun = False
         self._logs: dict[str, str] = {}
 
@@ -112,6 +114,7 @@ class Summary(Callback):
             "objective": None,
             "seed": self.config["seed"],
             "branch_from": self.config["branch_from"],
+            "init_from": self.init_from,
             "loggers": self._logs,
             "processes": self.trainer.world_size,
             "device": str(self.trainer.strategy.root_device.type),
@@ -136,7 +139,7 @@ class Summary(Callback):
                 f"{ended} after {account['step']:,} batches in {timedelta(seconds=round(account['seconds']))}: "
                 f"{account['images_per_second'] or 0:,.0f} images/s, {losses}",
                 *self._quality(account),
-                *self._branch(),
+                *self._begins(),
                 *(f"  {purpose:8}  {text}" for purpose, text in pointers),
             ]
         )
@@ -148,9 +151,12 @@ class Summary(Callback):
         note = f"; best.ckpt: {best['metric']} {best['value']:.4g} at batch {best['step']:,}" if best else ""
         return [f"  quality   {', '.join(found)}{note}"] if found else []
 
-    def _branch(self) -> list[str]:
-        """Returns a line that says where a branch started, and with what changes."""
+    def _begins(self) -> list[str]:
+        """Returns a line that says whose weights the run began with, or where a branch started, with what changes."""
         origin = self.config["branch_from"]
+        if self.init_from:
+            path, loaded, new = (self.init_from[name] for name in ("checkpoint", "loaded", "new"))
+            return [f"  init      {loaded} tensors of {os.path.relpath(path)}; {len(new)} did not fit: summary.json"]
         if not origin:
             return []
         changes = ", ".join(origin["changes"]) or "no change"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from imageio_ffmpeg import write_frames
+from jaxtyping import UInt8
 
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
@@ -25,7 +27,12 @@ FORMATS: dict[str, dict[str, Any]] = {
     ".gif": {"codec": "gif", "quality": None, "pix_fmt_out": "pal8", "output_params": ["-filter_complex", _PALETTES]},
     ".mp4": {"codec": "libx264"},
 }
-"""What ffmpeg is told for each suffix."""
+"""What ffmpeg is told for each suffix of a run's video."""
+FILM_FORMATS = FORMATS | {
+    ".webp": {"codec": "libwebp_anim", "quality": None, "pix_fmt_out": "yuv420p", "output_params": ["-loop", "0"]}
+}
+"""The same for a film of frames."""
+Frame = UInt8[np.ndarray, "height width 3"]
 
 
 def pictures_of(samples: Path) -> list[Path]:
@@ -86,15 +93,36 @@ def write(pictures: Sequence[Path], stem: Path, fps: int) -> list[Path]:
     return [stem.with_suffix(suffix) for suffix in FORMATS]
 
 
+def write_film(frames: Iterable[Frame], path: Path, fps: int) -> None:
+    """Writes frames of equal size to a .gif, .mp4 or .webp, whole or not at all. One frame at a time is in memory.
+
+    Raises:
+        UserError: A frame would need more than `LARGEST` bytes.
+    """
+    ahead = iter(frames)
+    first = next(ahead)
+    height, width = (side + side % 2 for side in first.shape[:2])
+    _require_size(path, width, height)
+    with tempfile.TemporaryDirectory(prefix="gan_lightning_") as place:
+        made = Path(place, f"film{path.suffix.lower()}")
+        _send(itertools.chain([first], ahead), made, (width, height), fps)
+        with atomic(path) as partial:
+            shutil.copyfile(made, partial)
+
+
 def _encode(pictures: Sequence[Path], path: Path, size: tuple[int, int], fps: int) -> None:
+    shown = [*pictures, *[pictures[-1]] * fps]
+    _send((np.asarray(read_picture(picture, picture.parent.parent)) for picture in shown), path, size, fps)
+
+
+def _send(frames: Iterable[Frame], path: Path, size: tuple[int, int], fps: int) -> None:
+    """Lets ffmpeg encode frames, each with black pixels below and to its right up to `size`, (width, height)."""
     width, height = size
-    encoder = write_frames(
-        str(path), size, fps=fps, macro_block_size=2, ffmpeg_log_level="error", **FORMATS[path.suffix]
-    )
+    options = FILM_FORMATS[path.suffix]
+    encoder = write_frames(str(path), size, fps=fps, macro_block_size=2, ffmpeg_log_level="error", **options)
     encoder.send(None)  # starts ffmpeg
     with contextlib.closing(encoder):
-        for picture in [*pictures, *[pictures[-1]] * fps]:
-            frame = np.asarray(read_picture(picture, picture.parent.parent))
+        for frame in frames:
             encoder.send(np.pad(frame, ((0, height - frame.shape[0]), (0, width - frame.shape[1]), (0, 0))))
 
 
@@ -104,9 +132,13 @@ def _frame_size(pictures: Sequence[Path]) -> tuple[int, int]:
     for path in pictures:
         sides = size_of(path, path.parent.parent)
         width, height = (max(before, side + side % 2) for before, side in zip((width, height), sides, strict=True))
-        if height * width * 3 > LARGEST:
-            raise UserError(
-                f"{path}: a frame of {width} x {height} pixels takes more than {LARGEST:,} bytes. Make the video of "
-                "smaller pictures"
-            )
+        _require_size(path, width, height)
     return width, height
+
+
+def _require_size(path: Path, width: int, height: int) -> None:
+    if height * width * 3 > LARGEST:
+        raise UserError(
+            f"{path}: a frame of {width} x {height} pixels takes more than {LARGEST:,} bytes. Make the video of "
+            "smaller pictures"
+        )

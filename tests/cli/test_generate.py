@@ -8,11 +8,15 @@ from PIL import Image
 from torchvision.transforms.functional import to_pil_image
 
 import gan_lightning
-from gan_lightning.cli.generate import main
+from gan_lightning.cli.generate import _chosen, _parser, main
 from gan_lightning.data.images import to_unit_range
+from gan_lightning.models import GAN
+from gan_lightning.models.latents import styles_of
+from gan_lightning.networks import MLPDiscriminator
 from gan_lightning.training.checkpoint import load_model
 from gan_lightning.visualization import grids
 from tests.conftest import TINY
+from tests.models.test_latents import Styled
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +159,8 @@ def test_an_unknown_format(run, tmp_path, capfd):
     [
         (("--device", "gpu5"), "--device gpu5: .*Expected cpu, cuda, cuda:1 or mps"),
         (("--label", "3"), "label 3: this model was trained without labels"),
+        (("--walk", "1"), "expected a name that ends in .gif, .mp4, .webp"),
+        (("--truncation", "0.001"), "--truncation 0.001: expected a number from 0.01"),
     ],
 )
 def test_options_that_do_not_fit(run, tmp_path, capfd, options, message):
@@ -170,6 +176,44 @@ def test_rows_between_two_latents(run, tmp_path):
     draw(run, "--num", 24, "--interpolate", 8, "--out", tmp_path / "x.png")
     with Image.open(tmp_path / "x.png") as picture:
         assert picture.size == (4 * (8 * 30 + 2), 4 * (3 * 30 + 2))
+
+
+def test_truncation_moves_no_other_entries(run, tmp_path):
+    for name, options in {"a": (), "b": ("--truncation", 9.0), "c": ("--truncation", 0.5)}.items():
+        draw(run, "--num", 4, "--out", tmp_path / f"{name}.npz", *options)
+    whole, wide, narrow = (np.load(tmp_path / f"{name}.npz")["images"] for name in "abc")
+    assert np.array_equal(whole, wide)
+    assert not np.array_equal(whole, narrow)
+
+
+def test_styles_are_what_truncation_interpolation_and_walks_take():
+    model = GAN(Styled(latent_dim=5, w_dim=3), MLPDiscriminator((1, 4, 4))).eval()
+    mean = model.generator.w_mean
+    plain, truncated, along, walk = (
+        _chosen(model, _parser().parse_args(["run", "--num", "4", *options]))
+        for options in ([], ["--truncation", "0.5"], ["--interpolate", "4"], ["--walk", "1"])
+    )
+    assert not plain.styles
+    assert truncated.styles
+    w = styles_of(model, plain.latents)
+    torch.testing.assert_close(truncated.latents, mean + 0.5 * (w - mean))
+    ends = styles_of(model, model.fixed_z(2, 0))
+    torch.testing.assert_close(along.latents, torch.lerp(*ends, torch.linspace(0, 1, 4)[:, None]))
+    assert walk.latents.shape == (25, 4, 3)
+    torch.testing.assert_close(walk.latents[0], styles_of(model, model.fixed_z(8, 0)[::2]))
+
+
+def test_a_film_of_a_walk(run, tmp_path):
+    draw(run, "--num", 2, "--walk", 0.2, "--out", tmp_path / "walk.webp")
+    with Image.open(tmp_path / "walk.webp") as film:
+        assert film.n_frames == 5
+        assert film.info["loop"] == 0
+        film.seek(0)
+        first = np.asarray(film.convert("RGB"), dtype=int)
+    draw(run, "--num", 4, "--out", tmp_path / "x.npz")  # the film's images begin at latents 0 and 2
+    images = to_unit_range(torch.from_numpy(np.load(tmp_path / "x.npz")["images"][::2]))
+    expected = np.asarray(to_pil_image(grids.grid(images)), dtype=int)
+    assert np.abs(first[: len(expected), : expected.shape[1]] - expected).mean() < 10  # WebP loses a little
 
 
 @pytest.fixture(scope="module")

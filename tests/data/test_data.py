@@ -191,3 +191,18 @@ def test_the_whole_of_mnist(mnist_root):
     assert data.train.images.shape == (60_000, 1, 28, 28)
     assert torch.bincount(data.train.labels).tolist()[:2] == [5923, 6742]
     assert len(data.train_dataloader()) == 937
+
+
+def test_chosen_classes_keep_their_numbers():
+    whole, part = Digits([1, 8, 8], condition_dim=10), Digits([1, 8, 8], condition_dim=10, classes=[5, 7], limit=100)
+    for split in ("train", "test"):
+        images, labels = whole.split(split)
+        chosen = (labels == 5) | (labels == 7)
+        used = slice(100 if split == "train" else None)
+        assert torch.equal(part.split(split)[1], labels[chosen][used])
+        assert torch.equal(part.split(split)[0], images[chosen][used])
+    part.setup()
+    assert part.vocabulary.examples.argmax(1).tolist() == [5, 7]
+    assert part.condition_dim == 10
+    with pytest.raises(UserError, match=r"data.classes=\[10\]: Digits has classes from 0 to 9"):
+        Digits([1, 8, 8], condition_dim=10, classes=[10]).setup()

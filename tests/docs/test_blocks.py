@@ -30,6 +30,7 @@ NOT_QUICK = (
     "reproduce",
     "resume",
     "branch_from",
+    "init_from",
     "metrics",
     "cgan_tags",
     "network",

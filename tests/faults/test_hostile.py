@@ -47,6 +47,7 @@ def composed_with(tmp_path):
         ("defaults: [override /hydra/hydra_logging: hydra_debug]", "hydra_logging=hydra_debug: only the command line"),
         ("resume: /tmp", "resume: only the command line"),
         ("branch_from: /tmp", "branch_from: only the command line"),
+        ("init_from: /tmp", "init_from: only the command line"),
         ("run_dir: /tmp", "run_dir: only the command line"),
         ("objective: ${oc.env:HOSTILE_SECRET}", "only the command line may read the environment"),
         ("defaults: [{/data: '${oc.env:HOSTILE_SECRET}'}]", "only the command line may read the environment"),

@@ -7,6 +7,7 @@ from tests.reference import (
     test_biggan,
     test_extractors,
     test_heads,
+    test_latents,
     test_losses,
     test_networks,
     test_penalties,
@@ -29,6 +30,7 @@ MODULES = (
     test_stylegan2,
     test_ways,
     test_extractors,
+    test_latents,
 )
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +28,7 @@ from gan_lightning.losses import (
     Terms,
 )
 from gan_lightning.losses.terms import join, means, to_float32
+from gan_lightning.models import added_terms
 from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.generator_batch import require_fakes_fit, require_reals_fit, require_shareable_fakes
@@ -155,7 +154,8 @@ class GAN(Described, GANStep):
             assert d_real is not None
             terms["discriminator"] = self.discriminator_terms(real, fake, d_real, d_fake, draws)
         if "generator" in players:
-            terms["generator"] = join(self.generator_terms(d_fake, d_real), self._generator_regularizers(single, draws))
+            regularization = added_terms.of_generator_regularizers(self, single, draws)
+            terms["generator"] = join(self.generator_terms(d_fake, d_real), regularization)
         logits = {"real": d_real.logits, "fake": d_fake.logits} if d_real and "discriminator" in players else {}
         return StepOutput(terms={player: means(found) for player, found in terms.items()}, logits=logits)
 
@@ -186,7 +186,7 @@ class GAN(Described, GANStep):
             }
         ]
         if self._has_penalties(draws):
-            added.append(self._penalty_terms(real, fake, d_real, d_fake, draws))
+            added.append(added_terms.of_penalties(self, real, fake, d_real, d_fake, draws))
         added += [head.discriminator(d_real, d_fake) for head in self.heads.values()]  # type: ignore[operator]
         return join(self.loss.discriminator(d_real.logits, d_fake.logits), *added)
 
@@ -214,64 +214,8 @@ class GAN(Described, GANStep):
     def _has_penalties(self, draws: Draws) -> bool:
         return bool(self.penalties) and draws.is_due(self.penalty_every)
 
-    def _penalty_terms(
-        self, real: Batch, fake: Batch, d_real: DiscriminatorOutput, d_fake: DiscriminatorOutput, draws: Draws
-    ) -> Terms:
-        samples = [real.samples, fake.samples]
-        if torch.is_autocast_enabled(self.device.type):  # the logits of the loss are too coarse for a penalty
-            samples = [each.detach() for each in samples]
-
-        def logits(at: Tensor) -> Tensor:
-            if at is real.samples:
-                return d_real.logits
-            if at is fake.samples:
-                return d_fake.logits
-            return self.discriminate(Batch(at, real.condition)).logits
-
-        return {
-            name: self.penalty_every
-            * penalty(
-                logits,
-                *samples,
-                partial(draws.noise, len(real.samples), name),
-                **draws.arguments(f"penalties.{name}"),
-            )
-            for name, penalty in self.penalties.items()
-        }
-
-    def _generator_regularizers(self, fake: Batch, draws: Draws) -> Terms:
-        due = {
-            name: part
-            for name, part in self.generator_regularizers.items()
-            if draws.is_due(part.every_n_updates * self.n_critic)  # type: ignore[arg-type, operator]
-        }
-        with torch.autocast(self.device.type, enabled=False):
-            return {
-                name: part.every_n_updates
-                * part(
-                    self.generator,
-                    to_float32(fake.samples),
-                    fake.z,
-                    fake.condition,
-                    partial(draws.noise, len(fake.samples), f"generator_regularizers.{name}"),
-                    **draws.arguments(f"generator_regularizers.{name}"),
-                )
-                for name, part in due.items()
-            }
-
     def schedulable(self) -> dict[str, float]:
-        found = super().schedulable()
-        for name, penalty in self.penalties.items():
-            given = penalty.keywords if isinstance(penalty, partial) else {}
-            found |= {f"penalties.{name}.{key}": v for key, v in given.items() if isinstance(v, int | float)}
-        for kind, parts in (
-            ("regularizers", self.regularizers),
-            ("generator_regularizers", self.generator_regularizers),
-        ):
-            for name, part in parts.items():
-                if "weight" in inspect.signature(part.forward).parameters:
-                    found[f"{kind}.{name}.weight"] = part.weight  # type: ignore[assignment]
-        return found | self.numbers_of_parts()
+        return super().schedulable() | added_terms.numbers(self) | self.numbers_of_parts()
 
     def numbers_of_parts(self) -> dict[str, float]:
         """Returns those that are buffers of parts, which a schedule moves, as the parts were built with them."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 import torch
@@ -203,6 +203,12 @@ class DiscriminatorBody(nn.Module):
                 image = self.downsample(image)
                 x = x + from_image(image)
         return self.last(x)
+
+    def parts(self) -> Iterator[nn.Module]:
+        """Yields its parts with weights, from the image on."""
+        for from_image, block in itertools.zip_longest(self.from_image, self.blocks):
+            yield from (part for part in (from_image, block) if part is not None)
+        yield self.last
 
 
 class MappedInnerProductHead(InnerProductHead):

@@ -13,6 +13,7 @@ from gan_lightning.models import GAN, SNGAN, WGAN
 from gan_lightning.models.frozen import blocks
 from gan_lightning.networks import (
     BEGANDiscriminator,
+    BigGANDiscriminator,
     DCGANDiscriminator,
     FaceDiscriminator,
     MaxoutDiscriminator,
@@ -24,6 +25,7 @@ from gan_lightning.networks import (
     ResNetDiscriminator,
     ScalarDiscriminator,
     ScalarGenerator,
+    StyleGAN2Discriminator,
 )
 from tests.conftest import TINY, refusal, training_differences
 from tests.models.test_gan import trainer
@@ -34,6 +36,8 @@ FAMILIES = {
     "dcgan": (partial(DCGANDiscriminator, SHAPE, base_channels=4, batch_norm=True, minibatch_std=MinibatchStd()), 2),
     "resnet": (partial(ResNetDiscriminator, SHAPE, base_channels=4), 3),
     "r3gan": (partial(R3GANDiscriminator, SHAPE, base_channels=4, group_width=2), 7),
+    "biggan": (partial(BigGANDiscriminator, SHAPE, base_channels=4, attention=8), 4),
+    "stylegan2": (partial(StyleGAN2Discriminator, SHAPE, base_channels=2), 5),
     "maxout": (partial(MaxoutDiscriminator, SHAPE, (8, 6)), 2),
     "faces": (partial(FaceDiscriminator, (1, 18, 18), (2, 3), 8, minibatch_discrimination=MinibatchDiscrimination), 4),
 }

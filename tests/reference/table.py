@@ -9,12 +9,12 @@ from tests.reference import (
     test_heads,
     test_latents,
     test_losses,
+    test_methods,
     test_networks,
     test_penalties,
     test_regularizers,
     test_steps,
     test_stylegan2,
-    test_ways,
 )
 from tests.reference.recordings import load
 
@@ -28,7 +28,7 @@ MODULES = (
     test_steps,
     test_biggan,
     test_stylegan2,
-    test_ways,
+    test_methods,
     test_extractors,
     test_latents,
 )

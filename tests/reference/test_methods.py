@@ -39,7 +39,7 @@ from tests.reference.recordings import (
 from tests.reference.test_heads import output_of
 from tests.reference.test_penalties import compare
 
-KIND = "ways"
+KIND = "methods"
 
 
 class Bare(nn.Module):

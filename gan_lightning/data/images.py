@@ -36,7 +36,7 @@ class ImageData(Described, LightningDataModule):
         seed: The seed of the order of the images.
         condition_dim: The number of classes or tags, for which the networks are built; None: the number of names.
         limit: Only the first `limit` training images are used; None: all.
-        only_classes: Only images of these classes are used, by their numbers, which they keep, in both splits; None: all.
+        only_classes: Only images of these classes are used, in both splits; they keep their numbers. None: all.
         gpu_memory_fraction: The part of a GPU's free memory, from 0 to below 1, that the training images may take. If
             they fit, they are copied there once, and batches are gathered there, without workers. If not, each batch is
             copied by pinned memory. The batches are the same.

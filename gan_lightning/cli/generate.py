@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _chosen(model: GAN, options: argparse.Namespace) -> Chosen:
     """Returns the latents and conditions of the images to generate; with a walk, of all frames of each image."""
     label, along = model.parse_label(options.label), options.interpolate or 0
-    frames = round(options.walk * FPS) if options.walk else 0
+    frames = max(1, round(options.walk * FPS)) if options.walk else 0
     stops = max(2, round(options.walk / SECONDS_TO_NEXT)) if options.walk else 2 if along else 1
     rows = -(-options.num // along) if along else options.num
     styles = latents.is_style_based(model.generator) and (stops > 1 or options.truncation is not None)
@@ -177,6 +177,14 @@ def number_above_0(text: str) -> float:
     number = float(text)
     if not 0 < number < math.inf:
         raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
+    return number
+
+
+def number_from_0(text: str) -> float:
+    """A type for argparse: finite numbers from 0."""
+    number = float(text)
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a number from 0, got {text}")
     return number
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from gan_lightning.cli.generate import device_of, number_above_0, whole_number_from
+from gan_lightning.cli.generate import device_of, number_above_0, number_from_0, whole_number_from
 from gan_lightning.data.images import to_unit_range
 from gan_lightning.data.io.folders import PICTURES
 from gan_lightning.data.io.pictures import read_picture
@@ -152,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--lr", type=number_above_0, default=0.1, help="largest learning rate (default: 0.1)")
     parser.add_argument(
         "--feature-weight",
-        type=float,
+        type=number_from_0,
         default=1.0,
         help="weight of the features of the data's bundled classifier, if there is one; 0: pixels alone (default: 1)",
     )

@@ -132,8 +132,9 @@ def _mean_style(model: GAN, generator: Any, condition: Tensor | None, raw: bool,
     """Returns the mean style, (num, w_dim), of each picture's condition if there is one."""
     z = model.fixed_z(MEAN_OF, seed=0)
     if condition is not None:
-        means = [styles_of(model, z, each.expand(len(z), -1), raw).mean(0) for each in condition]
-        return torch.stack(means)
+        distinct, places = condition.unique(dim=0, return_inverse=True)
+        means = [styles_of(model, z, each.expand(len(z), -1), raw).mean(0) for each in distinct]
+        return torch.stack(means)[places.cpu()]
     mean = generator.w_mean if generator.w_mean.any() else styles_of(model, z, None, raw).mean(0)
     return mean.expand(num, -1)
 

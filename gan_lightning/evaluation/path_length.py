@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torchmetrics.functional.image import perceptual_path_length
 from torchvision.models import VGG16_Weights
+from tqdm.auto import tqdm
 
 from gan_lightning import rng
 from gan_lightning.errors import UserError
@@ -63,11 +65,15 @@ class PathLength:
         """The path length; `seed` is that of the latents, and `raw` asks for the last weights instead of the EMA."""
         generator = self.model.sampled_generator(raw)
         was_training = generator.training
+        batch_size = self.model.BLOCK // 2
+        bar = tqdm(total=math.ceil(self.num / batch_size), desc="path length", leave=False, disable=None, delay=1)
         try:
+            paths = _Paths(self.model, generator.eval(), self.num, seed)
+            paths.register_forward_hook(lambda *_: bar.update() and None)
             mean, _, _ = perceptual_path_length(
-                _Paths(self.model, generator.eval(), self.num, seed),  # type: ignore[arg-type]
+                paths,  # type: ignore[arg-type]
                 self.num,
-                batch_size=self.model.BLOCK // 2,
+                batch_size=batch_size,
                 interpolation_method="lerp",
                 epsilon=EPSILON,
                 resize=self.resize,
@@ -75,6 +81,7 @@ class PathLength:
                 device=self.model.device,
             )
         finally:
+            bar.close()
             generator.train(was_training)
         return mean.item()
 

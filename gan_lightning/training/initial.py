@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -97,7 +97,8 @@ def load(source: Source, model: GAN, averages: bool) -> dict[str, Any]:
         averages: Whether the run keeps an average of G.
 
     Raises:
-        UserError: A network is of another class than the source's, or none of its weights fits.
+        UserError: A network is of another class than the source's, none of its weights fits, or one that does not fit
+            would be frozen as it is, with random values.
     """
     for player, name in source.classes.items():
         own = _class(model.spec[player])
@@ -114,6 +115,7 @@ def load(source: Source, model: GAN, averages: bool) -> dict[str, Any]:
                 f"init_from={source.path}: none of its {player}'s weights fits network.{player}: set its sizes as "
                 f"there{_way_out(source)}\n  " + "\n  ".join(report[1][:8])
             )
+    _require_no_random_frozen(source, model, report[0])
     if averages:
         model.track_ema()  # a copy of G as it starts now
         more = _load_fitting(model, {n: w for n, w in weights.items() if n.startswith("generator_ema.")})
@@ -122,9 +124,21 @@ def load(source: Source, model: GAN, averages: bool) -> dict[str, Any]:
     return {"checkpoint": str(source.path), "step": source.step, "loaded": len(loaded), "new": new}
 
 
+def _require_no_random_frozen(source: Source, model: GAN, loaded: Sequence[str]) -> None:
+    frozen = {f"discriminator.{name}" for name, w in model.discriminator.named_parameters() if not w.requires_grad}
+    count, random = model.spec.get("freeze_discriminator"), sorted(frozen - {*loaded})
+    if count and random:
+        raise UserError(
+            f"model.freeze_discriminator={count}: init_from={source.path} has no weights that fit {', '.join(random)}, "
+            "which would keep random values; choose a source whose discriminator fits, or freeze nothing"
+        )
+
+
 def _load_fitting(model: GAN, weights: dict[str, Tensor]) -> tuple[list[str], list[str]]:
     """Copies the tensors that fit; returns the names of these, and a line for each of the others."""
     parts = {name.partition(".")[0] for name in weights}
+    if "discriminator" in parts:
+        parts.add("heads")  # those that only the new model has are listed, too
     own = {name: tensor for name, tensor in model.state_dict().items() if name.partition(".")[0] in parts}
     differ = {name: line for name in own | weights if (line := _difference(own.get(name), weights.get(name)))}
     broken = {name.partition(_PARAMETRIZED)[0] for name in differ if _PARAMETRIZED in name}

@@ -216,6 +216,12 @@ def test_a_film_of_a_walk(run, tmp_path):
     assert np.abs(first[: len(expected), : expected.shape[1]] - expected).mean() < 10  # WebP loses a little
 
 
+def test_a_walk_of_less_than_a_frame(run, tmp_path):
+    draw(run, "--num", 2, "--walk", 0.001, "--out", tmp_path / "walk.gif")
+    with Image.open(tmp_path / "walk.gif") as film:
+        assert film.n_frames == 1
+
+
 @pytest.fixture(scope="module")
 def conditional(trained):
     return trained(*TINY, "model.conditional=true", "trainer.max_steps=30").folder

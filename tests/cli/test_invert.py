@@ -87,6 +87,13 @@ def test_what_is_no_picture_is_refused(run, tmp_path, content, message):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("weight", ["-1", "nan"])
+def test_a_weight_that_is_none_is_refused(run, pictures, capsys, weight):
+    with pytest.raises(SystemExit):
+        invert.main([str(run), str(pictures), f"--feature-weight={weight}"])
+    assert f"argument --feature-weight: expected a number from 0, got {weight}" in capsys.readouterr().err
+
+
 def test_a_conditional_model_has_to_know_the_label(trained, pictures, tmp_path):
     conditional = trained(*TINY, "model.conditional=true", "trainer.max_steps=2").folder
     said = refusal(invert, conditional, pictures, "--out", tmp_path / "out")

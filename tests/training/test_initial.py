@@ -1,9 +1,11 @@
 """`init_from=`: a new run whose networks start with the weights of another model, as far as they fit."""
 
 import shutil
+from functools import partial
 
 import pytest
 import torch
+from torch import nn
 
 from gan_lightning.errors import UserError
 from gan_lightning.export import save_pretrained
@@ -140,6 +142,26 @@ def test_estimates_of_singular_values_go_with_their_weight():
     first = "discriminator.body.3.parametrizations.weight"
     assert f"{first}.original: (6, 8) there, (6, 9) here" in report["new"]
     assert f"{first}.0._u: its weight does not fit" in report["new"]
+
+
+def test_frozen_blocks_are_not_left_random():
+    there, here = SNGAN(*networks(8)), SNGAN(*networks(9), freeze_discriminator=2)
+    classes = {player: there.spec[player]["_target_"] for player in initial.PLAYERS}
+    for of, weights in (
+        (classes, there.state_dict()),
+        ({"generator": classes["generator"]}, {f"generator.{n}": w for n, w in there.generator.state_dict().items()}),
+    ):
+        with pytest.raises(
+            UserError, match=r"model.freeze_discriminator=2: init_from=x.ckpt has no .* discriminator.b"
+        ):
+            initial.load(initial.Source("x.ckpt", 0, of, weights), here, averages=False)
+
+
+def test_a_head_that_only_the_new_model_has_is_listed():
+    there, here = GAN(*networks(8)), GAN(*networks(8), heads={"second": partial(nn.Linear, out_features=3)})
+    classes = {player: there.spec[player]["_target_"] for player in initial.PLAYERS}
+    report = initial.load(initial.Source("x.ckpt", 0, classes, there.state_dict()), here, averages=False)
+    assert report["new"] == ["heads.second.bias: not there", "heads.second.weight: not there"]
 
 
 def test_the_average_starts_with_g_where_there_is_none():

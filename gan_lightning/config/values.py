@@ -137,7 +137,7 @@ RULES: dict[str, Rule] = {
         _is_image_shape, "[channels, height, width], or [dimensions], each from 1, and a product up to 16777216"
     ),
     "info_weight": _WEIGHT,
-    "init_from": _optional(_TEXT),
+    "init_from": _optional(Rule(lambda value: isinstance(value, str) and bool(value), "a path")),
     "keep_every_n_epochs": _CADENCE,
     "keep_every_n_steps": _CADENCE,
     "kernel_dim": _SIZE,

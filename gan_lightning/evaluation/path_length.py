@@ -17,7 +17,8 @@ from gan_lightning import rng
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.weights_file import fetch
 from gan_lightning.models.interpolation import great_circle
-from gan_lightning.models.sampling import STANDARD_NORMAL, LatentModel
+from gan_lightning.models.latents import STANDARD_NORMAL, is_style_based
+from gan_lightning.models.sampling import LatentModel
 
 EPSILON = 1e-4
 """The length of a way, as the part of the whole way from one latent to another."""
@@ -59,7 +60,7 @@ class PathLength:
     @property
     def protocol(self) -> dict[str, Any]:
         """What the metric depends on, except the generator."""
-        return {"num": self.num, "latents": "w" if _in_w(self.model.generator) else "z", "epsilon": EPSILON}
+        return {"num": self.num, "latents": "w" if is_style_based(self.model.generator) else "z", "epsilon": EPSILON}
 
     def measure(self, seed: int, raw: bool) -> float:
         """The path length; `seed` is that of the latents, and `raw` asks for the last weights instead of the EMA."""
@@ -96,7 +97,7 @@ class _Paths(nn.Module):
     def __init__(self, model: LatentModel, generator: nn.Module, num: int, seed: int) -> None:
         super().__init__()
         self.generator = generator
-        self.in_w = _in_w(generator)
+        self.in_w = is_style_based(generator)
         self.dtype = model.dtype
         z = model.fixed_z(2 * num, seed)
         condition = model.fixed_conditions(num, seed)
@@ -123,8 +124,3 @@ class _Paths(nn.Module):
 
     def _mapped(self, z: Tensor, condition: Tensor | None) -> Tensor:
         return self.generator.map_latents(z, condition)  # type: ignore[operator]
-
-
-def _in_w(generator: nn.Module) -> bool:
-    """Whether it is style-based: it maps z to w, and synthesizes images from w."""
-    return hasattr(generator, "map_latents")

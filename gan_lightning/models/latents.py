@@ -102,7 +102,7 @@ def directions(
         The directions as rows, the largest eigenvalue first; of each, the largest entry is positive.
 
     Raises:
-        UserError: z enters no layer with a weight matrix.
+        UserError: z as a whole enters no layer with a weight matrix.
     """
     weight = torch.cat(list(_entered(generator, dim, condition))).double()
     weight = weight / weight.norm(dim=1, keepdim=True).clamp_min(torch.finfo(weight.dtype).tiny)
@@ -137,5 +137,8 @@ def _entered(generator: nn.Module, dim: int, condition: Tensor | None) -> Iterat
         for hook in hooks:
             hook.remove()
     if not found:
-        raise UserError(f"{type(generator).__name__} has no layer that maps its latents: it has no directions")
+        raise UserError(
+            f"{type(generator).__name__} has no layer that maps its latents as a whole, so it has no directions; "
+            "BigGAN's latents, for example, enter in parts"
+        )
     yield from found if styles else found[:1]

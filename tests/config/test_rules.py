@@ -55,6 +55,7 @@ def test_every_number_has_a_rule():
         ("model.optimizer.betas", [0.5], "two numbers from 0 to below 1"),
         ("network.generator.hidden_dims", [], "a list of whole numbers from 1 to 1048576"),
         ("callbacks.evaluation.num", 100_001, "a whole number from 1 to 100000"),
+        ("init_from", "", "a path, or null"),
         ("anything", 2**63, "a number that torch can hold"),
     ],
 )

@@ -71,12 +71,16 @@ def moved(generator_regularizers, **more):
     return torch.cat([p.detach().flatten() for p in model.generator.parameters()])
 
 
-@pytest.mark.parametrize("more", [{"phases": simultaneous}, {"conditional": True}, {"augment": DiffAugment()}], ids=str)
+@pytest.mark.parametrize(
+    "more",
+    [{"phases": simultaneous}, {"conditional": True}, {"augment": DiffAugment()}],
+    ids=lambda more: next(iter(more)),
+)
 def test_it_moves_the_generator_beside_every_other_part(more):
     assert not torch.equal(moved({"spread": Spread()}, **more), moved({}, **more))
 
 
-@pytest.mark.parametrize("more", [{"accumulate": 4}, {"compile": True}], ids=str)
+@pytest.mark.parametrize("more", [{"accumulate": 4}, {"compile": True}], ids=lambda more: next(iter(more)))
 def test_the_same_update_in_another_way(more, not_compiled):  # noqa: F811
     torch.testing.assert_close(moved({"spread": Spread()}, **more), moved({"spread": Spread()}), rtol=0, atol=1e-12)
 

@@ -36,7 +36,7 @@ class ImageData(Described, LightningDataModule):
         seed: The seed of the order of the images.
         condition_dim: The number of classes or tags, for which the networks are built; None: the number of names.
         limit: Only the first `limit` training images are used; None: all.
-        classes: Only images of these classes are used, by their numbers, which they keep, in both splits; None: all.
+        only_classes: Only images of these classes are used, in both splits; they keep their numbers. None: all.
         gpu_memory_fraction: The part of a GPU's free memory, from 0 to below 1, that the training images may take. If
             they fit, they are copied there once, and batches are gathered there, without workers. If not, each batch is
             copied by pinned memory. The batches are the same.
@@ -44,7 +44,7 @@ class ImageData(Described, LightningDataModule):
             batch then is (images, labels, G's images, their labels), and an epoch has all of them; None: G has none.
 
     Raises:
-        UserError: At setup, if a batch, `condition_dim` or `classes` does not fit the data.
+        UserError: At setup, if a batch, `condition_dim` or `only_classes` does not fit the data.
     """
 
     names: ClassVar[Sequence[str] | None] = None
@@ -65,7 +65,7 @@ class ImageData(Described, LightningDataModule):
         limit: int | None = None,
         gpu_memory_fraction: float = 0.25,
         generator_real_batch_size: int | None = None,
-        classes: Sequence[int] | None = None,
+        only_classes: Sequence[int] | None = None,
     ) -> None:
         super().__init__()
         self.image_shape = tuple(image_shape)
@@ -74,7 +74,7 @@ class ImageData(Described, LightningDataModule):
         self.num_workers = num_workers
         self.seed = seed
         self.limit = limit
-        self.classes = None if classes is None else list(classes)
+        self.only_classes = None if only_classes is None else list(only_classes)
         self.gpu_memory_fraction = gpu_memory_fraction
         self.generator_real_batch_size = generator_real_batch_size
         self._splits: dict[str, tuple[Images, Labels]] = {}
@@ -105,14 +105,16 @@ class ImageData(Described, LightningDataModule):
         return (images, labels) if known.all() else (images[known], labels[known])
 
     def of_classes(self, split: Split) -> tuple[Images, Labels]:
-        """The images of a split as they are loaded, of the chosen `classes` alone, and their labels."""
+        """The images of a split as they are loaded, of `only_classes` alone, and their labels."""
         images, labels = self.load(split)
-        if self.classes is None:
+        if self.only_classes is None:
             return images, labels
-        if labels.ndim == 2 or not 0 <= min(self.classes) <= max(self.classes) < self.condition_dim:
+        if labels.ndim == 2 or not 0 <= min(self.only_classes) <= max(self.only_classes) < self.condition_dim:
             has = "tags" if labels.ndim == 2 else f"classes from 0 to {self.condition_dim - 1}"
-            raise UserError(f"data.classes={self.classes}: {self.title} has {has}; set it to null for all images")
-        chosen = torch.isin(labels, torch.tensor(self.classes))
+            raise UserError(
+                f"data.only_classes={self.only_classes}: {self.title} has {has}; set it to null for all images"
+            )
+        chosen = torch.isin(labels, torch.tensor(self.only_classes))
         return images[chosen], labels[chosen]
 
     def split(self, split: Split) -> tuple[Images, Labels]:

@@ -82,7 +82,7 @@ def invert(
     Raises:
         FloatingPointError: A sample is not finite.
     """
-    generator: Any = model.sampled_generator(raw).eval().requires_grad_(False)
+    generator: Any = model.sampled_generator(raw)
     styles = is_style_based(generator)
     place: Any = {"device": model.device, "dtype": model.dtype}
     targets = pictures.to(**place)

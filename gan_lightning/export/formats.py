@@ -54,7 +54,10 @@ def _torch_output(content: bytes, inputs: Inputs) -> Tensor:
 
 def _onnx_content(program: ExportedProgram, metadata: Mapping[str, Any]) -> bytes:
     names = ("z", "labels")[: len(program.example_inputs[0])]
-    made = torch.onnx.export(program, input_names=names, output_names=["images"], dynamo=True, verbose=False)
+    # Its optimizer would take x + 1e-8 for x, which StyleGAN2 divides by; a runtime optimizes the file itself.
+    made = torch.onnx.export(
+        program, input_names=names, output_names=["images"], dynamo=True, optimize=False, verbose=False
+    )
     assert made is not None
     made.model.metadata_props.update((name, json.dumps(value)) for name, value in metadata.items())
     return made.model_proto.SerializeToString()  # type: ignore[no-any-return]

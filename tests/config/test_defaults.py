@@ -30,6 +30,8 @@ SECTIONS = {
 DIFFERENT = {
     "begin": "The batch at which LeCam's authors begin; any other constant begins at once.",
     "condition_dim": "A data set counts the names of its classes; the number in YAML is what networks interpolate.",
+    "floor": "The paper's nu, of top-k alone.",
+    "unit": "A part that changes until the end has a curve over the run; any other counts batches.",
 }
 """Values that differ on purpose, by the key's last part, each with its reason."""
 

@@ -8,7 +8,7 @@ from gan_lightning.config.combinations import condition_problems
 from gan_lightning.config.options import conf_folder
 from gan_lightning.config.values import RULES, value_problem
 
-NOT_IN_CONF = {"eps", "weight_decay", "kernels", "kernel_dim", "num_channels"}
+NOT_IN_CONF = {"eps", "weight_decay", "kernels", "kernel_dim"}
 """Arguments of torch's optimizers and of the minibatch layers that no file of conf/ gives."""
 WITHOUT_RULE = {
     *("mean", "num_sanity_val_steps", "n_trials", "n_jobs", "max_failure_rate", "max_retries", "heartbeat"),

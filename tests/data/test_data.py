@@ -194,7 +194,10 @@ def test_the_whole_of_mnist(mnist_root):
 
 
 def test_chosen_classes_keep_their_numbers():
-    whole, part = Digits([1, 8, 8], condition_dim=10), Digits([1, 8, 8], condition_dim=10, classes=[5, 7], limit=100)
+    whole, part = (
+        Digits([1, 8, 8], condition_dim=10),
+        Digits([1, 8, 8], condition_dim=10, only_classes=[5, 7], limit=100),
+    )
     for split in ("train", "test"):
         images, labels = whole.split(split)
         chosen = (labels == 5) | (labels == 7)
@@ -204,5 +207,5 @@ def test_chosen_classes_keep_their_numbers():
     part.setup()
     assert part.vocabulary.examples.argmax(1).tolist() == [5, 7]
     assert part.condition_dim == 10
-    with pytest.raises(UserError, match=r"data.classes=\[10\]: Digits has classes from 0 to 9"):
-        Digits([1, 8, 8], condition_dim=10, classes=[10]).setup()
+    with pytest.raises(UserError, match=r"data.only_classes=\[10\]: Digits has classes from 0 to 9"):
+        Digits([1, 8, 8], condition_dim=10, only_classes=[10]).setup()

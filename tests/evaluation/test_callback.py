@@ -101,6 +101,10 @@ def test_what_decides_on_the_metrics_stays(train, measured, tmp_path):
     [
         (("objective=metric/fid",), "objective=metric/fid: nothing computes it; add metrics=classifier"),
         (
+            ("metrics=random", "objective=metric/intra_fid"),
+            "objective=metric/intra_fid: training does not compute it, only gan-evaluate",
+        ),
+        (
             ("metrics=classifier", "objective=metric/fidd"),
             "objective=metric/fidd: there is no such metric; did you mean metric/fid?",
         ),

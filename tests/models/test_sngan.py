@@ -15,7 +15,7 @@ from gan_lightning.models import SNGAN
 from gan_lightning.models.draws import Draws
 from gan_lightning.models.sngan import spectrally_normalized
 from gan_lightning.models.step import Batch
-from gan_lightning.networks import MLPDiscriminator, MLPGenerator, ResNetDiscriminator
+from gan_lightning.networks import MLPDiscriminator, MLPGenerator, ResNetDiscriminator, StyleGAN2Discriminator
 
 
 def bare_network() -> nn.Module:
@@ -112,3 +112,9 @@ def test_sngan_normalizes_whatever_discriminator_it_is_given():
     assert not list(model.generator.named_buffers()) or "parametrizations" not in str(
         model.generator.state_dict().keys()
     )
+
+
+def test_a_layer_that_scales_its_weight_itself_is_refused():
+    discriminator = StyleGAN2Discriminator([1, 16, 16], base_channels=2)
+    with pytest.raises(ValueError, match=r"StyleGAN2Discriminator has an equalized learning rate: .*another network="):
+        spectrally_normalized(discriminator)

@@ -252,11 +252,11 @@ def test_biggan_goes_on_exactly_with_the_singular_vectors_of_both_networks(train
     more = ("generator_regularizer=orthogonal", "model.n_critic=2")
     whole = train("whole", *options, *more, "trainer.max_steps=8")
     first = train("first", *options, *more, "trainer.max_steps=3")
-    resumed = train("first", f"resume={first.folder}", "trainer.max_steps=8")
+    before, resumed = first.checkpoint["state_dict"], train("first", f"resume={first.folder}", "trainer.max_steps=8")
     assert resumed.code == 0, resumed.output
     assert training_differences(resumed, whole) == []
     state = whole.checkpoint["state_dict"]
     vectors = [name for name in state if name.startswith("generator.") and name.endswith("_u")]
     assert vectors
     assert all(torch.equal(state[name], state[f"generator_ema.{name.removeprefix('generator.')}"]) for name in vectors)
-    assert not all(torch.equal(state[name], first.checkpoint["state_dict"][name]) for name in vectors)
+    assert not all(torch.equal(state[name], before[name]) for name in vectors)

@@ -56,6 +56,7 @@ class StyleGAN2Generator(Described, nn.Module):
 
     Attributes:
         num_layers: The number of layers that get a w.
+        draws_in_training: Whether samples depend on more than their latents in training.
         w_mean: The moving average (w_dim,) of w in training.
 
     Raises:
@@ -96,6 +97,7 @@ class StyleGAN2Generator(Described, nn.Module):
         self.upsample = Resample(up=True)
         self.bound = nn.Tanh() if bounded else nn.Identity()
         self.num_layers = 2 * len(channels)
+        self.draws_in_training = noise or style_mixing > 0
 
     def map_latents(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None

@@ -64,13 +64,16 @@ def _packed(pack: Any, size: Any) -> Any:
 
 
 def _attended(image_shape: Any) -> int | None:
-    """Returns the height of the map for self-attention: half the image's, and less until it is at most 64."""
-    if not isinstance(image_shape, Sequence) or len(image_shape) != 3 or not isinstance(image_shape[1], int):
+    """Returns the height of the map for self-attention: the largest below the image's, up to 64, in G and in D."""
+    from gan_lightning.networks.sizes import count_downsamples
+
+    if not isinstance(image_shape, Sequence) or not all(isinstance(size, int) for size in image_shape):
         return None
-    height = image_shape[1] // 2
-    while height > 64:
-        height //= 2
-    return height
+    try:
+        halvings = range(1, count_downsamples(image_shape))
+    except ValueError:  # the networks refuse these sizes
+        return None
+    return next((image_shape[1] >> count for count in halvings if image_shape[1] >> count <= 64), None)
 
 
 def _count_tags(root: str, nouns: Sequence[str]) -> int:

@@ -23,8 +23,8 @@ def _number(low: float, high: float = math.inf, *, open_low: bool = False, open_
         return (low < value if open_low else low <= value) and (value < high if open_high else value <= high)
 
     above = f"above {low}" if open_low else f"from {low}"
-    below = "" if high == math.inf else f"below {high}" if open_high else f"{high}"
-    return Rule(allows, f"a number {above}" + (below and (", " if open_low else " to ") + below))
+    below = f"below {high}" if open_high else f"up to {high}" if open_low else f"{high}"
+    return Rule(allows, f"a number {above}" + ("" if high == math.inf else (", " if open_low else " to ") + below))
 
 
 def _is_too_large(value: Any) -> bool:

@@ -67,6 +67,8 @@ class LatentDistance(GeneratorRegularizer):
     Zhao et al. 2021 (arXiv:2002.04724), algorithm 2, with the mean over the n numbers of a sample, as in StudioGAN. It
     has no lower bound by itself: `gan_lightning.models.ZCRGAN` has D's part, which weighs against it.
 
+    G has to be a function of its latents: two samples of one that draws noise of its own differ for d = 0, too.
+
     Args:
         weight: The paper's lambda_gen.
         std: The paper's sigma.
@@ -76,6 +78,14 @@ class LatentDistance(GeneratorRegularizer):
     def __init__(self, weight: float, std: float, every_n_updates: int = 1) -> None:
         super().__init__(weight, every_n_updates)
         self.std = std
+
+    def require_fitting(self, generator: nn.Module) -> None:
+        if getattr(generator, "draws_in_training", False):
+            raise ValueError(
+                f"network.generator: {type(generator).__name__} draws noise and second latents of its own in training, "
+                "which zCR would take for the effect of near latents; set network.generator.noise=false and "
+                "network.generator.style_mixing=0"
+            )
 
     def forward(
         self,
@@ -163,7 +173,8 @@ class PathLength(GeneratorRegularizer):
         *,
         weight: Number | None = None,
     ) -> Float[Tensor, ""]:
-        some = slice(None, None, self.batch_shrink)  # the same latents for any number of processes
+        # The same latents for any number of processes, if each has a multiple of `batch_shrink`.
+        some = slice(None, None, self.batch_shrink)
         styles = generator.styles(z[some], None if condition is None else condition[some])  # type: ignore[operator]
         images = generator.synthesize(styles)  # type: ignore[operator]
         noise = draw_noise(torch.randn, *images.shape[1:])[some] / math.sqrt(images[0, 0].numel())

@@ -15,9 +15,9 @@ class TopK(AdversarialLoss):
         D minimizes  what it does under the loss
         G minimizes  the mean of its term under the loss, over the k generated samples with the largest logits
 
-    k is `share` times the number of fakes in G's update, over all processes together, rounded to at least 1. Samples
-    that tie with the k-th count, too. In the paper k falls from the whole batch to a smallest share, nu, which a
-    schedule of `loss.share` does.
+    k is `share` times the number of fakes in G's update, over all processes together (of each micro-batch under
+    `model.accumulate`), rounded to at least 1. Samples that tie with the k-th count, too. In the paper k falls from the
+    whole batch to a smallest share, nu, which a schedule of `loss.share` does.
 
     Args:
         loss: The loss.

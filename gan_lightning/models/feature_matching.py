@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import Any
+
+from torch import Tensor, nn
 
 from gan_lightning.distributed.collectives import all_reduce_mean
-from gan_lightning.losses import DiscriminatorOutput, Terms
+from gan_lightning.losses import DiscriminatorOutput, Terms, TopK
 from gan_lightning.losses.terms import join, to_float32
 from gan_lightning.models.gan import GAN
 
@@ -17,9 +19,20 @@ class FeatureMatchingGAN(GAN):
         G minimizes  |E_x f(x) - E_z f(G(z))|^2
 
     The means are over the whole batch of all processes, and f(x) has no gradient. Heads are added.
+
+    Raises:
+        ValueError: The loss is top-k's, whose part for G is not used.
     """
 
     uses_features = True
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, **gan: Any) -> None:
+        super().__init__(generator, discriminator, **gan)
+        if isinstance(self.loss, TopK):
+            raise ValueError(
+                "model.loss: TopK chooses the samples of G's term, and feature matching has another term, of their "
+                "mean; choose another model/loss=, such as non_saturating"
+            )
 
     @property
     def generator_sees_real(self) -> bool:

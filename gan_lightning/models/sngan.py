@@ -37,7 +37,7 @@ def spectrally_normalized(network: nn.Module) -> nn.Module:
     for name, layer in network.named_modules():
         if hasattr(layer, "weight_gain"):
             raise ValueError(
-                f"network.discriminator: {type(network).__name__} has an equalized learning rate: {name} scales its "
+                f"network: {type(network).__name__} has an equalized learning rate: {name} scales its "
                 "weight, as spectral normalization would; choose another network=, or a model without it"
             )
         if isinstance(layer, nn.Linear | nn.Conv2d | nn.ConvTranspose2d) and not is_parametrized(layer):

@@ -171,7 +171,8 @@ class InnerProductHead(nn.Module):
     def forward(
         self, features: Float[Tensor, "batch features"], condition: Float[Tensor, "batch condition"]
     ) -> Float[Tensor, " batch"]:
-        return (self.linear(features) * self.embedding(condition)).sum(1)
+        h, weight, _ = self.factors(features, condition)
+        return (h * weight).sum(1)
 
     def factors(
         self, features: Float[Tensor, "batch features"], condition: Float[Tensor, "batch condition"]

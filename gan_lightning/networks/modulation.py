@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gan_lightning.networks.equalized import EqualizedConv2d, EqualizedLinear, ScaledLeakyReLU
+from gan_lightning.networks.equalized import EqualizedConv2d, EqualizedLinear, ScaledLeakyReLU, SecondMomentNorm
 from gan_lightning.networks.resample import Blur, Resample
 
 MAPPING_LR = 0.01
@@ -24,6 +24,11 @@ def mapping_network(in_dim: int, out_dim: int, layers: int) -> nn.Sequential:
     widths = [in_dim] + [out_dim] * (layers - 1)
     made = [EqualizedLinear(width, out_dim, lr_multiplier=MAPPING_LR) for width in widths]
     return nn.Sequential(*(part for layer in made for part in (layer, ScaledLeakyReLU())))
+
+
+def label_embedding(condition_dim: int, out_dim: int) -> nn.Sequential:
+    """Returns a linear map of the condition, normalized, which a mapping network gets."""
+    return nn.Sequential(EqualizedLinear(condition_dim, out_dim), SecondMomentNorm())
 
 
 class ModulatedConv2d(nn.Module):

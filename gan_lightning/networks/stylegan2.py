@@ -14,10 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from gan_lightning.networks.conditioning import ConditionalDiscriminator, InnerProductHead, Join, LogitHead
+from gan_lightning.networks.conditioning import ConditionalDiscriminator, Join, LogitHead
 from gan_lightning.networks.equalized import EqualizedConv2d, EqualizedLinear, ScaledLeakyReLU, SecondMomentNorm
+from gan_lightning.networks.equalized_heads import EqualizedLogitHead, MappedInnerProductHead
 from gan_lightning.networks.minibatch import MinibatchStd
-from gan_lightning.networks.modulation import SynthesisBlock, ToImage, mapping_network
+from gan_lightning.networks.modulation import SynthesisBlock, ToImage, label_embedding, mapping_network
 from gan_lightning.networks.resample import Blur, Resample
 from gan_lightning.networks.sizes import doubling_channels, require_power_of_two
 from gan_lightning.specs import Described
@@ -55,6 +56,7 @@ class StyleGAN2Generator(Described, nn.Module):
 
     Attributes:
         num_layers: The number of layers that get a w.
+        draws_in_training: Whether samples depend on more than their latents in training.
         w_mean: The moving average (w_dim,) of w in training.
 
     Raises:
@@ -82,7 +84,7 @@ class StyleGAN2Generator(Described, nn.Module):
         channels = found if channels else found[::-1]
         self.latent_dim, self.style_mixing = latent_dim, style_mixing
         self.normalize = SecondMomentNorm()
-        self.embedding = _label_embedding(condition_dim, w_dim) if condition_dim else None
+        self.embedding = label_embedding(condition_dim, w_dim) if condition_dim else None
         self.mapping = mapping_network(latent_dim + (w_dim if condition_dim else 0), w_dim, mapping_layers)
         self.register_buffer("w_mean", torch.zeros(w_dim))
         self.const = nn.Parameter(torch.randn(channels[0], FIRST_SIZE, FIRST_SIZE))
@@ -95,6 +97,7 @@ class StyleGAN2Generator(Described, nn.Module):
         self.upsample = Resample(up=True)
         self.bound = nn.Tanh() if bounded else nn.Identity()
         self.num_layers = 2 * len(channels)
+        self.draws_in_training = noise or style_mixing > 0
 
     def map_latents(
         self, z: Float[Tensor, "batch latent"], condition: Float[Tensor, "batch condition"] | None = None
@@ -211,28 +214,6 @@ class DiscriminatorBody(nn.Module):
         yield self.last
 
 
-class MappedInnerProductHead(InnerProductHead):
-    """features -> logit = <W features + b, mapping(condition)> / sqrt(feature_dim): the conditional D of ADA's code.
-
-    Args:
-        feature_dim: The width of the features, and of what they are multiplied by.
-        condition_dim: The width of the condition.
-        mapping_layers: The number of layers of the mapping network.
-    """
-
-    def __init__(self, feature_dim: int, condition_dim: int, mapping_layers: int) -> None:
-        super().__init__(feature_dim, condition_dim)
-        self.linear = EqualizedLinear(feature_dim, feature_dim)
-        self.embedding = nn.Sequential(  # type: ignore[assignment]
-            _label_embedding(condition_dim, feature_dim), mapping_network(feature_dim, feature_dim, mapping_layers)
-        )
-
-    def forward(
-        self, features: Float[Tensor, "batch features"], condition: Float[Tensor, "batch condition"]
-    ) -> Float[Tensor, " batch"]:
-        return super().forward(features, condition) / math.sqrt(features.shape[1])
-
-
 class StyleGAN2Discriminator(ConditionalDiscriminator):
     """image -> maps, each half as large -> minibatch standard deviation -> features -> logit.
 
@@ -266,15 +247,9 @@ class StyleGAN2Discriminator(ConditionalDiscriminator):
         channels = _map_channels(image_shape, base_channels, channels, "discriminator")
         self.set_body(DiscriminatorBody(self.concat.shape[0], channels, form, minibatch_std), channels[-1])
         if isinstance(self.head, LogitHead):
-            self.head.linear = EqualizedLinear(self.feature_dim, 1)
-            if self.head.projection is not None:  # an embedding of norm 1
-                nn.init.normal_(self.head.projection.weight, 0.0, 1 / math.sqrt(self.feature_dim))
+            self.head = EqualizedLogitHead(self.feature_dim, self.head_condition_dim)
         else:
             self.head = MappedInnerProductHead(self.feature_dim, condition_dim, mapping_layers)
-
-
-def _label_embedding(condition_dim: int, out_dim: int) -> nn.Sequential:
-    return nn.Sequential(EqualizedLinear(condition_dim, out_dim), SecondMomentNorm())
 
 
 def _map_channels(

@@ -46,6 +46,8 @@ def test_every_number_has_a_rule():
         ("network.generator.batch_norm_eps", 0, "a number above 0"),
         ("model.optimizer.eps", -1, "a number from 0"),
         ("model.gradient_clip_norm", 0, "a number above 0, or null"),
+        ("model.loss.share", 1.5, "a number above 0, up to 1"),
+        ("model.margin", 2, "a number from -1 to 1"),
         ("data.gpu_memory_fraction", 1.0, "a number from 0 to below 1"),
         ("model.optimizer.weight_decay", "a", "a number from 0"),
         ("model.penalties.r1.weight", -1, "a number from 0"),

@@ -121,6 +121,10 @@ def expected_refusals(variant, network, conditioned, loss, size=32) -> list[str]
         reasons.append("expected true")
     if variant in ("sngan", "projection", "biggan") and network == "r3gan":
         reasons.append("cannot divide by")
+    if variant == "zcr" and network == "stylegan2":
+        reasons.append("draws noise and second latents of its own")
+    if variant == "feature_matching" and loss in ("top_k", "TopK"):
+        reasons.append("TopK chooses the samples of G's term")
     if variant in ("sngan", "projection", "biggan") and network == "stylegan2":
         reasons.append("has an equalized learning rate")
     if network == "stylegan2" and size & (size - 1):

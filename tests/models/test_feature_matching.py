@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from gan_lightning.losses import Hinge, TopK
 from gan_lightning.models import FeatureMatchingGAN
 from gan_lightning.models.draws import Draws
 from tests.models.test_papers import batch, logits, probe, terms, z
@@ -30,3 +31,8 @@ def test_players_that_step_together_keep_their_gradients():
     real = model.discriminator.features(batch().samples).detach()
     (expected,) = torch.autograd.grad((real.mean(0) - fake.mean(0)).square().sum(), model.discriminator.body[1].weight)
     torch.testing.assert_close(of_body, expected)
+
+
+def test_a_loss_whose_part_for_the_generator_is_not_used_is_refused():
+    with pytest.raises(ValueError, match=r"model.loss: TopK chooses the samples of G's term"):
+        probe(FeatureMatchingGAN, loss=TopK(Hinge()))

@@ -5,8 +5,15 @@ import torch
 
 from gan_lightning.losses import NonSaturating, RelativisticPairs
 from gan_lightning.models import SAN
+from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
-from gan_lightning.networks import AutoencoderDiscriminator, MLPDiscriminator, MLPGenerator
+from gan_lightning.networks import (
+    AutoencoderDiscriminator,
+    MLPDiscriminator,
+    MLPGenerator,
+    StyleGAN2Discriminator,
+    StyleGAN2Generator,
+)
 from tests.models.test_papers import SHAPE, batch, logits, probe, terms
 
 
@@ -17,6 +24,18 @@ def test_the_logits_are_those_of_the_network(join):
     model = probe(SAN, conditional, discriminator=discriminator)
     output = model.discriminate(batch(conditional))
     torch.testing.assert_close(output.logits, model.discriminator(batch(conditional).samples, output.condition))
+
+
+@pytest.mark.parametrize(("classes", "join"), [(0, "concat"), (3, "projection"), (3, "inner_product"), (3, "concat")])
+def test_the_logits_are_those_of_a_network_with_equalized_layers(classes, join):
+    """Their weights have a gain that the head's `factors` have, too."""
+    discriminator = StyleGAN2Discriminator([1, 16, 16], base_channels=2, condition_dim=classes, join=join)
+    generator = StyleGAN2Generator(4, [1, 16, 16], base_channels=2, condition_dim=classes)
+    model = SAN(generator, discriminator, conditional=classes > 0)
+    torch.nn.init.ones_(discriminator.head.linear.bias)
+    condition = torch.eye(3)[:2] if classes else None
+    output = model.discriminate(Batch(torch.randn(2, 1, 16, 16), condition))
+    torch.testing.assert_close(output.logits, discriminator.head(output.features, condition))
 
 
 def test_each_part_of_the_weights_has_its_own_objective():

@@ -5,6 +5,7 @@ import torch
 
 from gan_lightning import rng
 from gan_lightning.models import ZCRGAN
+from gan_lightning.networks import StyleGAN2Discriminator, StyleGAN2Generator
 from tests.models.test_papers import COUNT, LATENT, batch, probe, terms, z
 
 
@@ -34,3 +35,14 @@ def test_both_players_have_the_papers_terms(conditional):
 def test_packs_are_refused():
     with pytest.raises(ValueError, match=r"model.pack=2: zCR moves the latents of single samples"):
         probe(ZCRGAN, pack=2)
+
+
+@pytest.mark.parametrize("drawn", [{"noise": False}, {"style_mixing": 0.0}, {"noise": False, "style_mixing": 0.0}])
+def test_a_generator_with_random_numbers_of_its_own_is_refused(drawn):
+    shape = [1, 16, 16]
+    players = StyleGAN2Generator(4, shape, 2, **drawn), StyleGAN2Discriminator(shape, 2)
+    if len(drawn) == 2:
+        ZCRGAN(*players)
+        return
+    with pytest.raises(ValueError, match=r"network.generator: .* set network.generator.noise=false and"):
+        ZCRGAN(*players)

@@ -35,6 +35,7 @@ def rows(folder) -> list[dict]:
         return list(csv.DictReader(lines))
 
 
+@pytest.mark.slow
 def test_a_grid(command, tmp_path):
     sweep = tmp_path / "sweep"
     outcome = command("unused", "-m", *SHORT, *GRID, place(sweep))

@@ -45,6 +45,7 @@ def test_a_block_ends_where_something_is_due(train):
     assert block_ends(run.folder) == [35, 45, 50, 60, 70, 80]
 
 
+@pytest.mark.slow
 def test_blocks_change_nothing(train):
     blocks, batches = train("blocks", *RUN, LOG), train("batches", *RUN, LOG, "trainer.steps_per_block=1")
     assert block_ends(batches.folder) == list(range(1, 81))

@@ -43,6 +43,7 @@ def test_each_network_starts_with_its_own_weights_and_new_optimizers(train, sour
     assert [state["state"][0]["step"] for state in new.checkpoint["optimizer_states"]] == [1, 1]
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_is_listed_and_starts_anew(train, source):
     more = ("network.generator.latent_dim=9", "trainer.max_steps=1")
     new = train("new", *TINY, *more, f"init_from={source.folder}", "model.optimizer.lr=1e-30", "seed=0")

@@ -242,7 +242,8 @@ def test_a_disk_that_gets_full_while_training_goes_on(command, trained, disk, mo
         patch.setattr(Record, "on_step_end", end_batch)
         patch.setattr(checkpoint, "write_checkpoint", write_late)
         failed = command("disk/run", *longer)
-    require_one_line(failed, "last.ckpt: No space left on device. Free space there, or inodes (df -i)")
+    # The next batch may meet the full disk before the thread that writes last.ckpt does.
+    require_one_line(failed, "No space left on device. Free space there, or inodes (df -i)")
     require_whole(failed.folder)
     assert failed.checkpoint["global_step"] == 2
     (disk / "filler").unlink()

@@ -60,9 +60,9 @@ PLAIN = [
     for row in itertools.product(*AXES[:5], (OWN,), (OWN,), (OWN,))
     if not set(ONE_SIZE).intersection(row) or row[2:4] == (32, 3)
 ]
-STUCK = (("wgan", "r3gan"), ("wgan", "biggan"))
-"""Without normalization, or behind a gamma that begins at 0, D's weights below 0.01 leave weights of G a gradient whose
-square is 0 in 32 bits."""
+STUCK = (("wgan", "r3gan"), ("wgan", "biggan"), ("wgan", "stylegan2"))
+"""Without normalization, behind a gamma that begins at 0, or times 1 / sqrt(fan in), D's weights below 0.01 leave
+weights of G a gradient whose square is 0 in 32 bits."""
 GENERATOR_BATCHES = ("model.generator_batch_size", "data.generator_real_batch_size")
 UNMOVED = ("head.linear.bias",)
 """A loss that compares logits has no slope in a number that is added to all of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -125,7 +126,7 @@ def invert(
 def _ramp(position: float) -> float:
     """The factor of the learning rate at a position from 0 to 1."""
     down = min(1.0, (1 - position) / RAMP_DOWN)
-    return (0.5 - 0.5 * float(torch.cos(torch.tensor(torch.pi * down)))) * min(1.0, position / RAMP_UP)
+    return (0.5 - 0.5 * math.cos(math.pi * down)) * min(1.0, position / RAMP_UP)
 
 
 def _mean_style(model: GAN, generator: Any, condition: Tensor | None, raw: bool, num: int) -> Tensor:

@@ -154,8 +154,10 @@ class GAN(Described, GANStep):
             assert d_real is not None
             terms["discriminator"] = self.discriminator_terms(real, fake, d_real, d_fake, draws)
         if "generator" in players:
-            regularization = added_terms.of_generator_regularizers(self, single, draws)
-            terms["generator"] = join(self.generator_terms(d_fake, d_real), regularization)
+            terms["generator"] = self.generator_terms(d_fake, d_real)
+            if self.generator_regularizers:
+                regularization = added_terms.of_generator_regularizers(self, single, draws)
+                terms["generator"] = join(terms["generator"], regularization)
         logits = {"real": d_real.logits, "fake": d_fake.logits} if d_real and "discriminator" in players else {}
         return StepOutput(terms={player: means(found) for player, found in terms.items()}, logits=logits)
 
@@ -223,8 +225,9 @@ class GAN(Described, GANStep):
         return {f"{key}.{name}": value for key, part in parts.items() for name, value in part.numbers.items()}
 
     def on_step_begin(self, scheduled: Mapping[str, float]) -> None:
-        for name in self.numbers_of_parts().keys() & scheduled.keys():
-            self.get_buffer(name).fill_(scheduled[name])
+        if scheduled:
+            for name in self.numbers_of_parts().keys() & scheduled.keys():
+                self.get_buffer(name).fill_(scheduled[name])
 
     def networks(self) -> dict[Player, nn.Module]:
         if not self.heads:

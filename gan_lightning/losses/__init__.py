@@ -16,6 +16,7 @@ from gan_lightning.losses.consistency import bcr, cr
 from gan_lightning.losses.contrastive import ContrastiveHead, Data2DataHead
 from gan_lightning.losses.equilibrium import BoundaryEquilibrium
 from gan_lightning.losses.generator_regularizers import (
+    Generated,
     GeneratorRegularizer,
     LatentDistance,
     OrthogonalRegularizer,
@@ -42,6 +43,7 @@ __all__ = [
     "Data2DataHead",
     "DiffAugment",
     "DiscriminatorOutput",
+    "Generated",
     "GeneratorRegularizer",
     "Head",
     "Hinge",

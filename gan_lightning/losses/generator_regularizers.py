@@ -1,15 +1,14 @@
 """Regularizers of the generator: terms of G's loss that D has no part in.
 
-Each is a module `regularizer(generator, fake, z, condition, draw_noise)` whose value is added to G's loss. `generator`
-is the network that is trained, `fake` its samples for the latents `z` and the condition, with their graph.
-`draw_noise(torch.randn, 3, 4)` samples noise of shape (batch, 3, 4); a sample's noise does not depend on the number of
-processes. Regularizers run in float32 at every precision of the step.
+Each is a module `regularizer(generator, fake)` whose value is added to G's loss. `generator` is the network that is
+trained, `fake` its samples with their graph. Regularizers run in float32 at every precision of the step.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float
@@ -19,8 +18,25 @@ from gan_lightning.distributed.collectives import all_reduce_mean
 from gan_lightning.losses.terms import Number, Part
 
 
+class Generated(NamedTuple):
+    """What a regularizer is given of a batch.
+
+    Attributes:
+        samples: G's samples, (batch, *shape of a sample).
+        z: Their latents, (batch, latent_dim).
+        condition: Their conditions, (batch, condition_dim); None in an unconditional model.
+        draw_noise: `draw_noise(torch.randn, 3, 4)` samples noise of shape (batch, 3, 4); a sample's noise does not
+            depend on the number of processes.
+    """
+
+    samples: Tensor
+    z: Tensor
+    condition: Tensor | None
+    draw_noise: Callable[..., Tensor]
+
+
 class GeneratorRegularizer(Part):
-    """The base of G's regularizers. One of your own inherits this class and defines `forward`.
+    """The base of G's regularizers. One of your own inherits this class and defines `value`.
 
     Args:
         weight: The factor of the term.
@@ -36,26 +52,18 @@ class GeneratorRegularizer(Part):
     def require_fitting(self, generator: nn.Module) -> None:
         """Raises a ValueError if the term is not defined for a generator; here it is for all."""
 
-    def forward(
-        self,
-        generator: nn.Module,
-        fake: Float[Tensor, "batch *sample"],
-        z: Float[Tensor, "batch latent"],
-        condition: Float[Tensor, "batch condition"] | None,
-        draw_noise: Callable[..., Tensor],
-        *,
-        weight: Number | None = None,
-    ) -> Float[Tensor, ""]:
+    def forward(self, generator: nn.Module, fake: Generated, *, weight: Number | None = None) -> Float[Tensor, ""]:
         """Returns the term of G's loss, a scalar in float32 or wider, without the factor `every_n_updates`.
 
         Args:
             generator: G, in training.
-            fake: G's samples.
-            z: Their latents.
-            condition: Their conditions; None in an unconditional model.
-            draw_noise: A function that samples noise for each sample.
+            fake: Its samples, and what they are of.
             weight: The weight in this batch; None: that of the regularizer.
         """
+        return (self.weight if weight is None else weight) * self.value(generator, fake)
+
+    def value(self, generator: nn.Module, fake: Generated) -> Float[Tensor, ""]:
+        """Returns the term without its weight."""
         raise NotImplementedError
 
 
@@ -87,18 +95,9 @@ class LatentDistance(GeneratorRegularizer):
                 "network.generator.style_mixing=0"
             )
 
-    def forward(
-        self,
-        generator: nn.Module,
-        fake: Float[Tensor, "batch *sample"],
-        z: Float[Tensor, "batch latent"],
-        condition: Float[Tensor, "batch condition"] | None,
-        draw_noise: Callable[..., Tensor],
-        *,
-        weight: Number | None = None,
-    ) -> Float[Tensor, ""]:
-        near = generator(z + self.std * draw_noise(torch.randn, z.shape[1]), condition)
-        return -(self.weight if weight is None else weight) * (fake - near).square().mean()
+    def value(self, generator: nn.Module, fake: Generated) -> Float[Tensor, ""]:
+        near = generator(fake.z + self.std * fake.draw_noise(torch.randn, fake.z.shape[1]), fake.condition)
+        return -(fake.samples - near).square().mean()
 
 
 class OrthogonalRegularizer(GeneratorRegularizer):
@@ -115,21 +114,12 @@ class OrthogonalRegularizer(GeneratorRegularizer):
         every_n_updates: As of `GeneratorRegularizer`.
     """
 
-    def forward(
-        self,
-        generator: nn.Module,
-        fake: Float[Tensor, "batch *sample"],
-        z: Float[Tensor, "batch latent"],
-        condition: Float[Tensor, "batch condition"] | None,
-        draw_noise: Callable[..., Tensor],
-        *,
-        weight: Number | None = None,
-    ) -> Float[Tensor, ""]:
+    def value(self, generator: nn.Module, fake: Generated) -> Float[Tensor, ""]:
         named = generator.named_parameters()
         weights = [p.flatten(1) for name, p in named if p.ndim > 1 and "embedding" not in name.split(".")]
         products = [w @ w.T for w in weights]
         terms = [(product - product.diag().diag()).square().sum() for product in products]
-        return (self.weight if weight is None else weight) * torch.stack(terms).sum()
+        return torch.stack(terms).sum()
 
 
 class PathLength(GeneratorRegularizer):
@@ -163,23 +153,15 @@ class PathLength(GeneratorRegularizer):
                 "measures; choose network=stylegan2, or generator_regularizer=null"
             )
 
-    def forward(
-        self,
-        generator: nn.Module,
-        fake: Float[Tensor, "batch *sample"],
-        z: Float[Tensor, "batch latent"],
-        condition: Float[Tensor, "batch condition"] | None,
-        draw_noise: Callable[..., Tensor],
-        *,
-        weight: Number | None = None,
-    ) -> Float[Tensor, ""]:
+    def value(self, generator: nn.Module, fake: Generated) -> Float[Tensor, ""]:
         # The same latents for any number of processes, if each has a multiple of `batch_shrink`.
         some = slice(None, None, self.batch_shrink)
-        styles = generator.styles(z[some], None if condition is None else condition[some])  # type: ignore[operator]
+        condition = None if fake.condition is None else fake.condition[some]
+        styles = generator.styles(fake.z[some], condition)  # type: ignore[operator]
         images = generator.synthesize(styles)  # type: ignore[operator]
-        noise = draw_noise(torch.randn, *images.shape[1:])[some] / math.sqrt(images[0, 0].numel())
+        noise = fake.draw_noise(torch.randn, *images.shape[1:])[some] / math.sqrt(images[0, 0].numel())
         slopes = torch.autograd.grad((images * noise).sum(), styles, create_graph=True)[0]
         lengths = slopes.square().sum(2).mean(1).sqrt()
         mean = self.mean.lerp(all_reduce_mean(lengths.mean()), self.decay)
         self.mean.copy_(mean.detach())
-        return (self.weight if weight is None else weight) * (lengths - mean).square().mean()
+        return (lengths - mean).square().mean()

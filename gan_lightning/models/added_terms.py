@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from gan_lightning.losses import DiscriminatorOutput, Terms
+from gan_lightning.losses import DiscriminatorOutput, Generated, Terms
 from gan_lightning.losses.terms import to_float32
 from gan_lightning.models.batch import Batch
 from gan_lightning.models.draws import Draws
@@ -57,10 +57,12 @@ def of_generator_regularizers(model: GAN, fake: Batch, draws: Draws) -> Terms:
             name: part.every_n_updates
             * part(
                 model.generator,
-                to_float32(fake.samples),
-                fake.z,
-                fake.condition,
-                partial(draws.noise, len(fake.samples), f"generator_regularizers.{name}"),
+                Generated(
+                    to_float32(fake.samples),
+                    fake.z,  # type: ignore[arg-type]
+                    fake.condition,
+                    partial(draws.noise, len(fake.samples), f"generator_regularizers.{name}"),
+                ),
                 **draws.arguments(f"generator_regularizers.{name}"),
             )
             for name, part in due.items()

@@ -5,7 +5,7 @@ from functools import partial
 import pytest
 import torch
 
-from gan_lightning.losses import DiffAugment, GeneratorRegularizer, OrthogonalRegularizer, PathLength
+from gan_lightning.losses import DiffAugment, Generated, GeneratorRegularizer, OrthogonalRegularizer, PathLength
 from gan_lightning.models import GAN, spectrally_normalized
 from gan_lightning.models.phases import critic_warmup, simultaneous
 from gan_lightning.networks import BigGANGenerator, MLPGenerator, StyleGAN2Generator
@@ -24,10 +24,10 @@ class Spread(GeneratorRegularizer):
         super().__init__(weight, every_n_updates)
         self.register_buffer("calls", torch.tensor(0.0))
 
-    def forward(self, generator, fake, z, condition, draw_noise, *, weight=None):
+    def value(self, generator, fake):
         self.calls += 1
-        near = generator(z + 0.1 * draw_noise(torch.randn, z.shape[1]), condition)
-        return (self.weight if weight is None else weight) * (fake - near).square().mean()
+        near = generator(fake.z + 0.1 * fake.draw_noise(torch.randn, fake.z.shape[1]), fake.condition)
+        return (fake.samples - near).square().mean()
 
 
 def trained(max_steps=6, precision="32-true", **more):
@@ -90,9 +90,9 @@ def test_packs_are_for_the_discriminator_alone():
     shapes = []
 
     class Look(Spread):
-        def forward(self, generator, fake, z, condition, draw_noise, *, weight=None):
-            shapes.append((fake.shape, z.shape))
-            return super().forward(generator, fake, z, condition, draw_noise, weight=weight)
+        def value(self, generator, fake):
+            shapes.append((fake.samples.shape, fake.z.shape))
+            return super().value(generator, fake)
 
     model = packed_gan(generator_regularizers={"look": Look()})
     model.losses(("generator",), batch(), DRAWS)
@@ -117,7 +117,9 @@ def test_lazy_ones_need_updates_at_a_distance():
 
 def regularizer_of(generator, **more):
     """What it sees beside the generator does not matter."""
-    return OrthogonalRegularizer(0.5)(generator, torch.zeros(2, 1), torch.zeros(2, 4), None, torch.randn, **more)
+    return OrthogonalRegularizer(0.5)(
+        generator, Generated(torch.zeros(2, 1), torch.zeros(2, 4), None, torch.randn), **more
+    )
 
 
 def test_orthogonal_regularization_is_the_papers_sum():
@@ -155,7 +157,7 @@ def path_length_of(z, shrink=2, decay=0.25):
     def draw_noise(draw, *shape):
         return torch.stack([noise[tuple(row.tolist())] for row in z])
 
-    return part, part(generator, generator(z), z, None, draw_noise)
+    return part, part(generator, Generated(generator(z), z, None, draw_noise))
 
 
 LATENTS = torch.randn(6, 3, generator=torch.Generator().manual_seed(1))

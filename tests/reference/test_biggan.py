@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 from torch.nn.utils.parametrizations import _SpectralNorm
 
-from gan_lightning.losses import OrthogonalRegularizer
+from gan_lightning.losses import Generated, OrthogonalRegularizer
 from gan_lightning.models.sngan import spectrally_normalized
 from gan_lightning.networks import BigGANDiscriminator, BigGANGenerator, SelfAttention
 from gan_lightning.networks.resnet import DiscriminatorBlock
@@ -94,7 +94,8 @@ def orthogonal(recording: Recording) -> Difference:
     parts = {"embedding": nn.Embedding(3, 4), "linear": nn.Linear(4, 6), "conv": nn.Conv2d(5, 4, 3)}
     network, to_ours = nn.ModuleDict(parts), partial(renamed, modules={"shared": "embedding"} | {n: n for n in parts})
     load_weights(network, to_ours(recording.group("weights")))
-    value = OrthogonalRegularizer(weight=1e-4 / 2)(network, torch.zeros(2, 1), torch.zeros(2, 4), None, torch.randn)
+    nothing = Generated(torch.zeros(2, 1), torch.zeros(2, 4), None, torch.randn)
+    value = OrthogonalRegularizer(weight=1e-4 / 2)(network, nothing)
     theirs = to_ours(recording.group("gradients"))
     assert not theirs.pop("embedding.weight").any()
     theirs = {name: gradient for name, gradient in theirs.items() if gradient.ndim > 1}

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gan_lightning.losses import PathLength
+from gan_lightning.losses import Generated, PathLength
 from gan_lightning.networks import MinibatchStd, StyleGAN2Discriminator, StyleGAN2Generator
 from gan_lightning.networks.modulation import SynthesisBlock, ToImage
 from tests.reference.names import Tensors, renamed
@@ -139,7 +139,7 @@ def path_length(recording: Recording) -> Difference:
         return noise
 
     z, condition = recording["z"][order], one_hot(recording)[0][order]
-    value = 4 * part(network, network(z, condition), z, condition, draw_noise)
+    value = 4 * part(network, Generated(network(z, condition), z, condition, draw_noise))
     theirs = {name: slope for name, slope in recording.group("gradients").items() if slope.any()}  # no biases of images
     gradients = gradient_difference(value, dict(network.named_parameters()), of_generator(theirs))
     return Difference(difference([value, part.mean], [recording["value"], recording["mean_after"]]), gradients)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from gan_lightning.cli.generate import device_of, number_above_0, whole_number_from
+from gan_lightning.cli.arguments import add_sampling, device_of, number_above_0, require_new_folder, whole_number_from
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.inversion import require_images
 from gan_lightning.files import atomic
@@ -30,8 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     out = Path(options.out)
     try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(f"--out {out}: expected a new or an empty folder, so that no other files are among these")
+        require_new_folder(out)
         model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(device_of(options.device))
         require_images(model)
         _write(model, options, out)
@@ -86,9 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", default="directions", help="a new or an empty folder (default: directions)")
     parser.add_argument("--label", "--tags", help="for a conditional model: a class, or tags")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
-    parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
+    add_sampling(parser)
     return parser
 
 

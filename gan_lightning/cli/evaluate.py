@@ -16,7 +16,7 @@ from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning.callbacks import report as report_page
 from gan_lightning.callbacks.report import errors_as_warnings
-from gan_lightning.cli.generate import device_of, whole_number_from
+from gan_lightning.cli.arguments import add_sampling, device_of, whole_number_from
 from gan_lightning.config.arguments import argument_problems
 from gan_lightning.config.instantiate import build, require_none, target_nodes
 from gan_lightning.config.rules import value_problems
@@ -246,8 +246,7 @@ def _parser() -> argparse.ArgumentParser:
         help="how Inception-v3 resizes: tensorflow, as in most publications (default), or clean, as in clean-fid",
     )
     parser.add_argument("--sfid", action="store_true", help="also sFID, on spatial features of Inception-v3")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
-    parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
+    add_sampling(parser)
     parser.add_argument(
         "--intra-fid",
         type=whole_number_from(2),
@@ -264,7 +263,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--out", help="path of the evaluation report, x.json (default: evaluation.json in the run folder)"
     )
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
     return parser
 
 

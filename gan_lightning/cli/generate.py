@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,6 +15,7 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 from tqdm.auto import tqdm
 
+from gan_lightning.cli.arguments import add_sampling, device_of, number_above_0, require_new_folder, whole_number_from
 from gan_lightning.data.images import to_uint8, to_unit_range
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
@@ -138,54 +139,11 @@ def _kind(options: argparse.Namespace) -> Literal["npz", "png", "folder", "film"
             )
         return "film"
     if path.is_dir() or out.endswith("/") or not suffix:
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UserError(f"--out {out}: expected a new or an empty folder, so that no other images are among these")
+        require_new_folder(path)
         return "folder"
     if suffix not in (".png", ".npz"):
         raise UserError(f"--out {out}: expected a name that ends in .png or .npz, or a folder, with a / at the end")
     return "png" if suffix == ".png" else "npz"
-
-
-def device_of(name: str) -> torch.device:
-    """Returns the device that `--device` names.
-
-    Raises:
-        UserError: There is no such device.
-    """
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UserError(f"--device {name}: {str(error).splitlines()[0]}. Expected cpu, cuda, cuda:1 or mps") from error
-    return device
-
-
-def whole_number_from(least: int) -> Callable[[str], int]:
-    """Returns a type for argparse: whole numbers of at least `least`."""
-
-    def whole_number(text: str) -> int:
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number from {least}, got {text}")
-        return number
-
-    return whole_number
-
-
-def number_above_0(text: str) -> float:
-    """A type for argparse: finite numbers above 0."""
-    number = float(text)
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number above 0, got {text}")
-    return number
-
-
-def number_from_0(text: str) -> float:
-    """A type for argparse: finite numbers from 0."""
-    number = float(text)
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"expected a number from 0, got {text}")
-    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -196,7 +154,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("checkpoint", help="a run folder, or a .ckpt file")
     parser.add_argument("--num", type=whole_number_from(1), default=64, help="number of images (default: 64)")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the latents (default: 0)")
     parser.add_argument(
         "--out", default="grid.png", help="x.png: a grid; x.npz: uint8, N x C x H x W; otherwise a folder of PNGs"
     )
@@ -223,8 +180,7 @@ def _parser() -> argparse.ArgumentParser:
         help="make a film in which each of --num images walks from latent to latent, back to where it began; --out "
         "x.mp4, x.gif or x.webp",
     )
-    parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
+    add_sampling(parser)
     return parser
 
 

@@ -16,7 +16,14 @@ from PIL import Image
 from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
-from gan_lightning.cli.generate import device_of, number_above_0, number_from_0, whole_number_from
+from gan_lightning.cli.arguments import (
+    add_sampling,
+    device_of,
+    number_above_0,
+    number_from_0,
+    require_new_folder,
+    whole_number_from,
+)
 from gan_lightning.data.images import to_unit_range
 from gan_lightning.data.io.folders import PICTURES
 from gan_lightning.data.io.pictures import read_picture
@@ -40,8 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     out = Path(options.out)
     try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UserError(f"--out {out}: expected a new or an empty folder, so that no other files are among these")
+        require_new_folder(out)
         path = checkpoint.locate(options.checkpoint)
         saved = checkpoint.read(path)
         model: GAN = rebuild(saved, path).eval().to(device_of(options.device))
@@ -157,9 +163,7 @@ def _parser() -> argparse.ArgumentParser:
         help="weight of the features of the data's bundled classifier, if there is one; 0: pixels alone (default: 1)",
     )
     parser.add_argument("--label", "--tags", help="for a conditional model: a class, or tags, of all pictures")
-    parser.add_argument("--seed", type=int, default=0, help="seed of the random latents (default: 0)")
-    parser.add_argument("--raw", action="store_true", help="use the last weights, not their average (EMA)")
-    parser.add_argument("--device", default="cpu", help="cpu (default), cuda, cuda:1, mps")
+    add_sampling(parser)
     return parser
 
 

@@ -12,7 +12,7 @@ from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorIncepti
 from gan_lightning.data import Avatars, Digits, StackedMNIST
 from gan_lightning.data.images import ImageData, fit_to
 from gan_lightning.errors import NoSuchSplit, UserError
-from gan_lightning.evaluation import Classifier, Inception, Random
+from gan_lightning.evaluation import Classifier, DINOv2, Inception, Random
 from gan_lightning.evaluation import classifier_training as training
 from gan_lightning.evaluation.classifier import WEIGHTS, read
 from gan_lightning.evaluation.inception import Layer
@@ -311,12 +311,13 @@ def test_weights_of_another_network(tmp_path):
         Inception(str(tmp_path / "other.pth")).prepare(Digits([1, 28, 28]))
 
 
-def test_weights_that_could_run_code(tmp_path):
+@pytest.mark.parametrize("kind", [Inception, DINOv2])
+def test_weights_that_could_run_code(tmp_path, kind):
     class Evil:
         def __reduce__(self):
             return (open, (str(tmp_path / "ran"), "w"))
 
     torch.save({"a": Evil()}, tmp_path / "evil.pth")
     with pytest.raises(UserError, match=r"evil.pth is missing, or no weights"):
-        Inception(str(tmp_path / "evil.pth"))
+        kind(str(tmp_path / "evil.pth"))
     assert not (tmp_path / "ran").exists()

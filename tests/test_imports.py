@@ -41,6 +41,7 @@ LEVELS = (
     ("losses", "networks"),
     ("models", "data", "distributed"),
     ("evaluation",),
+    ("diagnosis",),
     ("callbacks",),
     ("config",),
     ("training",),
@@ -59,6 +60,7 @@ NEVER = {  # besides: what is not to be reached, by however many steps
     "data": {"hydra", "omegaconf"},
     "distributed": {"hydra", "omegaconf"},
     "evaluation": {"hydra", "omegaconf"},
+    "diagnosis": {"hydra", "omegaconf"},
     "callbacks": {"hydra", "omegaconf"},
     "training": {"hydra"},
 }

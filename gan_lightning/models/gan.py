@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
@@ -202,12 +203,33 @@ class GAN(Described, GANStep):
         samples = batch.samples
         if self.augment is not None:
             samples = pack(self.augment(unpack(samples, self.pack)), self.pack)
+        return self._output(samples, batch)
+
+    def _output(self, samples: Tensor, batch: Batch) -> DiscriminatorOutput:
         if not (self.heads or self.uses_features):
             logits, features = self.discriminator(samples, batch.condition), None
         else:
             features = self.discriminator.features(samples, batch.condition)  # type: ignore[operator]
             logits = self.head_logits(features, batch.condition)
         return DiscriminatorOutput(to_float32(logits), features, batch.condition, batch.z)
+
+    def logit_blocks(self, samples: Tensor, condition: Tensor | None = None) -> Iterator[Float[Tensor, " block"]]:
+        """Yields D's logits of samples in blocks, in eval mode and without augmentation; those of packs if `pack`."""
+        size = max(self.BLOCK // self.pack, 1) * self.pack
+        samples = samples[: len(samples) // self.pack * self.pack]
+        place: Any = {"device": self.device, "dtype": self.dtype}
+        was_training = self.discriminator.training
+        self.discriminator.eval()
+        try:
+            for first in range(0, len(samples), size):
+                block = slice(first, first + size)
+                conditions = None if condition is None else condition[block].to(**place)
+                batch = Batch(samples[block].to(**place), conditions).packed(self.pack)
+                with torch.no_grad():
+                    logits = self._output(batch.samples, batch).logits
+                yield logits
+        finally:
+            self.discriminator.train(was_training)
 
     def head_logits(self, features: Tensor, condition: Tensor | None) -> Tensor:
         """Returns D's logits of its features."""

@@ -1,0 +1,97 @@
+"""From the signs of a run to its state: what holds, since when, by which evidence, and what to change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from gan_lightning.diagnosis.signs import Signs
+from gan_lightning.diagnosis.states import STATES, State
+
+SHOWN = 50
+"""The largest number of points of the curve that a finding has as evidence."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A state that the run is in.
+
+    Attributes:
+        state: The state.
+        since: The batch at which it was first seen.
+        evidence: The measured numbers, in words.
+        curve: The sign that shows it best, as pairs (batch, value).
+    """
+
+    state: State
+    since: int
+    evidence: str
+    curve: list[tuple[int, float]]
+
+    @property
+    def line(self) -> str:
+        """The finding in a few words."""
+        return f"{self.state.title} since batch {self.since:,}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """The finding as `summary.json` has it."""
+        return {
+            **{"state": self.state.name, "title": self.state.title, "since": self.since},
+            **{"evidence": self.evidence, "sign": self.state.sign, "curve": [list(point) for point in self.curve]},
+            **{"meaning": self.state.meaning, "advice": dict(self.state.advice), "source": self.state.source},
+        }
+
+
+@dataclass
+class Diagnosis:
+    """The signs of a run so far, and the states that they point to.
+
+    A state is found once it has held at `patience` measurements in a row, so that a wiggle is none.
+    """
+
+    history: list[Signs] = field(default_factory=list)
+    course: list[tuple[int, list[str]]] = field(default_factory=list)
+    """The batches at which the findings changed, each with the names of the states found from there on."""
+    _held: dict[str, list[int]] = field(default_factory=dict)
+    """The batches since which each state holds without a break, by its name: the first one, and their number."""
+
+    @classmethod
+    def of(cls, history: Iterable[Signs]) -> Diagnosis:
+        """Repeats the diagnosis of signs that were measured before."""
+        diagnosis = cls()
+        for signs in history:
+            diagnosis.add(signs)
+        return diagnosis
+
+    def add(self, signs: Signs) -> None:
+        """Takes further signs."""
+        self.history.append(signs)
+        for state in STATES:
+            if state.holds(self.history):
+                self._held.setdefault(state.name, [signs.step, 0])[1] += 1
+            else:
+                self._held.pop(state.name, None)
+        names = [state.name for state in self._states()]
+        if names != (self.course[-1][1] if self.course else []):
+            self.course.append((signs.step, names))
+
+    def suspects(self, name: str) -> bool:
+        """Whether the last signs are those of the state of this name, for however short a time."""
+        return name in self._held
+
+    def findings(self) -> list[Finding]:
+        """The states that the run is in, the gravest first; what follows from a graver one is left out."""
+        return [self._finding(state) for state in self._states()]
+
+    def _states(self) -> list[State]:
+        found = [state for state in STATES if self._held.get(state.name, (0, 0))[1] >= state.patience]
+        hidden = {name for state in found for name in state.hides}
+        shown = [state for state in found if state.name not in hidden]
+        return [state for state in shown if state.is_problem] or shown  # a run with a problem is not good
+
+    def _finding(self, state: State) -> Finding:
+        points = [(signs.step, signs.numbers()[state.sign]) for signs in self.history if state.sign in signs.numbers()]
+        stride = max(-(-len(points) // SHOWN), 1)
+        curve = points[::-1][::stride][::-1]  # the last one is among them
+        return Finding(state, self._held[state.name][0], state.evidence(self.history), curve)

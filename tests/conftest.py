@@ -40,12 +40,13 @@ TINY = (
     "callbacks.progress=null",
     "callbacks.samples=null",
     "callbacks.report=null",
+    "callbacks.doctor=null",
     "network.generator.hidden_dims=[16,16]",
     "network.discriminator.hidden_dims=[16]",
     "network.generator.latent_dim=8",
     "data.batch_size=32",
 )
-"""A run of a second: small networks, no pictures, no report, no bar."""
+"""A run of a second: small networks, no pictures, no report, no doctor, no bar."""
 
 WITHOUT_MLP = (
     *(option for option in TINY if not option.startswith("network.discriminator")),

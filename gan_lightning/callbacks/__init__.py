@@ -2,6 +2,7 @@
 
 from gan_lightning.callbacks.checkpoints import Checkpoints
 from gan_lightning.callbacks.density import DensityPlot
+from gan_lightning.callbacks.doctor import Doctor
 from gan_lightning.callbacks.ema import GeneratorEMA
 from gan_lightning.callbacks.graph import NetworkGraph
 from gan_lightning.callbacks.progress import Progress
@@ -18,6 +19,7 @@ from gan_lightning.evaluation.callback import Evaluation
 __all__ = [
     "Checkpoints",
     "DensityPlot",
+    "Doctor",
     "Evaluation",
     "GeneratorEMA",
     "GracefulStop",

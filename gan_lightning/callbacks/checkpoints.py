@@ -16,10 +16,14 @@ from torch.nn.utils import get_total_norm
 from torch.optim import Optimizer
 
 from gan_lightning.cadence import StepCallback, due, is_last_batch
+from gan_lightning.callbacks.doctor import Doctor
 from gan_lightning.callbacks.writer import Writer
 from gan_lightning.files import link
 from gan_lightning.metric_names import METRICS
 from gan_lightning.models import GAN
+
+HEALTHY = "healthy.ckpt"
+"""The last checkpoint without a sign of a collapse, of a run that may be rolled back to it."""
 
 
 class Checkpoints(StepCallback, Checkpoint):
@@ -74,7 +78,7 @@ class Checkpoints(StepCallback, Checkpoint):
     def is_due(self, trainer: Trainer) -> bool:
         ends = trainer.should_stop or is_last_batch(trainer)
         saves = ends or due(trainer, self.every_n_steps, None) or self._keeps(trainer) or self._is_best(trainer)
-        return saves or self._time_has_passed(trainer)
+        return saves or self._time_has_passed(trainer) or self._is_healthy(trainer)
 
     def on_due(self, trainer: Trainer, model: LightningModule) -> None:
         names = [f"step_{trainer.global_step:08d}.ckpt"] if self._keeps(trainer) else []
@@ -82,6 +86,8 @@ class Checkpoints(StepCallback, Checkpoint):
             value = trainer.callback_metrics[self.monitor].item()  # type: ignore[index]
             self.best = {"metric": self.monitor, "value": value, "step": trainer.global_step}
             names.append("best.ckpt")
+        if self._is_healthy(trainer):
+            names.append(HEALTHY)
         self._save(trainer, *names, "last.ckpt")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -105,6 +111,10 @@ class Checkpoints(StepCallback, Checkpoint):
         value, sign = metric.item(), -1 if self.mode == "max" else 1
         same = self.best is not None and self.best["metric"] == self.monitor
         return not same or sign * value < sign * self.best["value"]  # type: ignore[index]
+
+    def _is_healthy(self, trainer: Trainer) -> bool:
+        doctor = Doctor.of(trainer)
+        return doctor is not None and doctor.keeps_checkpoint(trainer)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}

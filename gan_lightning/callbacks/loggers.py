@@ -47,6 +47,16 @@ def log_config(logger: Logger, config: dict[str, Any], step: int) -> None:
         logger.log_hyperparams(config)
 
 
+def log_text(logger: Logger, tag: str, text: str, step: int) -> None:
+    """Gives a text in Markdown to a logger; one that takes no texts gets none."""
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_text(tag, text, step)
+    elif isinstance(logger, MLFlowLogger):
+        logger.experiment.log_text(logger.run_id, text, f"{tag}/{step:08d}.md")
+    elif hasattr(logger, "log_text"):  # such as that of Weights & Biases
+        logger.log_text(tag, ["text"], [[text]], step)
+
+
 def log_picture(logger: Logger, tag: str, file: Path, step: int) -> None:
     """Gives a PNG file to a logger; one that takes no pictures gets none."""
     if isinstance(logger, TensorBoardLogger):

@@ -11,12 +11,13 @@ from lightning.pytorch.callbacks import ProgressBar
 from tqdm.auto import tqdm
 
 from gan_lightning.cadence import StepCallback
+from gan_lightning.callbacks.doctor import Doctor
 from gan_lightning.losses import BatchOutput
 from gan_lightning.models import GAN
 
 
 class Progress(StepCallback, ProgressBar):
-    """Shows batches, the time left, images per second, the losses of both players, and the epoch.
+    """Shows batches, the time left, images per second, the losses of both players, the epoch, and the doctor's finding.
 
     Args:
         refresh_seconds: The time between two updates of the bar; without a terminal it is 30 times as long.
@@ -63,7 +64,8 @@ class Progress(StepCallback, ProgressBar):
         shown = [f"{name} loss {float(loss):.3f}" for name, loss in losses.items()]
         seconds = trainer.callback_metrics.get("time/seconds_per_epoch")
         epoch = [f"epoch {trainer.current_epoch + 1}" + (f" ({seconds:.1f} s each)" if seconds is not None else "")]
-        self._bar.set_postfix_str(", ".join([f"{rate:,.0f} images/s", *shown, *epoch]), refresh=False)
+        ill = [problem.line for problem in Doctor.problems_of(trainer)[:1]]
+        self._bar.set_postfix_str(", ".join([f"{rate:,.0f} images/s", *shown, *epoch, *ill]), refresh=False)
         self._bar.update(step - self._bar.n)
         self._bar.refresh()
         self._drawn_at, self._images = now, 0

@@ -9,7 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning import Callback
+from matplotlib.axes import Axes
 
 from gan_lightning.callbacks.report_page import PAGE, SCRIPT, STYLE
 from gan_lightning.evaluation import report as evaluation
@@ -82,6 +84,7 @@ def write(folder: Path, summary: Mapping[str, Any], commands: Mapping[str, str])
         reason=summary.get("reason"),
         grids=_grids(folder),
         video=_video(folder),
+        doctor=_doctor(summary.get("doctor")),
         curves=_curves(folder),
         quality=_quality(folder, summary["final"]),
         commands=commands,
@@ -105,6 +108,33 @@ def _facts(summary: Mapping[str, Any], config: Mapping[str, Any]) -> dict[str, s
         **({"began with": f"{begun['loaded']} tensors of {begun['checkpoint']}"} if begun else {}),
         **({"best.ckpt": f"{best['metric']} {best['value']:.4g} at batch {best['step']:,}"} if best else {}),
     }
+
+
+def _doctor(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """What the doctor has found, with a plot for each finding; None: the run had none."""
+    if found is None:
+        return None
+    findings = [
+        finding | {"since": f"{finding['since']:,}", "plot": plots.png([_evidence(finding)])}
+        for finding in found["findings"]
+    ]
+    rollbacks = [
+        f"Rolled back from batch {each['from']:,} to {each['to']:,} ({each['reason']}), with "
+        + ", ".join(f"{key}={value}" for key, value in each["changes"].items())
+        for each in found["rollbacks"]
+    ]
+    return {"measurements": found["measurements"], "findings": findings, "rollbacks": rollbacks}
+
+
+def _evidence(finding: Mapping[str, Any]) -> plots.Draw:
+    name = f"doctor/{finding['sign']}"
+    curve = plots.together(name, {name: np.array(finding["curve"], dtype=float)})
+
+    def draw(axes: Axes) -> None:
+        curve(axes)
+        axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))  # a wiggle near 1 is none
+
+    return draw
 
 
 def _grids(folder: Path) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ h2 { margin: 1.6em 0 .4em; border-top: 1px solid #ddd; padding-top: .8em } p.bad
 .looks img, .looks video { max-width: 100%; max-height: 64em; display: block }
 input[type=range] { width: 100%; margin: .6em 0 } img.nearest { max-width: 100% }
 figcaption { max-width: none } table.settings td { font: 13px/1.4 ui-monospace, monospace; word-break: break-word }
+.finding { border-left: 4px solid #5a5; padding-left: 1em; margin: 1em 0 } .finding.bad { border-color: #c33 }
+.finding h3 { margin: 0 } .source { color: #666; font-size: 13px } .finding img { max-width: 28em }
 tr.changed td { background: #fff6dd } td.before { color: #777 } summary { cursor: pointer }
 pre { background: #f5f5f5; padding: .6em .9em; overflow-x: auto; margin: .3em 0 }
 """
@@ -46,6 +48,30 @@ PAGE = """\
 <div><video src="{{ video | mp4 }}" controls autoplay loop muted></video></div>
 {% endif %}
 </div>
+{% endif %}
+{% if doctor %}
+<h2>Diagnosis</h2>
+{% for rollback in doctor.rollbacks %}
+<p>{{ rollback }}</p>
+{% endfor %}
+{% for finding in doctor.findings %}
+<div class="finding{{ " bad" if finding.advice }}">
+<h3>{{ finding.title }} since batch {{ finding.since }}</h3>
+<p>{{ finding.meaning }} Measured: {{ finding.evidence }}.</p>
+<img class="plot" src="{{ finding.plot | png }}" alt="{{ finding.sign }} over batches">
+{% if finding.advice %}
+<table>
+<tr><th>what to change</th><th>why</th></tr>
+{% for key, text in finding.advice.items() %}
+<tr><td><code>{{ key }}</code></td><td>{{ text }}</td></tr>
+{% endfor %}
+</table>
+<p class="source">Source: {{ finding.source }}</p>
+{% endif %}
+</div>
+{% else %}
+<p>Nothing is wrong so far, after {{ doctor.measurements }} measurements.</p>
+{% endfor %}
 {% endif %}
 {% if curves %}
 <h2>Curves</h2>

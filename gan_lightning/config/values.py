@@ -170,6 +170,7 @@ RULES: dict[str, Rule] = {
     "num_nodes": _whole(1, 2**20),
     "num_workers": _whole(0, 256),
     "objective": _optional(_TEXT),
+    "on_collapse": Rule(lambda value: value in ("warn", "stop", "rollback"), "warn, stop or rollback"),
     "only_classes": _optional(_list_of(_whole(0, 2**20), "a list of whole numbers from 0"), " for all"),
     "p": _PROBABILITY,
     "pack": _whole(1, 1024),

@@ -67,6 +67,17 @@ class Run:
         return f"a later start in its folder was refused: {reason}" if self.ended and reason else reason
 
     @property
+    def diagnosis(self) -> str:
+        """The states that its doctor has found, the gravest first; an empty text without a doctor."""
+        found = (self.summary.get("doctor") or {}).get("findings", [])
+        return ", ".join(f"{finding['title']} since batch {finding['since']:,}" for finding in found)
+
+    @property
+    def has_problem(self) -> bool:
+        """Whether its doctor advises to change something."""
+        return any(finding["advice"] for finding in (self.summary.get("doctor") or {}).get("findings", []))
+
+    @property
     def overrides(self) -> dict[str, str]:
         """The overrides of its command line, by key."""
         return {key: value for key, _, value in (line.lstrip("+~").partition("=") for line in self.typed)}
@@ -134,6 +145,7 @@ def _require_types(run: Run) -> None:
     counts = {"step": account.get("step"), "seed": config.get("seed"), "images_seen": account.get("images_seen")}
     times, values = {"seconds": account.get("seconds")}, {"objective": account.get("objective")}
     texts = {"status": run.status, "objective": config.get("objective"), "reason": account.get("reason")}
+    texts["diagnosis"] = run.diagnosis
     texts["reason in refused.json"] = refusal.get("reason")
     for kind, found, largest in (
         (int, counts, 1e13),

@@ -108,7 +108,7 @@ def write(
         "samples": [
             _sample(group, run, objective) for group in groups for run in ranked(group.runs, objective) if run.samples()
         ],
-        "run_head": ["run", "", "status", *metrics, "batches", "time", "reason"],
+        "run_head": ["run", "", "status", *metrics, "batches", "time", "doctor", "reason"],
         "runs": [_row(run, metrics, path.parent) for run in ranked(runs, objective)],
     }
     html.write(path, PAGE, STYLE, **content)
@@ -129,7 +129,7 @@ def _row(run: Run, metrics: Sequence[str], place: Path) -> dict[str, Any]:
         "name": run.name,
         "folder": _address(run.folder.path, place) + "/",
         "report": _address(run.folder.report, place) if run.folder.report.is_file() else None,
-        "cells": [run.status, *shown, f"{run.summary.get('step') or 0:,}", duration(run)],
+        "cells": [run.status, *shown, f"{run.summary.get('step') or 0:,}", duration(run), run.diagnosis],
         "reason": run.reason or "",
     }
 

@@ -104,6 +104,7 @@ def lines_of(groups: Sequence[Group]) -> list[str]:
     head = [*short(list(groups[0].values)), *groups[0].results, "runs"]
     body = [[*group.labels(), *group.texts(), count(group.runs)] for group in groups]
     lines = _aligned([list(map(printable, row)) for row in (head, *body)])
+    lines += [printable(f"{run.name}: {run.diagnosis}") for group in groups for run in group.runs if run.has_problem]
     unfinished = [run for group in groups for run in group.runs if not run.ended or run.reason]
     return lines + [
         printable(f"{run.name}: {run.status}{', ' + one_line(run.reason) if run.reason else ''}") for run in unfinished
@@ -149,10 +150,15 @@ def write_csv(runs: Sequence[Run], keys: Sequence[str], objective: str | None, p
     metrics = list(dict.fromkeys(name for run in runs for name in run.summary.get("final") or {}))
     with atomic(path) as partial, partial.open("w", newline="") as file:
         writer = csv.writer(file)
-        head = ["run", *keys, "seed", "status", "objective", "step", "images_seen", "seconds", "reason", *metrics]
+        account_head = ["step", "images_seen", "seconds", "doctor", "reason"]
+        head = ["run", *keys, "seed", "status", "objective", *account_head, *metrics]
         writer.writerow(map(_cell, head))
         for run in ranked(runs, objective):
-            account = [*(run.summary.get(name) for name in ("step", "images_seen", "seconds")), run.reason]
+            account = [
+                *(run.summary.get(name) for name in ("step", "images_seen", "seconds")),
+                run.diagnosis,
+                run.reason,
+            ]
             values = [as_text(run.value(key)) for key in keys]
             found = [run.metric(name) for name in metrics]
             row = [run.name, *values, run.seed, run.status, run.result(objective), *account, *found]

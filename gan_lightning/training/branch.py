@@ -11,6 +11,7 @@ from gan_lightning.config.instantiate import Config, build
 from gan_lightning.errors import UserError
 from gan_lightning.losses import Player
 from gan_lightning.models import GAN
+from gan_lightning.models.rebuild import Checkpoint
 from gan_lightning.training import checkpoint, resume
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import RunFolder
@@ -56,6 +57,21 @@ def begin(config: Config, folder: RunFolder) -> ResumePoint:
     """
     path = Path(config["branch_from"]["checkpoint"])
     saved = checkpoint.read(path)
+    continue_with(saved, path, config)
+    if "Checkpoints" in saved["callbacks"]:
+        saved["callbacks"]["Checkpoints"]["best"] = None  # best.ckpt is in the other folder
+    step = saved["global_step"]
+    first = folder.checkpoints / f"step_{step:08d}.ckpt"
+    checkpoint.write_checkpoint(saved, first)
+    return ResumePoint(first, step)
+
+
+def continue_with(saved: Checkpoint, path: Path, config: Config) -> None:
+    """Gives a checkpoint, as it was read from `path`, the hyperparameters of another configuration.
+
+    Raises:
+        UserError: It belongs to other networks or data, or its optimizers have another state.
+    """
     resume.require_same(path, saved, config, may_change)
     model: GAN = build(config, "model")
     optimizers, schedulers = model.configure_optimizers()
@@ -71,12 +87,6 @@ def begin(config: Config, folder: RunFolder) -> ResumePoint:
         saved["state_dict"][name] = model.state_dict()[name]
     saved["lr_schedulers"] = [scheduler.state_dict() for scheduler in schedulers]
     saved |= {"config": config, "model": model.spec}
-    if "Checkpoints" in saved["callbacks"]:
-        saved["callbacks"]["Checkpoints"]["best"] = None  # best.ckpt is in the other folder
-    step = saved["global_step"]
-    first = folder.checkpoints / f"step_{step:08d}.ckpt"
-    checkpoint.write_checkpoint(saved, first)
-    return ResumePoint(first, step)
 
 
 def _require_state(path: Path, model: GAN, player: Player, saved: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from torch.distributed import Store
 
 from gan_lightning import schedules
 from gan_lightning._compat.lightning import end_without_batches
-from gan_lightning.callbacks import GeneratorEMA, GracefulStop, Pruning, Record, Writer
+from gan_lightning.callbacks import Doctor, GeneratorEMA, GracefulStop, Pruning, Record, Writer
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
 from gan_lightning.data import known_folders
@@ -28,7 +28,7 @@ from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.models import GAN
-from gan_lightning.training import checkpoint, initial
+from gan_lightning.training import checkpoint, initial, remedies, rollback
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.start import ENDED_RUN, find_start, require_own_folder
@@ -68,11 +68,12 @@ class RunResult:
 
     Attributes:
         folder: The run folder.
-        status: finished, pruned or interrupted.
+        status: finished, pruned, stopped (by the doctor) or interrupted; of `train`, also rolled back.
         step: The number of batches that the run has trained on, with those of earlier sessions.
         metrics: The last value of every logged metric, by name.
         objective: The value of the metric that `config["objective"]` names; None where it names none.
         stopped_by: The number of the signal that interrupted the run, or 0.
+        rolled_back_to: The checkpoint from which a run that is rolled back is to go on, else None.
     """
 
     folder: Path
@@ -81,6 +82,7 @@ class RunResult:
     metrics: dict[str, float | None]
     objective: float | None = None
     stopped_by: int = 0
+    rolled_back_to: ResumePoint | None = None
 
 
 class Experiment:
@@ -138,8 +140,14 @@ class Experiment:
                 return find_start(self.folder, self.config, resume_from, in_sweep)
 
             cluster = None if has_one_process(self.config["trainer"]) else cluster_environment()
+            remedies.require_possible(self.config, in_cluster=cluster is not None)
             found, store = decide_together(decide, cluster) if cluster else (decide(), None)
-            return self._result_of_ended_run() if found == ENDED_RUN else self.train(ResumePoint.of(found), store)
+            if found == ENDED_RUN:
+                return self._result_of_ended_run()
+            result = self.train(ResumePoint.of(found), store)
+            while result.rolled_back_to is not None:
+                result = self.train(result.rolled_back_to)
+            return result
 
     def train(self, start: ResumePoint | None = None, store: Store | None = None) -> RunResult:
         """Trains from `start` and does not check the folder's contents: `fit` has done so for all processes.
@@ -148,6 +156,7 @@ class Experiment:
             start: The checkpoint to resume from; None starts at the first batch.
             store: The store in which the processes of a cluster meet.
         """
+        config = remedies.applied(self.config, start.rollbacks if start else ())
         place = self.config["init_from"] if start is None else None  # a checkpoint has the weights already
         source = initial.read(place, self.config) if place else None
         lightning.seed_everything(self.config["seed"], verbose=False)
@@ -156,11 +165,11 @@ class Experiment:
         data.setup("fit")
         if start is None:
             known_folders.remember(self.config["data"].get("root"))
-        model: GAN = build(self.config, "model")
-        record, stop = Record(self.config, self._compared()), GracefulStop()
+        model: GAN = build(config, "model")
+        record, stop = Record(config, self._compared()), GracefulStop()
         begins = start is None or not self.folder.config.is_file()  # a branch begins with a checkpoint
         summary = Summary(self.config, self.folder, record, self.origin if begins else None)
-        with worker_command(self.config, self.folder, start) as command:
+        with worker_command(config, self.folder, start) as command:
             trainer = self._trainer([Writer(), summary, record, stop], start, GANStrategy(command, store))
             summary.init_from = self._initial_weights(source, model, trainer)
             prepare_evaluation(trainer, data, self.config)  # now, for the same reason
@@ -202,6 +211,9 @@ class Experiment:
             # Otherwise Python's garbage collector looks through all objects of all packages, 0.3 s each time.
             gc.freeze()
             _fit_or_stop_others(trainer, model, data, start)
+            doctor = Doctor.of(trainer)
+            if doctor is not None and doctor.rolls_back:
+                return self._rolled_back(trainer, doctor)
             if trainer.is_global_zero:
                 checkpoint.export(model, self.folder, step=trainer.global_step)
             # An interrupted run may have ended before its first evaluation.
@@ -219,6 +231,11 @@ class Experiment:
             print(summary.closing_message(status))
         metrics = dict(record.metrics)
         return RunResult(self.folder.path, status, trainer.global_step, metrics, objective, stop.received)
+
+    def _rolled_back(self, trainer: Trainer, doctor: Doctor) -> RunResult:
+        """The result of a run that the first process is to go on with; the others end, and it starts new ones."""
+        point = rollback.begin(self.config, self.folder, doctor) if trainer.is_global_zero else None
+        return RunResult(self.folder.path, "rolled back", trainer.global_step, {}, rolled_back_to=point)
 
     def _result_of_ended_run(self) -> RunResult:
         """Returns the result of a run that an earlier session has completed."""
@@ -266,8 +283,10 @@ def _has(trainer: Trainer, kind: type) -> bool:
 def _status(trainer: Trainer, stop: GracefulStop) -> str:
     if stop.received:
         return "interrupted"
-    pruned = any(isinstance(c, Pruning) and c.pruned for c in trainer.callbacks)  # type: ignore[attr-defined]
-    return "pruned" if pruned else "finished"
+    if any(isinstance(c, Pruning) and c.pruned for c in trainer.callbacks):  # type: ignore[attr-defined]
+        return "pruned"
+    doctor = Doctor.of(trainer)
+    return "stopped" if doctor is not None and doctor.collapsed else "finished"
 
 
 def _fit_or_stop_others(trainer: Trainer, model: GAN, data: LightningDataModule, start: ResumePoint | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from gan_lightning.config.arguments import default_of
 from gan_lightning.config.instantiate import Config, rebase_paths
 from gan_lightning.errors import UserError
 from gan_lightning.schedules import by_run
-from gan_lightning.training import checkpoint
+from gan_lightning.training import checkpoint, remedies
 from gan_lightning.training.run_folder import RunFolder
 
 CHANGEABLE = (
@@ -41,19 +41,20 @@ class Change(NamedTuple):
 
 
 class ResumePoint(NamedTuple):
-    """The checkpoint that a run resumes from, and the number of batches before it."""
+    """The checkpoint that a run resumes from, the number of batches before it, and the rollbacks."""
 
     checkpoint: Path
     step: int
+    rollbacks: Sequence[remedies.Rollback] = ()
 
     def as_list(self) -> list[Any]:
         """Returns what JSON can write, for other processes."""
-        return [str(self.checkpoint), self.step]
+        return [str(self.checkpoint), self.step, list(self.rollbacks)]
 
     @classmethod
     def of(cls, written: list[Any] | None) -> ResumePoint | None:
         """Returns the point that `as_list` has written; None stands for the first batch."""
-        return None if written is None else cls(Path(written[0]), written[1])
+        return None if written is None else cls(Path(written[0]), *written[1:])
 
 
 def may_change(key: str) -> bool:
@@ -81,9 +82,10 @@ def matching_checkpoint(place: str | Path, config: Config) -> ResumePoint:
     """
     path = checkpoint.locate(str(place))
     saved = _read(path)
-    require_same(path, saved, config, may_change)
+    rollbacks = remedies.of_checkpoint(saved)
+    require_same(path, saved, remedies.applied(config, rollbacks), may_change)
     _require_same_length(path, saved, config)
-    return ResumePoint(path, saved["global_step"])
+    return ResumePoint(path, saved["global_step"], rollbacks)
 
 
 def _read(path: Path) -> dict[str, Any]:

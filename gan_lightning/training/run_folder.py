@@ -17,7 +17,7 @@ from gan_lightning.errors import UserError
 from gan_lightning.files import PARTS, atomic, read_json, remove_stale_parts, write_json
 from gan_lightning.yaml_file import read_yaml
 
-ENDED = ("finished", "pruned")
+ENDED = ("finished", "pruned", "stopped")
 """The statuses in `summary.json` of completed runs."""
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system answers that cannot lock files."""

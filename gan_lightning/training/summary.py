@@ -15,7 +15,7 @@ from typing import Any
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from gan_lightning.callbacks import Checkpoints, Record, Report, loggers
+from gan_lightning.callbacks import Checkpoints, Doctor, Record, Report, loggers
 from gan_lightning.config.instantiate import Config
 from gan_lightning.training.commands import next_commands
 from gan_lightning.training.run_folder import ENDED, RunFolder
@@ -66,7 +66,7 @@ class Summary(Callback):
 
     @rank_zero_only
     def write(self, status: str, **more: Any) -> None:
-        """Writes `summary.json`; `status` is running, finished, pruned or interrupted.
+        """Writes `summary.json`; `status` is running, finished, pruned, stopped or interrupted.
 
         The report comes first: a run that is killed between the two does its final work again.
         """
@@ -111,6 +111,7 @@ class Summary(Callback):
             "images_per_second": round(images / seconds, 1) if seconds else None,
             "final": self.record.metrics,
             "best": next((c.best for c in self.trainer.checkpoint_callbacks if isinstance(c, Checkpoints)), None),
+            "doctor": Doctor.report_of(self.trainer),
             "objective": None,
             "seed": self.config["seed"],
             "branch_from": self.config["branch_from"],
@@ -130,7 +131,7 @@ class Summary(Callback):
             for player in ("discriminator", "generator")
             if f"loss/{player}" in account["final"]
         )
-        ended = "stopped" if status == "interrupted" else "finished"
+        ended = "stopped" if status in ("interrupted", "stopped") else "finished"
         commands = self._commands(account)
         look = [path for path in (self.folder.report, self.folder.samples) if path.exists()]
         pointers = [("look", os.path.relpath(path) + "/" * path.is_dir()) for path in look] + list(commands.items())
@@ -139,6 +140,7 @@ class Summary(Callback):
                 f"{ended} after {account['step']:,} batches in {timedelta(seconds=round(account['seconds']))}: "
                 f"{account['images_per_second'] or 0:,.0f} images/s, {losses}",
                 *self._quality(account),
+                *(f"  doctor    {problem.line}: {problem.evidence}" for problem in Doctor.problems_of(self.trainer)),
                 *self._begins(),
                 *(f"  {purpose:8}  {text}" for purpose, text in pointers),
             ]

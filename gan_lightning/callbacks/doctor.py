@@ -1,0 +1,130 @@
+"""The doctor: it says, while a run trains, what is wrong with it, since when, and what to change."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Literal
+
+from lightning import Trainer
+from torch import Tensor
+
+from gan_lightning.cadence import StepCallback, due, is_last_batch
+from gan_lightning.callbacks import loggers
+from gan_lightning.diagnosis import Diagnosis, Finding, Glance, Signs, measure
+from gan_lightning.models import GAN
+
+
+class Doctor(StepCallback):
+    """Measures the signs of a run every so many batches, and names the states that it is in.
+
+    The measurements take no random number of training, so that a run is the same with and without a doctor. They are
+    logged as `doctor/*`; the findings are in the progress line, in TensorBoard's texts, in `summary.json` and in
+    `report.html`. The states, their rules and the advice are in `gan_lightning.diagnosis.states`.
+
+    Args:
+        every_n_steps: The number of batches between two measurements; None: one at the end alone.
+        on_collapse: What happens when modes collapse: `warn` says it; `stop` ends the run, too; `rollback` goes back to
+            the last checkpoint without a sign of it, and goes on from there with the first advice, twice at most, then
+            stops.
+    """
+
+    STATE = "collapse"
+    """The state that `on_collapse` is about."""
+    ROLLBACKS = 2
+    """The largest number of rollbacks in a run."""
+
+    def __init__(
+        self, every_n_steps: int | None = 200, on_collapse: Literal["warn", "stop", "rollback"] = "warn"
+    ) -> None:
+        self.every_n_steps = every_n_steps
+        self.on_collapse = on_collapse
+        self.diagnosis = Diagnosis()
+        self.rollbacks: list[dict[str, Any]] = []
+        """The rollbacks of the run so far, as `gan_lightning.training.rollback` writes them."""
+        self.collapsed: str | None = None
+        """Why the run stops or is rolled back; None: it does not."""
+        self._points: Tensor | None = None
+        self._glance: Glance | None = None
+
+    @classmethod
+    def of(cls, trainer: Trainer) -> Doctor | None:
+        """Returns the doctor of a Trainer, if it has one."""
+        return next((callback for callback in trainer.callbacks if isinstance(callback, cls)), None)  # type: ignore[attr-defined]
+
+    @classmethod
+    def problems_of(cls, trainer: Trainer) -> list[Finding]:
+        """Returns what is wrong with the run of a Trainer, as its doctor has found, the gravest first."""
+        doctor = cls.of(trainer)
+        return [finding for finding in doctor.diagnosis.findings() if finding.state.is_problem] if doctor else []
+
+    @classmethod
+    def report_of(cls, trainer: Trainer) -> dict[str, Any] | None:
+        """Returns what `summary.json` has of the doctor of a Trainer; None: it has none."""
+        doctor = cls.of(trainer)
+        if doctor is None:
+            return None
+        diagnosis = doctor.diagnosis
+        return {
+            "measurements": len(diagnosis.history),
+            "findings": [finding.as_dict() for finding in diagnosis.findings()],
+            "course": diagnosis.course,
+            "rollbacks": doctor.rollbacks,
+        }
+
+    def setup(self, trainer: Trainer, pl_module: GAN, stage: str) -> None:  # type: ignore[override]
+        if trainer.is_global_zero:
+            self._glance = Glance.of(trainer.datamodule)  # type: ignore[attr-defined]
+
+    def is_due(self, trainer: Trainer) -> bool:
+        return due(trainer, self.every_n_steps, None) or is_last_batch(trainer)
+
+    def on_due(self, trainer: Trainer, model: GAN) -> None:
+        model.require_finite_losses()
+        if trainer.is_global_zero:
+            signs, self._points = measure(model, self._glance, trainer.global_step, self._points)
+            self.diagnosis.add(signs)
+            model.log_now({f"doctor/{name}": value for name, value in signs.numbers().items()})
+            if self.diagnosis.course and self.diagnosis.course[-1][0] == signs.step:
+                self._tell(trainer)
+        if self.on_collapse != "warn" and not is_last_batch(trainer):
+            found = self.diagnosis.findings()
+            line = next((finding.line for finding in found if finding.state.name == self.STATE), None)
+            self.collapsed = trainer.strategy.broadcast(line)
+            trainer.should_stop |= self.collapsed is not None
+
+    @property
+    def rolls_back(self) -> bool:
+        """Whether the run is to go on from its last healthy checkpoint."""
+        may = self.on_collapse == "rollback" and len(self.rollbacks) < self.ROLLBACKS
+        return self.collapsed is not None and may
+
+    def keeps_checkpoint(self, trainer: Trainer) -> bool:
+        """Whether the checkpoint of this batch is one to which a run may be rolled back."""
+        if self.on_collapse != "rollback" or not self.is_due(trainer):
+            return False
+        return trainer.strategy.broadcast(not self.diagnosis.suspects(self.STATE))
+
+    def _tell(self, trainer: Trainer) -> None:
+        """Gives the findings to the loggers."""
+        text = "\n\n".join(map(_markdown, self.diagnosis.findings())) or "Nothing is wrong any more."
+        for logger in trainer.loggers:
+            loggers.log_text(logger, "doctor", text, trainer.global_step)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "history": [asdict(signs) for signs in self.diagnosis.history],
+            "points": self._points,
+            "rollbacks": self.rollbacks,
+        }
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.diagnosis = Diagnosis.of(Signs(**signs) for signs in state_dict["history"])
+        self._points = state_dict["points"]
+        self.rollbacks = state_dict["rollbacks"]
+
+
+def _markdown(finding: Finding) -> str:
+    state = finding.state
+    advice = "".join(f"\n- `{key}`: {text}" for key, text in state.advice)
+    source = f"\n\nSource: {state.source}" if state.source else ""
+    return f"**{finding.line}**: {finding.evidence}.\n\n{state.meaning}\n{advice}{source}"

@@ -1,0 +1,49 @@
+"""A rollback: a run whose modes collapse goes on from its last healthy checkpoint, with what the doctor advises."""
+
+from __future__ import annotations
+
+import logging
+
+from gan_lightning.callbacks import Doctor
+from gan_lightning.callbacks.checkpoints import HEALTHY
+from gan_lightning.config.instantiate import Config
+from gan_lightning.errors import UserError
+from gan_lightning.training import branch, checkpoint
+from gan_lightning.training.remedies import applied, changes
+from gan_lightning.training.resume import ResumePoint
+from gan_lightning.training.run_folder import RunFolder
+
+log = logging.getLogger(__name__)
+
+
+def begin(config: Config, folder: RunFolder, doctor: Doctor) -> ResumePoint:
+    """Makes the last healthy checkpoint the last one of the run, with what changes.
+
+    The changes are in the checkpoint alone, so that a run that is killed here resumes from before or from after it.
+
+    Args:
+        config: The configuration in the run folder, without the changes of rollbacks.
+        folder: The run folder.
+        doctor: The doctor that has found a collapse.
+
+    Raises:
+        UserError: There is no healthy checkpoint.
+    """
+    path = folder.checkpoints / HEALTHY
+    if not path.is_file():
+        raise UserError(
+            f"{doctor.collapsed}, and {path} does not exist: there is no healthy checkpoint to go back to. Begin "
+            "another run, with what callbacks.doctor advises in summary.json"
+        )
+    saved = checkpoint.read(path)
+    rollback = {
+        **{"from": doctor.diagnosis.history[-1].step, "to": saved["global_step"], "reason": doctor.collapsed},
+        "changes": changes(applied(config, doctor.rollbacks), len(doctor.rollbacks)),
+    }
+    rollbacks = [*doctor.rollbacks, rollback]
+    branch.continue_with(saved, path, applied(config, rollbacks))
+    saved["callbacks"]["Doctor"]["rollbacks"] = rollbacks
+    checkpoint.write_checkpoint(saved, folder.last)
+    changed = ", ".join(f"{key}={value}" for key, value in rollback["changes"].items())
+    log.warning("%s: the run goes back to batch %d, with %s", doctor.collapsed, saved["global_step"], changed)
+    return ResumePoint(folder.last, saved["global_step"], rollbacks)

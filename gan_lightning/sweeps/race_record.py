@@ -128,12 +128,11 @@ def read(folder: Path) -> Race | None:
         return None
     content = read_json(own_file(path, folder))
     try:
-        race = Race(**content)
-        candidates = {name: Candidate(**found) for name, found in race.candidates.items()}  # type: ignore[arg-type]
-        rungs = [{name: Result(**found) for name, found in rung.items()} for rung in race.rungs]  # type: ignore[arg-type]
-        race = replace(race, candidates=candidates, rungs=tuple(rungs))
+        candidates = {name: Candidate(**found) for name, found in content.pop("candidates").items()}
+        rungs = [{name: Result(**found) for name, found in rung.items()} for rung in content.pop("rungs")]
+        race = Race(**content, candidates=candidates, rungs=tuple(rungs))
         _require_types(race)
-    except (TypeError, AttributeError, ValueError) as error:
+    except (LookupError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path} is damaged: {error}. Without it, the race begins anew in another folder") from error
     return race
 

@@ -95,7 +95,8 @@ class Course:
             figure = number - length / 1e6
             trainer = {"max_images": length}
             run.write_config(
-                {"run_dir": str(run.path), "model": {}, "seed": 0, "trainer": trainer}, {"overrides": "[]"}
+                {"run_dir": str(run.path), "model": {}, "seed": 0, "trainer": trainer},
+                {"overrides.yaml": f"[model={typed['model']}]"},
             )
             ended = {"status": "finished", "objective": figure, "final": {"loss/generator": figure}}
             failed = {"status": "failed", "reason": "FloatingPointError: NaN"}
@@ -135,7 +136,8 @@ def test_the_better_half_goes_on_to_twice_the_length(course, capsys):
     assert write_results(course.folder)
     answer = [
         "winner: model=gan: loss/generator 0.996 after 4,000 images",
-        "it took 12,000 images, 0:00:04 of training; all 4 candidates to the end are 16,000 images, and this is 75% of them",
+        "it took 12,000 images, 0:00:04 of training; all 4 candidates to the end are 16,000 images, and this is 75% of "
+        "them",
     ]
     page, printed = Page(course.folder / "results.html").text, capsys.readouterr().out
     for line in answer:

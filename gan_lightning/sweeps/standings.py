@@ -22,10 +22,15 @@ def answer(race: Race) -> list[str]:
     return [*lines, f"winner: {winner}: {race.objective} {rounded(figure)} after {race.labels()[-1]}", cost(race)]
 
 
+def spent(race: Race) -> tuple[int, float]:
+    """The images and the seconds that all candidates have been trained for so far."""
+    results = [last[1] for name in race.candidates if (last := race.last(name)) is not None]
+    return sum(result.images for result in results), sum(result.seconds for result in results)
+
+
 def cost(race: Race) -> str:
     """What the race has spent, beside what the training of all candidates to the end would have."""
-    results = [last[1] for name in race.candidates if (last := race.last(name)) is not None]
-    images, seconds = sum(result.images for result in results), sum(result.seconds for result in results)
+    images, seconds = spent(race)
     whole = sum(len(candidate.folders) * candidate.images[-1] for candidate in race.candidates.values())
     return (
         f"it took {images:,} images, {timedelta(seconds=round(seconds))} of training; all {len(race.candidates)} "

@@ -80,5 +80,6 @@ def test_names_are_the_keys_of_any_nesting():
 
 def test_only_curves_over_the_share_of_the_run_change_with_its_length():
     """The configuration of a refused run has interpolations, which are texts."""
-    nested = {"optimizer": {"lr": {"unit": "run"}, "eps": {"unit": "images"}}, "loss": {"share": "${..optimizer.lr}"}}
+    run, images = ({"_target_": "Linear", "unit": unit} for unit in ("run", "images"))
+    nested = {"optimizer": {"lr": run, "eps": images}, "loss": {"share": "${..optimizer.lr}"}}
     assert by_run(nested) == ["model.schedules.optimizer.lr"]

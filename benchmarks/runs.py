@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +15,8 @@ from typing import Any, TypeVar
 from omegaconf import OmegaConf
 
 from gan_lightning.config.options import conf_folder, options
+from gan_lightning.sweeps import race_record
+from gan_lightning.sweeps.race_record import Race
 from gan_lightning.training.run_folder import RunFolder
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -58,3 +61,22 @@ def at_a_time(jobs: int, work: Callable[[Job], Found], plan: Sequence[Job]) -> d
     """What `work` finds for each of the plan, so many at a time."""
     with ThreadPoolExecutor(jobs) as pool:
         return dict(zip(plan, pool.map(work, plan), strict=True))
+
+
+def race(folder: Path, overrides: Iterable[str], jobs: int = 1) -> Race:
+    """The record of a sweep=race or sweep=gamma in `folder`, which is held where it has no winner yet."""
+    found = race_record.read(folder)
+    if found is None or found.winner is None:
+        several = ("hydra/launcher=joblib", f"hydra.launcher.n_jobs={jobs}") if jobs > 1 else ()
+        command = [sys.executable, str(PROJECT / "train.py"), *overrides, *QUIET, *several, f"hydra.sweep.dir={folder}"]
+        if subprocess.run(command).returncode:
+            raise SystemExit(f"{' '.join(command)} failed")
+        found = race_record.read(folder)
+    assert found is not None
+    return found
+
+
+def figures(found: Race) -> dict[str, float]:
+    """What the candidates of a race have reached at the end of its last rung, by their overrides; without failures."""
+    results = {shlex.join(found.candidates[name].overrides): r.objective for name, r in found.rungs[-1].items()}
+    return {text: figure for text, figure in results.items() if figure is not None}

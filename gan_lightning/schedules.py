@@ -182,5 +182,9 @@ def by_name(schedules: Mapping[str, Any] | None, prefix: str = "") -> Iterator[t
 
 
 def by_run(schedules: Mapping[str, Any] | None) -> list[str]:
-    """Returns the keys of a model's schedules whose positions are shares of the run: another length changes them."""
-    return [key for key, curve in by_name(schedules, "model.schedules") if curve.get("unit") == "run"]
+    """Returns the keys of a model's schedules whose positions are shares of the run: another length changes them.
+
+    A text, such as an interpolation in the configuration of a run that could not start, stands for no schedule.
+    """
+    found = by_name(schedules, "model.schedules")
+    return [key for key, curve in found if isinstance(curve, Mapping) and curve.get("unit") == "run"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from gan_lightning.schedules import Constant, Cosine, Linear, Position, Steps, by_name
+from gan_lightning.schedules import Constant, Cosine, Linear, Position, Steps, by_name, by_run
 
 RATE = 0.4
 
@@ -76,3 +76,10 @@ def test_names_are_the_keys_of_any_nesting():
     curve = Constant()
     nested = {"optimizer": {"lr": curve, "betas.1": curve, "eps": None}, "penalties.r1": {"weight": curve}}
     assert [name for name, _ in by_name(nested)] == ["optimizer.lr", "optimizer.betas.1", "penalties.r1.weight"]
+
+
+def test_only_curves_over_the_share_of_the_run_change_with_its_length():
+    """The configuration of a refused run has interpolations, which are texts."""
+    run, images = ({"_target_": "Linear", "unit": unit} for unit in ("run", "images"))
+    nested = {"optimizer": {"lr": run, "eps": images}, "loss": {"share": "${..optimizer.lr}"}}
+    assert by_run(nested) == ["model.schedules.optimizer.lr"]

@@ -123,7 +123,9 @@ class _Loader(ConfigLoaderImpl):
         try:
             return super().load_sweep_config(master_config, sweep_overrides)
         except MissingConfigException as error:
-            job = super().load_sweep_config(master_config, [each for each in sweep_overrides if is_of_hydra(each)])
+            # What chooses Hydra's sweeper stays, since Hydra's own overrides may be for it.
+            kept = [each for each in sweep_overrides if is_of_hydra(each) or each.startswith(("sweep=", "reproduce="))]
+            job = super().load_sweep_config(master_config, kept)
             parsed = OverridesParser.create().parse_overrides(sweep_overrides)
             names = job.hydra.job.config.override_dirname
             with open_dict(job):

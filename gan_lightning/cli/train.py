@@ -267,6 +267,7 @@ def _sweep_job(config: dict[str, Any]) -> SweepJob | None:
     return SweepJob(
         compared={key: value_at(config, key, hydra_config.runtime.choices) for key in swept},
         concurrent=not hydra_config.launcher._target_.endswith("BasicLauncher"),
+        lengthens=hydra_config.sweeper.get("rungs", 1) != 1,
     )
 
 

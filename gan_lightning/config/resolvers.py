@@ -31,7 +31,7 @@ def register_resolvers() -> None:
     OmegaConf.register_new_resolver("count_classes", _count_classes, replace=True)
     OmegaConf.register_new_resolver("count_labels", count_labels, replace=True)
     OmegaConf.register_new_resolver("run_dir", _run_dir, replace=True)
-    OmegaConf.register_new_resolver("job_folder", _job_folder, replace=True)
+    OmegaConf.register_new_resolver("job_folder", job_folder, replace=True)
     OmegaConf.register_new_resolver("overview", _overview, replace=True)
     OmegaConf.register_new_resolver("direction", _direction, replace=True)
 
@@ -153,7 +153,7 @@ def _direction(objective: str | None) -> str:
     return "maximize" if METRICS.get(objective.removeprefix("metric/")) == "max" else "minimize"
 
 
-def _job_folder(typed: str, number: int | str) -> str:
+def job_folder(typed: str, number: int | str) -> str:
     """Returns the name of a job's folder from its overrides ("lr=0.001,seed=1"), so that a repeated sweep finds it."""
     name = re.sub(r"(^|,)[+~]*[\w./@]*[./@](\w+)=", r"\1\2=", typed).replace("/", "_") or str(number)
     if len(os.fsencode(name)) <= 120:

@@ -1,4 +1,4 @@
-"""Hydra's callback for sweeps: their folders, cores and GPUs per job, a line per ended job, and the final results."""
+"""Hydra's callback for sweeps: their folders, cores and GPUs per job, and the final results."""
 
 from __future__ import annotations
 
@@ -12,9 +12,7 @@ import shlex
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +23,13 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict
 
 from gan_lightning._compat.hydra import register_sweeper
 from gan_lightning.config.quoting import quoted
-from gan_lightning.errors import UserError
-from gan_lightning.files import write_json
+from gan_lightning.sweeps import watch
+from gan_lightning.sweeps.gamma import GammaSweeper
 from gan_lightning.sweeps.overrides import overrides_of
+from gan_lightning.sweeps.race import RaceSweeper
 from gan_lightning.sweeps.sweeper import OptunaSweeper
-from gan_lightning.terminal import error_line, printable
+from gan_lightning.terminal import error_line
 from gan_lightning.training.process import end_with
-from gan_lightning.training.run_folder import ENDED, RunFolder
-
-PLAN = "sweep.json"
-"""The file in a sweep's folder with the largest number of jobs, and the objective."""
 
 PARALLEL_LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
 """The launchers that run several jobs at a time on this machine: joblib's, and submitit's local one."""
@@ -47,11 +42,9 @@ class Sweep(Callback):
         folder = Path(config.hydra.sweep.dir).absolute()
         folder.mkdir(parents=True, exist_ok=True)
         logging.getLogger("alembic").setLevel(logging.WARNING)  # Optuna uses it; it logs each of its plugins
-        register_sweeper(OptunaSweeper)
-        jobs = planned_jobs(config)
-        watch = _Watch(folder, jobs, visits_all=not config.hydra.sweeper._target_.endswith(OptunaSweeper.__name__))
-        _running.append(watch)
-        write_json({"jobs": jobs, "objective": config.objective}, folder / PLAN)
+        for sweeper in (OptunaSweeper, RaceSweeper, GammaSweeper):
+            if config.hydra.sweeper._target_ == f"{sweeper.__module__}.{sweeper.__name__}":
+                register_sweeper(sweeper)
         with open_dict(config):
             # A process that a launcher starts would resolve ${now:} to another time.
             config.hydra.overrides.hydra.append(f"hydra.sweep.dir={quoted(folder)}")
@@ -60,18 +53,21 @@ class Sweep(Callback):
             config.hydra.overrides.hydra.append(f"hydra.job.config.override_dirname.exclude_keys={constant}")
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # for a signal between two jobs
-        if not config.hydra.launcher._target_.endswith("BasicLauncher"):  # jobs run in other processes
-            watch.start()
+        if not is_race(config):  # a race begins to watch each rung
+            jobs, ended = planned_jobs(config), watch.ended_runs(folder)
+            searches = OmegaConf.select(config, "hydra.sweeper.n_trials") is not None
+            before: dict[str, Any] = {"done": len(ended)} if searches else {"ended_before": ended}
+            watch.begin(config, jobs, watch.Watch(folder, [1.0] * jobs, **before))
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
-        for watch in _running:
-            watch.poll()
+        for each in watch.running:
+            each.poll()
 
     def on_job_start(self, config: DictConfig, **_: Any) -> None:
         joblib = config.hydra.mode.name == "MULTIRUN" and launcher_kind(config.hydra.launcher) == "JoblibLauncher"
-        if joblib and not _running:  # one of joblib's processes, which would go on without the sweep's
+        if joblib and not watch.running:  # one of joblib's processes, which would go on without the sweep's
             end_with(os.getppid(), signal.SIGTERM)
-        plan = Path(config.hydra.sweep.dir, PLAN)
+        plan = Path(config.hydra.sweep.dir, watch.PLAN)
         if config.hydra.mode.name == "MULTIRUN" and plan.exists():
             at_once = jobs_at_once(config.hydra.launcher, json.loads(plan.read_text())["jobs"])
             if at_once > 1:
@@ -86,10 +82,10 @@ def report_results() -> Iterator[None]:
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     finally:
-        while _running:
-            watch = _running.pop()
-            watch.stop()
-            if not _write_results(watch.folder) and sys.exc_info()[0] is None:
+        while watch.running:
+            last = watch.running.pop()
+            last.stop()
+            if not _write_results(last.folder) and sys.exc_info()[0] is None:
                 sys.exit(1)
 
 
@@ -109,80 +105,9 @@ def _write_results(folder: Path) -> bool:
     return well
 
 
-class _Watch(threading.Thread):
-    """Prints a line when a job has ended, in whichever process it ran.
-
-    Args:
-        folder: The sweep's folder.
-        jobs: The largest number of jobs.
-        visits_all: Whether the sweep launches the jobs again that have ended before; a search does not.
-    """
-
-    def __init__(self, folder: Path, jobs: int, visits_all: bool) -> None:
-        super().__init__(daemon=True)
-        self.folder, self.jobs, self.since = folder, jobs, time.time()
-        self._over = threading.Event()
-        self._ended_before = {place for place in folder.glob("*/") if _status(RunFolder(place)) in ENDED}
-        self._reported: dict[Path, tuple[str | None, float]] = {}
-        if not visits_all:
-            self._reported = dict.fromkeys(self._ended_before, (ENDED[0], 0.0))
-
-    def run(self) -> None:
-        while not self._over.wait(0.5):
-            self.poll()
-
-    def stop(self) -> None:
-        """Stops the thread and reports the jobs that ended since its last poll."""
-        self._over.set()
-        if self.ident:
-            self.join()
-        self.poll()
-
-    def poll(self) -> None:
-        """Reports the jobs that have ended since the last poll."""
-        open_places = (path for path in self.folder.glob("*/") if self._reported.get(path, ("",))[0] not in ENDED)
-        for place in sorted(open_places):
-            run = RunFolder(place)
-            written = max((path.stat().st_mtime for path in (run.summary, run.refusal) if path.exists()), default=0)
-            status = _status(run)
-            news = (status, written)  # a run that is tried again may fail again
-            if written >= self.since and status not in (None, "running") and self._reported.get(place) != news:
-                self._reported[place] = news
-                done, trained = len(self._reported), len(self._reported.keys() - self._ended_before)
-                pace = (time.time() - self.since) / max(trained, 1)
-                left = timedelta(seconds=round(pace * max(self.jobs - done, 0)))
-                again = " (as before)" if place in self._ended_before else f" ({left} left)"
-                print(printable(f"[{done}/{self.jobs}] {place.name}: {outcome_of(run)}{again}"), flush=True)
-
-
-_running: list[_Watch] = []
-"""The watch of the sweep that this process has started."""
-
-
-def _record_of(run: RunFolder) -> dict[str, Any]:
-    """What a job has written of its refusal or its run; an empty dict if it is nothing that can be read."""
-    try:
-        return run.read_refusal() or run.read_summary()
-    except (UserError, OSError):
-        return {}
-
-
-def _status(run: RunFolder) -> str | None:
-    return _record_of(run).get("status")
-
-
-def outcome_of(run: RunFolder) -> str:
-    """The outcome of a job: its status, its objective and why it failed."""
-    from gan_lightning.sweeps.collect import rounded
-    from gan_lightning.sweeps.table import one_line
-
-    record = _record_of(run)
-    parts = [record["status"]]
-    if record.get("objective") is not None:
-        parts.append(f"objective {rounded(record['objective'])}")
-    if record.get("reason"):
-        parts.append(one_line(record["reason"]))
-    return ", ".join(parts)
+def is_race(config: DictConfig) -> bool:
+    """Whether the sweep is a race."""
+    return "rungs" in config.hydra.sweeper
 
 
 def planned_jobs(config: DictConfig) -> int:

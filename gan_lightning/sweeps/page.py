@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import quote
 
 from gan_lightning.errors import UserError
-from gan_lightning.sweeps import plots
+from gan_lightning.sweeps import plots, standings
 from gan_lightning.sweeps.best import Best
 from gan_lightning.sweeps.collect import Run, is_better_high, ranked, rounded
+from gan_lightning.sweeps.race_record import Race
 from gan_lightning.sweeps.reproduction import HEAD, Row, cells_of
 from gan_lightning.sweeps.table import LEVEL, Group, count, duration, short, unsorted
 from gan_lightning.visualization import html
@@ -38,6 +39,18 @@ PAGE = """\
 <p>To {{ purpose }}:</p>
 <pre>{{ command }}</pre>
 {% endfor %}
+{% endif %}
+{% if race_rows %}
+<h2>The race</h2>
+{% for line in race_answer %}
+<p>{{ line }}</p>
+{% endfor %}
+<table>
+<tr>{% for name in race_head %}<th>{{ name }}</th>{% endfor %}</tr>
+{% for row in race_rows %}
+<tr>{% for cell in row %}<td>{{ cell }}</td>{% endfor %}</tr>
+{% endfor %}
+</table>
 {% endif %}
 {% if published %}
 <h2>Published figures</h2>
@@ -85,6 +98,7 @@ def write(
     best: Best | None,
     path: Path,
     published: Sequence[Row] = (),
+    race: Race | None = None,
 ) -> None:
     """Writes the page of results of `runs`, which are `groups`, to `path`."""
     metrics = list(groups[0].results)
@@ -99,6 +113,9 @@ def write(
             {"best": rank == 0 and best, "cells": [*group.labels(), *group.texts(), count(group.runs)]}
             for rank, group in enumerate(groups)
         ],
+        "race_answer": standings.answer(race) if race else [],
+        "race_head": standings.head(race) if race else [],
+        "race_rows": standings.rows(race) if race else [],
         "published_head": HEAD,
         "published": [cells_of(row) for row in published],
         "plots": [

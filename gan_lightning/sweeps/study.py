@@ -21,12 +21,15 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from gan_lightning.errors import UserError
 from gan_lightning.sweeps import trials
+from gan_lightning.sweeps.overrides import require_same_command
 from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PULSE = "pulse"
 """The attribute of a trial that changes while its process lives."""
 BEATS = 3
 """How many times the pulse may be missing before a process counts as dead."""
+WAY_ON = "Give all processes the same command, but for hydra.*, or choose another hydra.sweep.dir or study_name"
+"""What to do where the study was begun by another command."""
 log = logging.getLogger(__name__)
 
 
@@ -212,7 +215,7 @@ def open_study(storage: str, name: str, direction: Any, sampler: Any, command: d
         same = {"direction": {"hydra.sweeper.direction": direction}, **command}
         there = {"direction": {"hydra.sweeper.direction": study.direction.name.lower()}, **study.user_attrs}
         for section, here in same.items():
-            _require_same(name, there.get(section, here), here)
+            require_same_command(f"the study {name!r}", there.get(section, here), here, WAY_ON)
             if section not in there:
                 study.set_user_attr(section, here)
         return study
@@ -263,14 +266,3 @@ def _reason(error: BaseException) -> str:
 
 def _without_password(place: str) -> str:
     return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:...@", place)
-
-
-def _require_same(name: str, there: dict[str, str], here: dict[str, str]) -> None:
-    """Raises a UserError if a command is another one than the one that has begun the study."""
-    keys = sorted(key for key in there.keys() | here.keys() if there.get(key) != here.get(key))
-    if keys:
-        lines = "".join(f"\n  {key}: {there.get(key)} there, {here.get(key)} here" for key in keys)
-        raise UserError(
-            f"the study {name!r} was begun by another command:{lines}\nGive all processes the same command, but for "
-            "hydra.*, or choose another hydra.sweep.dir or hydra.sweeper.study_name"
-        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,17 +9,15 @@ from typing import Any
 
 from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, InstantiationException
+from hydra.errors import InstantiationException
 from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
 from gan_lightning.errors import UserError
-from gan_lightning.sweeps.overrides import overrides_of
+from gan_lightning.sweeps.overrides import launch, overrides_of, values_with_effect
 
-log = logging.getLogger(__name__)
 POLL = 2.0
 """The time between two looks at the study of a process that waits for others, in seconds."""
 
@@ -87,20 +84,11 @@ class OptunaSweeper(Sweeper):
                 cut = True
                 try:
                     jobs = [self._overrides(study.folder_name(trial), trial.params, fixed) for trial in taken]
-                    self._launch(jobs, taken[0].number)
+                    launch(self._launcher, jobs, taken[0].number)
                     cut = False
                 finally:
                     for trial in taken:
                         study.settle(trial, cut)
-
-    def _launch(self, jobs: list[list[str]], first: int) -> None:
-        """Launches jobs; a launcher that loses them, such as with the process that trains, fails them alone."""
-        try:
-            self._launcher.launch(jobs, initial_job_idx=first)
-        except (UserError, HydraException, OmegaConfBaseException):  # a mistake in the command, the same for all jobs
-            raise
-        except Exception as error:  # launchers raise many types
-            log.error("hydra/launcher: %s: %s", type(error).__name__, next(iter(str(error).splitlines()), ""))
 
     def _require_usable(self) -> None:
         """Raises a UserError if a value is out of range; in `__init__`, Hydra would wrap it in an error of its own."""
@@ -128,21 +116,15 @@ class OptunaSweeper(Sweeper):
             import optuna
             from optuna.distributions import distribution_to_json
 
-            from gan_lightning.sweeps.collect import WITHOUT_EFFECT
             from gan_lightning.sweeps.search_space import search_space
             from gan_lightning.sweeps.study import OwnDraws, SharedStudy, open_study
         except ImportError as error:
             raise UserError("sweep=optuna needs optuna, 4.9 or later: pip install 'gan_lightning[sweeps]'") from error
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # Hydra's log has a line for each job
         space = search_space(overrides)
-        fixed = {
-            o.get_key_element(): o.get_value_element_as_str()
-            for o in overrides
-            if not o.is_sweep_override() and not o.key_or_group.startswith(WITHOUT_EFFECT)
-        }
         command = {
             "search_space": {key: distribution_to_json(found) for key, found in space.items()},
-            "fixed": fixed | {"objective": self._config.objective},
+            "fixed": values_with_effect(overrides) | {"objective": self._config.objective},
         }
         sampler = OwnDraws(self._sampler(optuna.samplers.BaseSampler))
         study = open_study(self.storage, self.study_name or "sweep", self.direction, sampler, command)

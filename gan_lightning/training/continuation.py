@@ -22,4 +22,10 @@ def continuation(folder: Path, config: Config, step: int, ended: bool) -> list[s
     place = quoted(os.path.relpath(folder))
     # A run of another length would have had other values of these schedules.
     way = "branch_from" if ended and schedules.by_run((config.get("model") or {}).get("schedules")) else "resume"
-    return [f"{way}={place}", *([f"trainer.max_steps={2 * step}"] if ended else [])]
+    return [f"{way}={place}", *([twice_as_long(config, step)] if ended else [])]
+
+
+def twice_as_long(config: Config, step: int) -> str:
+    """Returns the override with which a run of `step` batches trains twice as long."""
+    images = (config.get("trainer") or {}).get("max_images")  # which limits the run, whatever the number of batches
+    return f"trainer.max_steps={2 * step}" if images is None else f"trainer.max_images={2 * images}"

@@ -29,7 +29,8 @@ from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.models import GAN
 from gan_lightning.training import checkpoint, initial, remedies, rollback
-from gan_lightning.training.resume import ResumePoint
+from gan_lightning.training.continuation import twice_as_long
+from gan_lightning.training.resume import ResumePoint, require_any_length
 from gan_lightning.training.run_folder import ENDED, RunFolder
 from gan_lightning.training.start import ENDED_RUN, find_start, require_own_folder
 from gan_lightning.training.summary import Summary
@@ -56,10 +57,12 @@ class SweepJob:
     Attributes:
         compared: The values of the swept keys; TensorBoard shows them in a table.
         concurrent: Whether other jobs run at the same time.
+        lengthens: Whether the run may go on to more images than before, as that of a race does.
     """
 
     compared: Config = field(default_factory=dict)
     concurrent: bool = False
+    lengthens: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,12 +135,15 @@ class Experiment:
         in_sweep = self.job is not None
         require_none(plain_problems(self.config))
         require_own_folder(self.folder, self.config, resume_from, in_sweep)
+        lengthens = self.job is not None and self.job.lengthens
+        if lengthens:
+            require_any_length(self.config)
         with ExitStack() as stack:
 
             def decide() -> Any:
                 stack.enter_context(self.folder.locked(wait=in_sweep))
                 self.folder.refusal.unlink(missing_ok=True)
-                return find_start(self.folder, self.config, resume_from, in_sweep)
+                return find_start(self.folder, self.config, resume_from, in_sweep, lengthens)
 
             cluster = None if has_one_process(self.config["trainer"]) else cluster_environment()
             remedies.require_possible(self.config, in_cluster=cluster is not None)
@@ -167,7 +173,8 @@ class Experiment:
             known_folders.remember(self.config["data"].get("root"))
         model: GAN = build(config, "model")
         record, stop = Record(config, self._compared()), GracefulStop()
-        begins = start is None or not self.folder.config.is_file()  # a branch begins with a checkpoint
+        # A branch begins with a checkpoint; the command of a longer run is another one.
+        begins = start is None or not self.folder.config.is_file() or (self.job is not None and self.job.lengthens)
         summary = Summary(self.config, self.folder, record, self.origin if begins else None)
         with worker_command(config, self.folder, start) as command:
             trainer = self._trainer([Writer(), summary, record, stop], start, GANStrategy(command, store))
@@ -245,7 +252,7 @@ class Experiment:
             way_on = f"begin another run by branch_from={self.folder.path}" if by_run else "add"
             print(
                 f"{self.folder.path} is {summary['status']}, {summary['step']} batches. To train longer, {way_on} "
-                f"trainer.max_steps={2 * summary['step']}"
+                f"{twice_as_long(self.config, summary['step'])}"
             )
         else:
             self.folder.summary.touch()  # the new time shows the sweep that this job has ended

@@ -131,6 +131,17 @@ def _require_same_length(path: Path, saved: dict[str, Any], config: Config) -> N
             )
 
 
+def require_any_length(config: Config) -> None:
+    """Raises a `UserError` if the run has numbers that go by the share of the run, so that it cannot get longer."""
+    names = by_run(config["model"].get("schedules"))
+    if names:
+        raise UserError(
+            f"{names[0]} goes by the share of the run (unit: run), and a race trains its runs longer and longer: the "
+            "batches of a shorter one would have had other values. Let it count images (unit: images), set it to null, "
+            "or train all candidates to the end, hydra.sweeper.rungs=1"
+        )
+
+
 def differences(key: str, there: Any, here: Any) -> Iterator[Change]:
     """Yields the keys below `key` whose values differ between two configurations.
 

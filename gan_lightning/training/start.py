@@ -30,7 +30,7 @@ def require_own_folder(folder: RunFolder, config: Config, resume_from: str | Pat
 
 
 def find_start(
-    folder: RunFolder, config: Config, resume_from: str | Path | None, in_sweep: bool
+    folder: RunFolder, config: Config, resume_from: str | Path | None, in_sweep: bool, lengthens: bool = False
 ) -> list[Any] | str | None:
     """Finds where training starts.
 
@@ -39,6 +39,7 @@ def find_start(
         config: The configuration.
         resume_from: As of `Experiment.fit`.
         in_sweep: Whether the run is the job of a sweep, which goes on as with "auto".
+        lengthens: Whether the job may go on to more images than before.
 
     Returns:
         What JSON can write: a `ResumePoint` as a list; None for the first batch; `ENDED_RUN`.
@@ -52,7 +53,8 @@ def find_start(
         if ended and changes == []:
             return ENDED_RUN
         if ended or folder.last.exists():
-            _require_same_run(folder, changes or [], in_sweep)
+            kept = [change for change in changes or [] if not (lengthens and _is_longer(change))]
+            _require_same_run(folder, kept, in_sweep)
         if folder.last.exists():
             return resume.matching_checkpoint(folder.path, config).as_list()
     elif resume_from is not None:
@@ -63,6 +65,10 @@ def find_start(
         )
     folder.remove_leftovers()  # of a session that was killed before its first checkpoint
     return branch.begin(config, folder).as_list() if config["branch_from"] else None
+
+
+def _is_longer(change: resume.Change) -> bool:
+    return change.key == "trainer.max_images" and (change.there or 0) < (change.here or 0)
 
 
 def _require_same_run(folder: RunFolder, changes: list[resume.Change], in_sweep: bool) -> None:

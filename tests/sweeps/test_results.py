@@ -15,6 +15,7 @@ from gan_lightning.sweeps import plots, table
 from gan_lightning.sweeps.best import best_of
 from gan_lightning.sweeps.collect import compared, find
 from gan_lightning.sweeps.table import grouped
+from gan_lightning.training.continuation import continuation
 from tests.sweeps.test_hostile_runs import Page, rows, run_folder, write
 
 RATE = "model.optimizer.lr"
@@ -101,6 +102,10 @@ def test_the_command_of_the_best_run_is_what_was_typed_and_another_goes_on(tmp_p
     resume, length = OverridesParser.create().parse_overrides(longer[2:])
     assert (resume.key_or_group, resume.value()) == ("resume", "lr=0.1,seed=1")
     assert (length.key_or_group, length.value()) == ("trainer.max_steps", 20)
+
+
+def test_a_run_with_a_length_in_images_gets_more_images():
+    assert continuation(Path("run"), {"trainer": {"max_images": 100}}, 3, ended=True)[1] == "trainer.max_images=200"
 
 
 def test_a_file_that_says_what_a_sweep_is_starts_no_sweep_again(tmp_path):

@@ -15,6 +15,7 @@ from omegaconf import ListConfig
 from scipy import stats
 
 from gan_lightning.sweeps import callback
+from gan_lightning.sweeps.watch import Watch
 from gan_lightning.training.run_folder import RunFolder
 from tests.conftest import PROJECT, TINY, WITHOUT_MLP, Outcome, training_differences
 
@@ -231,7 +232,7 @@ def test_an_objective_that_is_not_finite_is_no_result(train):
 
 
 def test_a_run_that_fails_again_is_reported_again(tmp_path, capsys):
-    watch = callback._Watch(tmp_path, 1, visits_all=False)
+    watch = Watch(tmp_path, [1.0])
     run = RunFolder(tmp_path / "trial_0000")
     run.path.mkdir()
     for number, (status, reason) in enumerate([("failed", "one"), ("running", None), ("failed", "two")]):

@@ -106,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--mnist", type=Path, help="a folder that holds MNIST/raw/")
     parser.add_argument("--pictures", type=Path, help="a folder with train/ and test/, and ten classes in each")
     parser.add_argument("--source-batches", type=int, default=1500, help="of the run to start from")
-    parser.add_argument("--batches", type=int, default=600, help="of each run that is compared")
+    parser.add_argument("--batches", type=int, default=480, help="of each run that is compared")
     parser.add_argument("--evaluations", type=int, default=6, help="of each run, at equal distances")
     parser.add_argument("--images", type=int, default=3000, help="generated ones, for each evaluation")
     parser.add_argument("--seeds", type=int, default=2)

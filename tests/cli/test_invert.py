@@ -74,6 +74,18 @@ def test_pictures_do_not_depend_on_each_other(run):
     torch.testing.assert_close(together.latents[1:2], alone.latents)
 
 
+def test_many_pictures_are_inverted_in_blocks(run):
+    model = gan_lightning.load(run)
+    targets = model.sample(model.BLOCK + 1, seed=9)
+    sizes = set()
+    model.sampled_generator().register_forward_hook(lambda network, inputs, images: sizes.add(len(images)))
+    found = inversion.invert(model, targets, steps=2)
+    assert sizes == {model.BLOCK, 1}
+    assert found.losses.shape == (2, model.BLOCK + 1)
+    alone = inversion.invert(model, targets[-1:], steps=2)
+    torch.testing.assert_close(found.latents[-1:], alone.latents)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"no picture", "is no picture that can be read"), (None, "it has 0 pictures; expected from 1 to 1000")],

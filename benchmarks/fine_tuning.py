@@ -20,7 +20,8 @@ from tables import cell, head, row
 from gan_lightning.visualization import plots
 
 BATCH = 64
-COMMON = ("model=gan_r1", "network=dcgan", f"data.batch_size={BATCH}")
+SMALL = ("network=dcgan", "network.generator.base_channels=16", "network.discriminator.base_channels=16")
+COMMON = ("model=gan_r1", *SMALL, f"data.batch_size={BATCH}")
 
 
 class Task(NamedTuple):

@@ -99,6 +99,14 @@ def test_what_is_no_picture_is_refused(run, tmp_path, content, message):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_folder_that_cannot_be_made_is_told_before_the_search(run, pictures, tmp_path, monkeypatch):
+    monkeypatch.delattr(inversion, "invert")
+    (tmp_path / "file").touch()
+    assert f"error: {tmp_path}/file/out: Not a directory" in refusal(
+        invert, run, pictures, "--out", tmp_path / "file/out"
+    )
+
+
 @pytest.mark.parametrize("weight", ["-1", "nan"])
 def test_a_weight_that_is_none_is_refused(run, pictures, capsys, weight):
     with pytest.raises(SystemExit):

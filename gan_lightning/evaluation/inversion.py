@@ -86,12 +86,13 @@ def invert(
         FloatingPointError: A sample is not finite.
     """
     generator: Any = model.sampled_generator(raw)
+    place: Any = {"device": model.device, "dtype": model.dtype}
     styles, found, curves = is_style_based(generator), [], []
     blocks = range(0, len(pictures), model.BLOCK)
     with tqdm(total=steps * len(blocks), desc="inverting", unit="step", leave=False, disable=None) as bar:
         for first in blocks:
             block = slice(first, first + model.BLOCK)
-            targets = pictures[block].to(device=model.device, dtype=model.dtype)
+            targets = pictures[block].to(**place)
             conditions = None if condition is None else condition[block].to(targets)
             losses = _losses(generator, targets, conditions, features, feature_weight)
             if styles:

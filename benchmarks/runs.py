@@ -37,12 +37,12 @@ def variants() -> dict[str, bool]:
 
 
 def train(folder: Path, overrides: Iterable[str], jobs: int = 1) -> None:
-    """Trains into `folder`, unless that is done already; on its share of the cores where there are several `jobs`."""
+    """Trains into `folder`, unless that is done already; on its share of the cores, if OMP_NUM_THREADS is not set."""
     if RunFolder(folder).read_summary().get("status") == "finished":
         return
     command = [sys.executable, str(PROJECT / "train.py"), *overrides, *QUIET, f"hydra.run.dir={folder}"]
-    threads = max((os.cpu_count() or 1) // jobs, 1)
-    done = subprocess.run(command, env=os.environ | {"OMP_NUM_THREADS": str(threads)}, capture_output=True, text=True)
+    threads = {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // jobs, 1))}
+    done = subprocess.run(command, env=threads | os.environ, capture_output=True, text=True)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
     print(f"{folder.name}: trained", file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +24,13 @@ def require_new_folder(out: Path) -> None:
     """Raises a UserError if the folder of `--out` has files already, or is none."""
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise UserError(f"--out {out}: expected a new or an empty folder, so that no other files are among these")
+
+
+def make_folder(out: Path) -> None:
+    """Makes the folder of `--out`, and raises an OSError if no file can be written there, ahead of long work."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=out):
+        pass
 
 
 def device_of(name: str) -> torch.device:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +12,11 @@ from torch import Tensor
 from torchvision.transforms.functional import to_pil_image
 
 from gan_lightning.cli.arguments import add_sampling, device_of, number_above_0, require_new_folder, whole_number_from
+from gan_lightning.cli.errors import one_line_errors
 from gan_lightning.errors import UserError
 from gan_lightning.evaluation.inversion import require_images
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN, latents
-from gan_lightning.terminal import error_line
 from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids
 
@@ -29,15 +28,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with code 1 and one message on a user's mistake."""
     options = _parser().parse_args(arguments)
     out = Path(options.out)
-    try:
+    with one_line_errors(out):
         require_new_folder(out)
         model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(device_of(options.device))
         require_images(model)
         _write(model, options, out)
-    except (UserError, FloatingPointError) as error:
-        sys.exit(error_line(error))
-    except OSError as error:
-        sys.exit(error_line(f"--out {out}: {error}"))
 
 
 def _write(model: GAN, options: argparse.Namespace, out: Path) -> None:

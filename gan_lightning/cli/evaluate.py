@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import sys
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
@@ -17,6 +16,7 @@ from torchvision.transforms.functional import to_pil_image
 from gan_lightning.callbacks import report as report_page
 from gan_lightning.callbacks.report import errors_as_warnings
 from gan_lightning.cli.arguments import add_sampling, device_of, whole_number_from
+from gan_lightning.cli.errors import one_line_errors
 from gan_lightning.config.arguments import argument_problems
 from gan_lightning.config.instantiate import build, require_none, target_nodes
 from gan_lightning.config.rules import value_problems
@@ -36,7 +36,6 @@ from gan_lightning.files import atomic, run_folder_of, write_json
 from gan_lightning.models import GAN
 from gan_lightning.models.rebuild import rebuild
 from gan_lightning.specs import unknown_parts
-from gan_lightning.terminal import error_line
 from gan_lightning.training import checkpoint
 from gan_lightning.training.commands import next_commands
 from gan_lightning.training.run_folder import ENDED, RunFolder
@@ -52,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with code 1 and one message on a user's mistake."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    try:
+    with one_line_errors(options.out):
         if options.compare:
             print(report.comparison(options.compare))
         elif options.checkpoint is None:
@@ -61,10 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             settings = {name: value for name, value in vars(options).items() if name not in ("checkpoint", "compare")}
             found = evaluate(options.checkpoint, **settings)
             print(_closing_message(found, report.path_of(options.out or found["checkpoint"]["path"])))
-    except (UserError, FloatingPointError) as error:
-        sys.exit(error_line(error))
-    except OSError as error:
-        sys.exit(error_line(f"--out {options.out}: {error}"))
 
 
 def evaluate(

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 
-from gan_lightning.errors import UserError, file_error
+from gan_lightning.cli.errors import one_line_errors
+from gan_lightning.errors import UserError
 from gan_lightning.export import export_generator, save_pretrained
 from gan_lightning.export.generator_file import Exported
-from gan_lightning.terminal import error_line
 
 OUT = {"onnx": "generator.onnx", "torch": "generator.pt2", "hub": "pretrained"}
 """Where each format is written by default."""
@@ -19,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with code 1 and one message on a user's mistake."""
     options = _parser().parse_args(arguments)
     out = options.out or OUT[options.format]
-    try:
+    with one_line_errors(out):
         if options.format == "hub":
             print(_save_pretrained(options, out))
         else:
@@ -27,10 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 options.checkpoint, out, format=options.format, raw=options.raw, truncation=options.truncation
             )
             print(_message(written))
-    except (UserError, FloatingPointError) as error:
-        sys.exit(error_line(error))
-    except OSError as error:
-        sys.exit(error_line(file_error(error, out)))
 
 
 def _save_pretrained(options: argparse.Namespace, out: str) -> str:

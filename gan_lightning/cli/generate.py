@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -16,11 +15,11 @@ from torchvision.transforms.functional import to_pil_image
 from tqdm.auto import tqdm
 
 from gan_lightning.cli.arguments import add_sampling, device_of, number_above_0, require_new_folder, whole_number_from
+from gan_lightning.cli.errors import one_line_errors
 from gan_lightning.data.images import to_uint8, to_unit_range
 from gan_lightning.errors import UserError
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN, interpolation, latents
-from gan_lightning.terminal import error_line
 from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids, video
 
@@ -47,7 +46,7 @@ class Chosen(NamedTuple):
 def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with code 1 and one message on a user's mistake."""
     options = _parser().parse_args(arguments)
-    try:
+    with one_line_errors(options.out):
         out = Path(options.out)
         kind = _kind(options)
         model = checkpoint.load_model(checkpoint.locate(options.checkpoint)).to(device_of(options.device))
@@ -58,10 +57,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         else:
             columns = options.interpolate or math.ceil(math.sqrt(len(chosen.latents)))
             _write(_generate(model, chosen, options.raw), out, kind, columns, captions)
-    except (UserError, FloatingPointError) as error:
-        sys.exit(error_line(error))
-    except OSError as error:
-        sys.exit(error_line(f"--out {options.out}: {error}"))
     print(f"{len(chosen.latents)} {'frames' if kind == 'film' else 'images'} in {out}")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,11 +18,13 @@ from torchvision.transforms.functional import to_pil_image
 from gan_lightning.cli.arguments import (
     add_sampling,
     device_of,
+    make_folder,
     number_above_0,
     number_from_0,
     require_new_folder,
     whole_number_from,
 )
+from gan_lightning.cli.errors import one_line_errors
 from gan_lightning.data.images import to_unit_range
 from gan_lightning.data.io.folders import PICTURES
 from gan_lightning.data.io.pictures import read_picture
@@ -32,7 +33,6 @@ from gan_lightning.evaluation import inversion
 from gan_lightning.files import atomic
 from gan_lightning.models import GAN
 from gan_lightning.models.rebuild import rebuild
-from gan_lightning.terminal import error_line
 from gan_lightning.training import checkpoint
 from gan_lightning.visualization import grids, plots
 
@@ -46,13 +46,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with code 1 and one message on a user's mistake."""
     options = _parser().parse_args(arguments)
     out = Path(options.out)
-    try:
+    with one_line_errors(out):
         require_new_folder(out)
         path = checkpoint.locate(options.checkpoint)
         saved = checkpoint.read(path)
         model: GAN = rebuild(saved, path).eval().to(device_of(options.device))
         files, pictures = _pictures(options.pictures, inversion.require_images(model))
         condition = _conditions(model, options, len(files))
+        make_folder(out)
         features = inversion.features_of(saved, pictures.shape[1]) if options.feature_weight else None
         found = inversion.invert(
             model,
@@ -67,10 +68,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raw=options.raw,
         )
         _write(out, files, pictures, found)
-    except (UserError, FloatingPointError) as error:
-        sys.exit(error_line(error))
-    except OSError as error:
-        sys.exit(error_line(f"{error.filename or out}: {error.strerror or error}"))
     space = "w" if found.styles else "z"
     for file, mse in zip(files, found.mse.tolist(), strict=True):
         print(f"{file.name}: mean squared error {mse:.4f}, PSNR {_psnr(mse):.1f} dB")

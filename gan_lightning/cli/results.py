@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gan_lightning.errors import UserError
+from gan_lightning.cli.errors import one_line_errors
 from gan_lightning.sweeps.reproduction import write_all
 from gan_lightning.sweeps.results import write_results
-from gan_lightning.terminal import error_line
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -29,13 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.folder is None and not options.reproduce:
         parser.error("expected a folder, or --reproduce")
-    try:
+    with one_line_errors():
         if options.reproduce:
             write_all(Path(options.folder or "logs/reproduce"))
         else:
             write_results(Path(options.folder), options.objective)
-    except (UserError, OSError) as error:
-        sys.exit(error_line(error))
 
 
 if __name__ == "__main__":

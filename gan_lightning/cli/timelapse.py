@@ -8,8 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from gan_lightning.errors import UserError
-from gan_lightning.terminal import error_line
+from gan_lightning.cli.errors import one_line_errors
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.visualization import video
 from gan_lightning.visualization.pictures import read_picture
@@ -19,15 +18,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; exits with code 1 and one message on a user's mistake."""
     options = _parser().parse_args(arguments)
     samples = RunFolder(options.run).samples
-    try:
+    with one_line_errors():
         if options.epoch is not None:
             _show(video.picture_of_epoch(samples, options.epoch))
             return
         pictures = video.pictures_of(samples)
         chosen = video.thinned(pictures) if options.thin else pictures
         written = video.write(chosen, Path(options.out) if options.out else samples / "video", options.fps)
-    except (UserError, OSError) as error:
-        sys.exit(error_line(error))
     print(f"{len(chosen)} pictures in {written[0]} and {written[1]}")
 
 

@@ -28,6 +28,8 @@ RAMP_DOWN, RAMP_UP = 0.25, 0.05
 
 Features = Callable[[Tensor], Tensor]
 """From images (batch, channels, height, width) in [-1, 1] to features (batch, dimensions)."""
+Losses = Callable[[Tensor], Tensor]
+"""From latents (batch, width) to the loss of each, (batch,)."""
 
 
 class Inverted(NamedTuple):
@@ -65,8 +67,8 @@ def invert(
 
         min over z  mean |G(z) - x|^2 + feature_weight * mean |f(G(z)) - f(x)|^2 / mean |f(x)|^2
 
-    Adam moves all latents at the same time; no picture depends on the others. z starts at the best of `starts` random
-    ones, w at its mean.
+    Adam moves the latents of `model.BLOCK` pictures at a time, for the memory; no picture depends on the others.
+    z starts at the best of `starts` random ones, w at its mean.
 
     Args:
         model: A trained model, in eval mode.
@@ -84,43 +86,65 @@ def invert(
         FloatingPointError: A sample is not finite.
     """
     generator: Any = model.sampled_generator(raw)
-    styles = is_style_based(generator)
     place: Any = {"device": model.device, "dtype": model.dtype}
-    targets = pictures.to(**place)
-    condition = None if condition is None else condition.to(targets)
+    styles, found, curves = is_style_based(generator), [], []
+    blocks = range(0, len(pictures), model.BLOCK)
+    with tqdm(total=steps * len(blocks), desc="inverting", unit="step", leave=False, disable=None) as bar:
+        for first in blocks:
+            block = slice(first, first + model.BLOCK)
+            targets = pictures[block].to(**place)
+            conditions = None if condition is None else condition[block].to(targets)
+            losses = _losses(generator, targets, conditions, features, feature_weight)
+            if styles:
+                start = _mean_style(model, generator, conditions, raw, len(targets)).to(targets)
+            else:
+                start = _best(model.fixed_z(starts, seed).to(targets), losses, len(targets))
+            latents, curve = _descend(start, losses, steps, lr, bar)
+            found.append(latents.cpu())
+            curves.append(curve)
+    latents = torch.cat(found)
+    images = torch.cat([block.cpu() for block in model.generate(latents, condition, raw, styles)])
+    mse = (images - pictures.to(images)).square().flatten(1).mean(1)
+    return Inverted(latents, images, mse, torch.cat(curves, 1), styles)
+
+
+def _losses(
+    generator: Any, targets: Tensor, condition: Tensor | None, features: Features | None, weight: float
+) -> Losses:
+    """Returns the function to minimize."""
     wanted = None if features is None else features(targets)
 
-    def samples(at: Tensor, of: Tensor | None) -> Tensor:
-        return generator.synthesize(at) if styles else generator(at, of)
-
-    def losses(images: Tensor, rows: Tensor | slice = slice(None)) -> Tensor:
-        found = (images - targets[rows]).square().flatten(1).mean(1)
+    def losses(latents: Tensor) -> Tensor:
+        images = generator.synthesize(latents) if is_style_based(generator) else generator(latents, condition)
+        found = (images - targets).square().flatten(1).mean(1)
         if features is None or wanted is None:
             return found
-        scale = wanted[rows].square().mean(1)
-        return found + feature_weight * (features(images) - wanted[rows]).square().mean(1) / scale.clamp_min(1e-8)
+        scale = wanted.square().mean(1).clamp_min(1e-8)
+        return found + weight * (features(images) - wanted).square().mean(1) / scale
 
-    if styles:
-        latents = _mean_style(model, generator, condition, raw, len(pictures)).to(targets)
-    else:
-        candidates = model.fixed_z(starts, seed).to(targets)
-        with torch.no_grad():
-            first = torch.stack([losses(samples(z.expand(len(targets), -1), condition)) for z in candidates])
-        latents = candidates[first.argmin(0)]
-    latents = latents.clone().requires_grad_(True)
+    return losses
+
+
+def _best(candidates: Tensor, losses: Losses, num: int) -> Tensor:
+    """Returns, for each of `num` pictures, the candidate with the least loss."""
+    with torch.no_grad():
+        found = torch.stack([losses(z.expand(num, -1)) for z in candidates])
+    return candidates[found.argmin(0)]
+
+
+def _descend(start: Tensor, losses: Losses, steps: int, lr: float, bar: tqdm) -> tuple[Tensor, Tensor]:
+    """Moves latents by Adam; returns them, and the loss of each in each step, (steps, num)."""
+    latents = start.clone().requires_grad_(True)
     optimizer = torch.optim.Adam([latents], lr=lr)
     curve = []
-    for step in tqdm(range(steps), desc="inverting", unit="step", leave=False, disable=None):
+    for step in range(steps):
         optimizer.param_groups[0]["lr"] = lr * _ramp((step + 1) / steps)
-        loss = losses(samples(latents, condition))
+        loss = losses(latents)
         curve.append(loss.detach().cpu())
         (latents.grad,) = torch.autograd.grad(loss.sum(), latents)
         optimizer.step()
-    found = latents.detach()
-    images = torch.cat(list(model.generate(found, condition, raw, styles))).detach()
-    return Inverted(
-        found.cpu(), images.cpu(), (images - targets).square().flatten(1).mean(1).cpu(), torch.stack(curve), styles
-    )
+        bar.update()
+    return latents.detach(), torch.stack(curve)
 
 
 def _ramp(position: float) -> float:

@@ -178,7 +178,7 @@ class Experiment:
         summary = Summary(self.config, self.folder, record, self.origin if begins else None)
         with worker_command(config, self.folder, start) as command:
             trainer = self._trainer([Writer(), summary, record, stop], start, GANStrategy(command, store))
-            summary.init_from = self._initial_weights(source, model, trainer)
+            summary.init_from = self._initial_weights(source, model, trainer, data)
             prepare_evaluation(trainer, data, self.config)  # now, for the same reason
             planned = planned_batches(trainer, data)
             if start and start.step >= planned:
@@ -203,11 +203,15 @@ class Experiment:
         except MisconfigurationException as error:
             raise UserError(f"trainer: {error}. See trainer.accelerator and trainer.devices") from error
 
-    def _initial_weights(self, source: initial.Source | None, model: GAN, trainer: Trainer) -> Config | None:
+    def _initial_weights(
+        self, source: initial.Source | None, model: GAN, trainer: Trainer, data: LightningDataModule
+    ) -> Config | None:
         """Loads the weights of another model, and returns what the summary says of them, also of a resumed run."""
         if source is None:
             return self.folder.known_summary().get("init_from") if self.config["init_from"] else None
-        report = initial.load(source, model, averages=_has(trainer, GeneratorEMA))
+        vocabulary = getattr(data, "vocabulary", None) if model.conditional else None
+        labels = vocabulary.names if vocabulary else ()
+        report = initial.load(source, model, _has(trainer, GeneratorEMA), labels)
         if trainer.is_global_zero:
             initial.log(report)
         return report

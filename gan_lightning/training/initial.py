@@ -17,6 +17,7 @@ from gan_lightning.losses import Player
 from gan_lightning.models import GAN
 from gan_lightning.specs import UNKNOWN
 from gan_lightning.tensor_file import load_tensors
+from gan_lightning.terminal import printable
 from gan_lightning.training import checkpoint
 from gan_lightning.training.run_folder import RunFolder
 
@@ -28,6 +29,8 @@ PARTS: dict[str, Player] = {
 }
 """The parts of a model whose weights are taken, and the player that each belongs to; no state of losses or of ADA."""
 PLAYERS: tuple[Player, ...] = ("generator", "discriminator")
+SHOWN = 10
+"""The largest number of labels with other names that the log shows."""
 _PARAMETRIZED = ".parametrizations."
 
 
@@ -39,12 +42,15 @@ class Source(NamedTuple):
         step: The number of batches that it has trained on.
         classes: The class of each network, as its spec names it.
         weights: The tensors, named as in the state dict of a model.
+        labels: The names of the classes or tags that its networks are conditioned on; none: they are not, or the file
+            does not say.
     """
 
     path: Path
     step: int
     classes: dict[Player, str]
     weights: dict[str, Tensor]
+    labels: Sequence[str] = ()
 
 
 def read(place: str, config: Mapping[str, Any]) -> Source:
@@ -70,7 +76,9 @@ def read(place: str, config: Mapping[str, Any]) -> Source:
     except UserError as error:
         raise UserError(f"init_from={place}: {error}") from error
     classes = {player: _class(saved["model"].get(player)) for player in PLAYERS}
-    return Source(found, saved.get("global_step", 0), classes, saved["state_dict"])
+    names = saved.get("vocabulary", {}).get("names")
+    labels = [str(name) for name in names] if isinstance(names, list | tuple) else []
+    return Source(found, saved.get("global_step", 0), classes, saved["state_dict"], labels)
 
 
 def _of_network(path: Path, config: Mapping[str, Any]) -> Source:
@@ -85,7 +93,7 @@ def _of_network(path: Path, config: Mapping[str, Any]) -> Source:
     raise UserError(f"it holds a {_short(name)}, and none of this run's networks is one; choose network= as there")
 
 
-def load(source: Source, model: GAN, averages: bool) -> dict[str, Any]:
+def load(source: Source, model: GAN, averages: bool, labels: Sequence[str] = ()) -> dict[str, Any]:
     """Loads what fits, by name and shape, and returns the section `init_from` of `summary.json`.
 
     G, D with its heads, and the average of G (EMA) each get their own weights, as in StyleGAN2-ADA; the average gets
@@ -95,10 +103,11 @@ def load(source: Source, model: GAN, averages: bool) -> dict[str, Any]:
         source: The weights.
         model: The new model, on the CPU.
         averages: Whether the run keeps an average of G.
+        labels: The names of the classes or tags that the new model is conditioned on; none: it is not.
 
     Raises:
-        UserError: A network is of another class than the source's, none of its weights fits, or one that does not fit
-            would be frozen as it is, with random values.
+        UserError: A network is of another class than the source's, only one of both is spectrally normalized, none of
+            its weights fits, or one that does not fit would be frozen as it is, with random values.
     """
     for player, name in source.classes.items():
         own = _class(model.spec[player])
@@ -107,6 +116,7 @@ def load(source: Source, model: GAN, averages: bool) -> dict[str, Any]:
                 f"init_from={source.path}: its {player} is a {_short(name)}, and network.{player} is a {_short(own)}: "
                 f"choose network= as there{_way_out(source)}"
             )
+    _require_same_normalization(source, model)
     weights = {name: tensor for name, tensor in source.weights.items() if name.partition(".")[0] in PARTS}
     report = _load_fitting(model, {n: w for n, w in weights.items() if not n.startswith("generator_ema.")})
     for player in source.classes:
@@ -121,7 +131,30 @@ def load(source: Source, model: GAN, averages: bool) -> dict[str, Any]:
         more = _load_fitting(model, {n: w for n, w in weights.items() if n.startswith("generator_ema.")})
         report = (report[0] + more[0], report[1] + more[1])
     loaded, new = report
-    return {"checkpoint": str(source.path), "step": source.step, "loaded": len(loaded), "new": new}
+    same_number = zip(source.labels, labels, strict=True) if len(source.labels) == len(labels) else ()
+    renamed = [f"{number}: {a} there, {b} here" for number, (a, b) in enumerate(same_number) if a != b]
+    return {
+        "checkpoint": str(source.path),
+        "step": source.step,
+        "loaded": len(loaded),
+        "new": new,
+        "renamed_labels": renamed,
+    }
+
+
+def _require_same_normalization(source: Source, model: GAN) -> None:
+    own = model.state_dict()
+    for player in source.classes:
+        there, here = _is_normalized(player, source.weights), _is_normalized(player, own)
+        if there != here:
+            raise UserError(
+                f"init_from={source.path}: its {player} {'is' if there else 'is not'} spectrally normalized, and this "
+                f"run's {'is' if here else 'is not'}: choose a model= that is as there{_way_out(source)}"
+            )
+
+
+def _is_normalized(player: Player, weights: Mapping[str, Tensor]) -> bool:
+    return any(name.startswith(f"{player}.") and _PARAMETRIZED in name for name in weights)
 
 
 def _require_no_random_frozen(source: Source, model: GAN, loaded: Sequence[str]) -> None:
@@ -187,3 +220,7 @@ def log(report: Mapping[str, Any]) -> None:
     lines = "".join(f"\n  {line}" for line in report["new"])
     rest = f"; {len(report['new'])} do not fit and start anew or are left out:{lines}" if lines else ""
     logger.info("init_from: %d tensors of %s%s", report["loaded"], report["checkpoint"], rest)
+    if renamed := report["renamed_labels"]:
+        shown = "".join(f"\n  {printable(line)}" for line in renamed[:SHOWN])
+        more = f"\n  and {len(renamed) - SHOWN} more" if len(renamed) > SHOWN else ""
+        logger.warning("init_from: labels keep their numbers, and have other names there:%s%s", shown, more)

@@ -169,7 +169,7 @@ def test_options_that_do_not_fit(run, tmp_path, capfd, options, message):
 
 def test_a_place_that_cannot_be_written(run, tmp_path, capfd):
     (tmp_path / "file").touch()
-    assert "--out" in refusal(capfd, run, "--out", tmp_path / "file" / "x.png")
+    assert f"{tmp_path}/file: File exists" in refusal(capfd, run, "--out", tmp_path / "file" / "x.png")
 
 
 def test_rows_between_two_latents(run, tmp_path):

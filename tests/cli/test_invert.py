@@ -74,6 +74,18 @@ def test_pictures_do_not_depend_on_each_other(run):
     torch.testing.assert_close(together.latents[1:2], alone.latents)
 
 
+def test_many_pictures_are_inverted_in_blocks(run):
+    model = gan_lightning.load(run)
+    targets = model.sample(model.BLOCK + 1, seed=9)
+    sizes = set()
+    model.sampled_generator().register_forward_hook(lambda network, inputs, images: sizes.add(len(images)))
+    found = inversion.invert(model, targets, steps=2)
+    assert sizes == {model.BLOCK, 1}
+    assert found.losses.shape == (2, model.BLOCK + 1)
+    alone = inversion.invert(model, targets[-1:], steps=2)
+    torch.testing.assert_close(found.latents[-1:], alone.latents)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [(b"no picture", "is no picture that can be read"), (None, "it has 0 pictures; expected from 1 to 1000")],
@@ -85,6 +97,14 @@ def test_what_is_no_picture_is_refused(run, tmp_path, content, message):
         (folder / "x.png").write_bytes(content)
     assert message in refusal(invert, run, folder, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_the_search(run, pictures, tmp_path, monkeypatch):
+    monkeypatch.delattr(inversion, "invert")
+    (tmp_path / "file").touch()
+    assert f"error: {tmp_path}/file/out: Not a directory" in refusal(
+        invert, run, pictures, "--out", tmp_path / "file/out"
+    )
 
 
 @pytest.mark.parametrize("weight", ["-1", "nan"])

@@ -5,6 +5,7 @@ from functools import partial
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from gan_lightning.errors import UserError
@@ -143,6 +144,50 @@ def test_estimates_of_singular_values_go_with_their_weight():
     first = "discriminator.body.3.parametrizations.weight"
     assert f"{first}.original: (6, 8) there, (6, 9) here" in report["new"]
     assert f"{first}.0._u: its weight does not fit" in report["new"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [
+        ((SNGAN, GAN), "its discriminator is spectrally normalized, and this run's is not: choose a model= that is as"),
+        ((GAN, SNGAN), "its discriminator is not spectrally normalized, and this run's is: choose a model= that is as"),
+    ],
+)
+def test_spectral_normalization_of_one_alone_is_told(kinds, message):
+    there, here = (kind(*networks(8)) for kind in kinds)
+    classes = {player: initial._class(there.spec[player]) for player in initial.PLAYERS}
+    with pytest.raises(UserError, match=f"init_from=x.ckpt: {message} there"):
+        initial.load(initial.Source("x.ckpt", 0, classes, there.state_dict()), here, averages=False)
+
+
+def test_other_names_of_labels_are_told(caplog):
+    model = GAN(*networks(8))
+    classes = {player: model.spec[player]["_target_"] for player in initial.PLAYERS}
+    source = initial.Source("x.ckpt", 0, classes, model.state_dict(), ["cat", "dog"])
+    for labels in (["cat", "dog"], ["cat", "dog", "eel"], []):
+        assert initial.load(source, model, averages=False, labels=labels)["renamed_labels"] == []
+    report = initial.load(source, model, averages=False, labels=["cat", "eel"])
+    assert report["renamed_labels"] == ["1: dog there, eel here"]
+    initial.log(report)
+    assert "labels keep their numbers, and have other names there:\n  1: dog there, eel here" in caplog.text
+
+
+@pytest.mark.slow
+def test_labels_of_other_data_are_compared(train, tmp_path):
+    runs = {}
+    for name, classes in (("there", ("cat", "dog")), ("here", ("cat", "eel"))):
+        for label in classes:
+            for number in range(4):
+                path = tmp_path / f"{name}_pictures" / label / f"{number}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.new("L", (8, 8), 60 * number).save(path)
+        data = ("data=image_folder", "data.image_shape=[1,8,8]", f"data.root={tmp_path / name}_pictures")
+        start = (f"init_from={runs['there'].folder}",) if runs else ()
+        options = ("model.conditional=true", "data.batch_size=4", "trainer.max_steps=1")
+        runs[name] = train(name, *TINY, *data, *options, *start)
+        assert runs[name].code == 0, runs[name].output
+    assert runs["here"].summary["init_from"]["renamed_labels"] == ["1: dog there, eel here"]
+    assert "other names there:\n  1: dog there, eel here" in runs["here"].output
 
 
 def test_frozen_blocks_are_not_left_random():

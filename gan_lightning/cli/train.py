@@ -42,7 +42,7 @@ from gan_lightning.training.process import quick_imports, set_up_process
 from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # --help and completion do not need torch, which takes seconds to import
-    from gan_lightning.training.experiment import RunResult, SweepJob
+    from gan_lightning.training.result import RunResult, SweepJob
 
 register_resolvers()  # on import, because the processes of a sweep's launcher import this module only
 
@@ -257,7 +257,7 @@ def _checked(cfg: DictConfig, typed: Sequence[str]) -> dict[str, Any]:
 def _sweep_job(config: dict[str, Any]) -> SweepJob | None:
     """Returns Hydra's facts about the job of a sweep; None for a single run."""
     from gan_lightning.config.instantiate import value_at
-    from gan_lightning.training.experiment import SweepJob
+    from gan_lightning.training.result import SweepJob
 
     hydra_config = HydraConfig.get()
     if hydra_config.mode != RunMode.MULTIRUN:

@@ -16,7 +16,7 @@ from gan_lightning.training.run_folder import RunFolder
 
 if TYPE_CHECKING:  # the command line's --help does not need torch
     from gan_lightning.config.instantiate import Config
-    from gan_lightning.training.experiment import RunResult, SweepJob
+    from gan_lightning.training.result import RunResult, SweepJob
 
 
 def fit_apart(

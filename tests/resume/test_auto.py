@@ -4,7 +4,8 @@ import pytest
 import yaml
 
 from gan_lightning.errors import UserError
-from gan_lightning.training.experiment import Experiment, SweepJob
+from gan_lightning.training.experiment import Experiment
+from gan_lightning.training.result import SweepJob
 from tests.conftest import TINY, training_differences
 
 RUN = (*TINY, "trainer.max_steps=12", "callbacks.checkpoints.every_n_steps=4")

@@ -13,7 +13,8 @@ import torch.distributed as dist
 from lightning.pytorch.strategies import SingleDeviceStrategy
 
 from gan_lightning.errors import UserError
-from gan_lightning.training.experiment import Experiment, SweepJob
+from gan_lightning.training.experiment import Experiment
+from gan_lightning.training.result import SweepJob
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.training.worker import worker_command

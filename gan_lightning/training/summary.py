@@ -15,7 +15,7 @@ from typing import Any
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from gan_lightning.callbacks import Checkpoints, Record, Report, loggers
+from gan_lightning.callbacks import Checkpoints, Record, Report, StopAtPlateau, loggers
 from gan_lightning.config.instantiate import Config
 from gan_lightning.training.commands import next_commands
 from gan_lightning.training.run_folder import ENDED, RunFolder
@@ -86,7 +86,7 @@ class Summary(Callback):
 
     def _commands(self, account: Config) -> dict[str, str]:
         data: LightningDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        return next_commands(self.folder.path, self.config, account["step"], account["status"] in ENDED, data)
+        return next_commands(self.folder.path, self.config, account, data)
 
     @rank_zero_only
     def write_failure(self, error: Exception) -> None:
@@ -112,6 +112,7 @@ class Summary(Callback):
             "final": self.record.metrics,
             "best": next((c.best for c in self.trainer.checkpoint_callbacks if isinstance(c, Checkpoints)), None),
             "objective": None,
+            "stopped_at": next((c.reason for c in self.trainer.callbacks if isinstance(c, StopAtPlateau)), None),
             "seed": self.config["seed"],
             "branch_from": self.config["branch_from"],
             "init_from": self.init_from,
@@ -139,6 +140,7 @@ class Summary(Callback):
                 f"{ended} after {account['step']:,} batches in {timedelta(seconds=round(account['seconds']))}: "
                 f"{account['images_per_second'] or 0:,.0f} images/s, {losses}",
                 *self._quality(account),
+                *([f"  stopped   at {account['stopped_at']}"] if account["stopped_at"] else []),
                 *self._begins(),
                 *(f"  {purpose:8}  {text}" for purpose, text in pointers),
             ]

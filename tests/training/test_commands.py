@@ -20,7 +20,8 @@ def advice(tmp_path, data, logger=TENSORBOARD, ended=True, schedules=None, name=
     checkpoint = tmp_path / name / "checkpoints" / "last.ckpt"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.touch()
-    return next_commands(tmp_path / name, config, 100, ended, data)
+    summary = {"status": "finished" if ended else "interrupted", "step": 100}
+    return next_commands(tmp_path / name, config, summary, data)
 
 
 @pytest.mark.parametrize(
@@ -73,4 +74,4 @@ def test_the_folder_of_a_job_is_one_value_for_hydra_and_one_word_for_the_shell(t
 
 def test_a_run_without_a_checkpoint_can_only_be_looked_at(tmp_path):
     config = {"logger": TENSORBOARD, "name": "it", "model": {}}
-    assert set(next_commands(tmp_path, config, 3, False, Digits([1, 28, 28]))) == {"watch"}
+    assert set(next_commands(tmp_path, config, {"status": "failed", "step": 3}, Digits([1, 28, 28]))) == {"watch"}

@@ -34,6 +34,8 @@ from gan_lightning.config import check  # noqa: E402
 from gan_lightning.errors import UserError  # noqa: E402
 from tests.composition import compose_once  # noqa: E402
 
+compose_once(pytest.MonkeyPatch())  # some tests compose while they are collected
+
 PROJECT = Path(__file__).resolve().parent.parent
 TESTS = PROJECT / "tests"
 TINY = (
@@ -92,13 +94,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def surroundings(tmp_path_factory) -> Iterator[None]:
-    """A cache of the tests' own, and the helpers that configurations name, for other processes, too; quick Hydra."""
+    """A cache of the tests' own, and the helpers that configurations name, for other processes, too."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GAN_LIGHTNING_CACHE", str(tmp_path_factory.mktemp("cache")))
         patch.setenv("GAN_LIGHTNING_TRUST", "helpers")
         patch.setenv("PYTHONPATH", f"{TESTS}:{PROJECT}")
         patch.syspath_prepend(str(TESTS))
-        compose_once(patch)
         yield
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import subprocess
@@ -165,6 +166,7 @@ class Summary(Callback):
         return [f"  branch    of {os.path.relpath(origin['checkpoint'])} from batch {origin['step']:,}: {changes}"]
 
 
+@functools.cache
 def _git_commit() -> str | None:
     """Returns the commit of the installed code, with the mark -dirty if files have changed since."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]

@@ -109,9 +109,15 @@ def test_two_processes_agree(train_apart):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("metrics=random", "callbacks.early_stopping.patience=0"), "callbacks.early_stopping.patience=0: expected a whole number"),
+        (
+            ("metrics=random", "callbacks.early_stopping.patience=0"),
+            "callbacks.early_stopping.patience=0: expected a whole number",
+        ),
         ((), "callbacks.early_stopping.monitor=metric/fid: nothing computes it; add metrics=classifier"),
-        (("callbacks.early_stopping.monitor=fid",), "early_stopping.monitor=fid: there is no such metric; did you mean"),
+        (
+            ("callbacks.early_stopping.monitor=fid",),
+            "early_stopping.monitor=fid: there is no such metric; did you mean",
+        ),
     ],
 )
 def test_refused(options, message):

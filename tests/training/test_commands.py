@@ -15,12 +15,12 @@ from tests.helpers import PlainData
 TENSORBOARD = {"tensorboard": {"_target_": "gan_lightning.training.loggers.TensorBoardLogger"}}
 
 
-def advice(tmp_path, data, logger=TENSORBOARD, ended=True, schedules=None, name="run"):
+def advice(tmp_path, data, logger=TENSORBOARD, ended=True, schedules=None, name="run", stopped_at=None):
     config = {"logger": logger, "name": tmp_path.name, "model": {"schedules": schedules}}
     checkpoint = tmp_path / name / "checkpoints" / "last.ckpt"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.touch()
-    summary = {"status": "finished" if ended else "interrupted", "step": 100}
+    summary = {"status": "finished" if ended else "interrupted", "step": 100, "stopped_at": stopped_at}
     return next_commands(tmp_path / name, config, summary, data)
 
 
@@ -63,6 +63,11 @@ def test_a_run_whose_schedules_go_by_its_length_is_a_branch_when_longer(tmp_path
     schedules = {"optimizer": {"lr": {"_target_": "gan_lightning.schedules.Linear", "end": 0.0, "unit": "run"}}}
     for ended, way in ((True, "branch_from="), (False, "resume=")):
         assert way in advice(tmp_path, Digits([1, 28, 28]), ended=ended, schedules=schedules)["resume"]
+
+
+def test_a_run_that_stopped_early_goes_on_to_its_end(tmp_path):
+    resume = advice(tmp_path, Digits([1, 28, 28]), stopped_at="a plateau")["resume"]
+    assert resume.endswith("run callbacks.early_stopping=null")
 
 
 def test_the_folder_of_a_job_is_one_value_for_hydra_and_one_word_for_the_shell(tmp_path):

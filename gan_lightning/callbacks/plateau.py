@@ -74,7 +74,7 @@ class StopAtPlateau(StepCallback):
 
     def on_train_start(self, trainer: Trainer, pl_module: GAN) -> None:  # type: ignore[override]
         """Ends a run at once that goes on from the checkpoint at which it had ended, with the same settings."""
-        if self._stands_still():
+        if math.isfinite(self.noise) and self._stands_still():
             self._end(trainer)
 
     def is_due(self, trainer: Trainer) -> bool:

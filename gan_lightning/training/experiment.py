@@ -227,12 +227,11 @@ class Experiment:
         summary = self.folder.read_summary()
         if self.job is None:
             way, *changes = continuation(self.folder.path, self.config, summary)
-            way_on = "add" if way.startswith("resume=") else f"begin another run by {way}"
-            where = f" at {printable(summary['stopped_at'])}" if summary.get("stopped_at") else ""
-            print(
-                f"{self.folder.path} is {summary['status']}{where}, {summary['step']} batches. To train longer, {way_on} "
-                f"{' '.join(changes)}"
+            way_on = " ".join(["add" if way.startswith("resume=") else f"begin another run by {way}", *changes])
+            status = summary["status"] + (
+                f" at {printable(summary['stopped_at'])}" if summary.get("stopped_at") else ""
             )
+            print(f"{self.folder.path} is {status}, {summary['step']} batches. To train longer, {way_on}")
         else:
             self.folder.summary.touch()  # the new time shows the sweep that this job has ended
         objective = self._objective(summary["final"])

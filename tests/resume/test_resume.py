@@ -61,7 +61,7 @@ def assert_goes_on_exactly(run, died, undisturbed):
     [
         pytest.param(6, 8, False, id="mid-epoch"),
         pytest.param(EPOCH, EPOCH, True, id="on the last batch", marks=pytest.mark.slow),
-        pytest.param(EPOCH, EPOCH, False, id="at the epoch's end"),
+        pytest.param(EPOCH, EPOCH, False, id="at the epoch's end", marks=pytest.mark.slow),
         pytest.param(EPOCH, EPOCH + 3, False, id="in the next epoch", marks=pytest.mark.slow),
     ],
 )

@@ -103,6 +103,7 @@ class Summary(Callback):
                     self._write_reports(account)
 
     def _metrics(self) -> dict[str, Any]:
+        callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
         step, seconds = self.trainer.global_step, self.record.seconds
         images = self.record.images
         return {
@@ -113,7 +114,7 @@ class Summary(Callback):
             "final": self.record.metrics,
             "best": next((c.best for c in self.trainer.checkpoint_callbacks if isinstance(c, Checkpoints)), None),
             "objective": None,
-            "stopped_at": next((c.reason for c in self.trainer.callbacks if isinstance(c, StopAtPlateau)), None),
+            "stopped_at": next((c.reason for c in callbacks if isinstance(c, StopAtPlateau)), None),
             "seed": self.config["seed"],
             "branch_from": self.config["branch_from"],
             "init_from": self.init_from,

@@ -23,6 +23,7 @@ SERIES = {2: 50.0, 4: 30.0, 6: 30.5, 8: 29.5}
         ([30, 20, 25, 20.5, 19], True),  # as much better as two draws may differ
         ([30, 20, 25, 30, 16], False),
         ([30, 20, 19, 18, 17], False),  # small steps, and together more than the noise
+        ([30, 20, 15, 25, 25], False),  # the best of the last three counts, not the last
         ([20, 30, 40, 50], True),
         ([30], False),
         ([math.inf] * 5, False),

@@ -99,7 +99,7 @@ def test_the_drawing_seed_alone_decides():
 def test_torch_keeps_its_threads():
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
-    avatars.__wrapped__(count=8)
+    avatars.__wrapped__(count=64)
     assert torch.get_num_threads() == 2
     torch.set_num_threads(threads)
 

@@ -103,7 +103,8 @@ class StopAtPlateau(StepCallback):
             before = self._signed()[: -self.patience]
             step, value = list(self.values.items())[before.index(min(before))]
             self.reason = (
-                f"a plateau: {self.monitor} {value:.4g} ± {self.noise:.2g} at batch {step:,}, and no better since"
+                f"a plateau: {self.monitor} {value:.4g} ± {self.noise:.2g} at batch {step:,}, and no better beyond noise "
+                "since"
             )
 
     def state_dict(self) -> dict[str, Any]:

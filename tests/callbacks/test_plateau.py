@@ -54,7 +54,7 @@ def draws(monkeypatch):
 
 def test_a_run_ends_at_a_plateau_and_says_so(train, draws):
     run = train("run", *PATIENT)
-    reason = "a plateau: metric/fid 30 ± 1 at batch 4, and no better since"
+    reason = "a plateau: metric/fid 30 ± 1 at batch 4, and no better beyond noise since"
     assert f"  stopped   at {reason}" in run.output
     assert "callbacks.early_stopping=null" in run.output
     assert (run.summary["status"], run.summary["step"]) == ("finished", 8)
@@ -85,7 +85,7 @@ def test_a_run_that_was_killed_after_its_decision_ends_there(train, draws):
     path.write_text(json.dumps(run.summary | {"status": "running", "stopped_at": None}))
     again = train("run", f"resume={run.folder}")
     assert again.summary["step"] == 8
-    assert "no better since" in again.summary["stopped_at"]
+    assert "no better beyond noise since" in again.summary["stopped_at"]
     assert len(draws) == 12  # nothing was measured again
 
 

@@ -102,10 +102,8 @@ class StopAtPlateau(StepCallback):
             trainer.should_stop = True
             before = self._signed()[: -self.patience]
             step, value = list(self.values.items())[before.index(min(before))]
-            self.reason = (
-                f"a plateau: {self.monitor} {value:.4g} ± {self.noise:.2g} at batch {step:,}, and no better beyond noise "
-                "since"
-            )
+            best = f"{self.monitor} {value:.4g} ± {self.noise:.2g} at batch {step:,}"
+            self.reason = f"a plateau: {best}, and no better beyond noise since"
 
     def state_dict(self) -> dict[str, Any]:
         return {"monitor": self.monitor, "values": self.values, "noise": self.noise}

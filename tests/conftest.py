@@ -32,6 +32,9 @@ import gan_lightning  # noqa: E402
 from gan_lightning.cli import train as command_line  # noqa: E402
 from gan_lightning.config import check  # noqa: E402
 from gan_lightning.errors import UserError  # noqa: E402
+from tests.composition import compose_once  # noqa: E402
+
+compose_once(pytest.MonkeyPatch())  # some tests compose while they are collected
 
 PROJECT = Path(__file__).resolve().parent.parent
 TESTS = PROJECT / "tests"

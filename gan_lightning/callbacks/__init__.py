@@ -5,6 +5,7 @@ from gan_lightning.callbacks.density import DensityPlot
 from gan_lightning.callbacks.doctor import Doctor
 from gan_lightning.callbacks.ema import GeneratorEMA
 from gan_lightning.callbacks.graph import NetworkGraph
+from gan_lightning.callbacks.plateau import StopAtPlateau
 from gan_lightning.callbacks.progress import Progress
 from gan_lightning.callbacks.pruning import Pruning
 from gan_lightning.callbacks.record import Record
@@ -29,6 +30,7 @@ __all__ = [
     "Record",
     "Report",
     "SampleGrid",
+    "StopAtPlateau",
     "SurfacePlot",
     "Video",
     "Writer",

@@ -38,7 +38,7 @@ from gan_lightning.models.rebuild import rebuild
 from gan_lightning.specs import unknown_parts
 from gan_lightning.training import checkpoint
 from gan_lightning.training.commands import next_commands
-from gan_lightning.training.run_folder import ENDED, RunFolder
+from gan_lightning.training.run_folder import RunFolder
 from gan_lightning.visualization import grids
 
 PAIRS = 20
@@ -138,7 +138,7 @@ def evaluate(
 def _write_again(folder: RunFolder, data: ImageData) -> None:
     """Writes the report of a run again, with its quality."""
     summary, config = folder.read_summary(), folder.read_config()
-    commands = next_commands(folder.path, config, summary["step"], summary["status"] in ENDED, data)
+    commands = next_commands(folder.path, config, summary, data)
     commands.pop("evaluate", None)
     report_page.write(folder.path, summary, commands)
 

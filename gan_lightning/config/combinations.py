@@ -93,8 +93,11 @@ def _metric_problems(config: Config) -> Iterator[str]:
 
     plot = _section(config, "callbacks", "samples").get("_target_") == "gan_lightning.callbacks.SurfacePlot"
     known = [f"metric/{metric}" for metric in METRICS]
-    monitor = _section(config, "callbacks", "checkpoints").get("monitor")
-    for key, name in (("objective", config.get("objective")), ("callbacks.checkpoints.monitor", monitor)):
+    monitors = {
+        f"callbacks.{name}.monitor": _section(config, "callbacks", name).get("monitor")
+        for name in ("checkpoints", "early_stopping")
+    }
+    for key, name in ({"objective": config.get("objective")} | monitors).items():
         if not isinstance(name, str) or (plot and name in ("metric/modes", "metric/high_quality")):
             continue
         if name.removeprefix("metric/") in REPORT_METRICS:

@@ -68,11 +68,21 @@ class Evaluation(StepCallback):
         return due(trainer, self.every_n_steps, self.every_n_epochs) or is_last_batch(trainer)
 
     def on_due(self, trainer: Trainer, model: GAN) -> None:
+        model.log_now(self.measure(trainer, model))
+
+    def measure(self, trainer: Trainer, model: GAN, repeat: int = 0) -> dict[str, float]:
+        """Returns the metrics of the current generator by name. All processes call it, and get those of rank zero.
+
+        Args:
+            trainer: The Trainer.
+            model: The model.
+            repeat: The number of the draw of latents, as of the repeats of `gan-evaluate`; 0: the draw that is logged.
+        """
         shard = generated_features(
             model,
             self.extractor,
             self.num,
-            samples_seed(self.seed),
+            samples_seed(self.seed, repeat),
             rank=trainer.global_rank,
             processes=trainer.world_size,
         )
@@ -82,5 +92,4 @@ class Evaluation(StepCallback):
             assert self.reference is not None
             features = join(shard for shard in shards if shard is not None)
             found = {f"metric/{name}": v for name, v in self.reference.metrics(features, self.seed).items()}
-        found = trainer.strategy.broadcast(found)
-        model.log_now(found)
+        return trainer.strategy.broadcast(found)

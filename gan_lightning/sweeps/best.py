@@ -35,7 +35,7 @@ def best_of(groups: Sequence[Group], objective: str | None) -> Best | None:
     if objective is None or not groups[0].results[objective]:
         return None
     group, run = groups[0], ranked(groups[0].runs, objective)[0]
-    longer = continuation(run.folder.path, run.config, run.summary["step"], ended=True)
+    longer = continuation(run.folder.path, run.config, run.summary)
     commands = {"train its best run again": _again(run), "train that run longer": longer}
     return Best(
         result=f"{', '.join([*group.named_labels(), objective])} {group.texts()[0]}",

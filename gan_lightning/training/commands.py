@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +18,15 @@ from gan_lightning.training.continuation import continuation
 from gan_lightning.training.run_folder import RunFolder
 
 
-def next_commands(folder: Path, config: Config, step: int, ended: bool, data: LightningDataModule) -> dict[str, str]:
+def next_commands(
+    folder: Path, config: Config, summary: Mapping[str, Any], data: LightningDataModule
+) -> dict[str, str]:
     """Returns commands for a run in `folder`, each by its purpose; those that would fail are left out.
 
     Args:
         folder: The run folder.
         config: The run's configuration.
-        step: The number of batches that it has trained on.
-        ended: Whether it has ended, so that it can only train longer.
+        summary: The content of its `summary.json`.
         data: What it was trained on.
     """
     watch = (
@@ -37,7 +39,7 @@ def next_commands(folder: Path, config: Config, step: int, ended: bool, data: Li
         **watch,
         "generate": f"gan-generate {place} --num 64 --out grid.png",
         **({"evaluate": f"gan-evaluate {place}{options}"} if options is not None else {}),
-        "resume": shlex.join(["gan-train", *continuation(folder, config, step, ended)]),
+        "resume": shlex.join(["gan-train", *continuation(folder, config, summary)]),
     }
 
 

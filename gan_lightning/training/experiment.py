@@ -16,9 +16,8 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ProgressBar
 from torch.distributed import Store
 
-from gan_lightning import schedules
 from gan_lightning._compat.lightning import end_without_batches
-from gan_lightning.callbacks import Doctor, GeneratorEMA, GracefulStop, Pruning, Record, Writer
+from gan_lightning.callbacks import Doctor, GeneratorEMA, GracefulStop, Pruning, Record, StopAtPlateau, Writer
 from gan_lightning.config.instantiate import Config, build, require_none
 from gan_lightning.config.rules import plain_problems
 from gan_lightning.data import known_folders
@@ -27,8 +26,9 @@ from gan_lightning.distributed.launcher import SIGKILL
 from gan_lightning.distributed.strategy import GANStrategy, leave_process_group
 from gan_lightning.errors import ProcessError, UserError, file_error, system_error
 from gan_lightning.models import GAN
+from gan_lightning.terminal import printable
 from gan_lightning.training import checkpoint, initial, remedies, rollback
-from gan_lightning.training.continuation import twice_as_long
+from gan_lightning.training.continuation import continuation
 from gan_lightning.training.result import RunResult, SweepJob
 from gan_lightning.training.resume import ResumePoint, require_any_length
 from gan_lightning.training.run_folder import ENDED, RunFolder
@@ -156,6 +156,7 @@ class Experiment:
             config = config | {"logger": resume_loggers(config["logger"], start.step, logs)}
         named = {group: build(config, group).values() for group in ("callbacks", "logger")}  # null switches one off
         callbacks += [callback for callback in named["callbacks"] if callback is not None]
+        callbacks.sort(key=lambda callback: isinstance(callback, StopAtPlateau))  # after the evaluation, which it reads
         if self.job is not None and self.job.concurrent:  # several bars would overwrite each other
             callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
         loggers = [logger for logger in named["logger"] if logger is not None]
@@ -214,12 +215,12 @@ class Experiment:
         """Returns the result of a run that an earlier session has completed."""
         summary = self.folder.read_summary()
         if self.job is None:
-            by_run = schedules.by_run(self.config["model"].get("schedules"))
-            way_on = f"begin another run by branch_from={self.folder.path}" if by_run else "add"
-            print(
-                f"{self.folder.path} is {summary['status']}, {summary['step']} batches. To train longer, {way_on} "
-                f"{twice_as_long(self.config, summary['step'])}"
+            way, *changes = continuation(self.folder.path, self.config, summary)
+            way_on = " ".join(["add" if way.startswith("resume=") else f"begin another run by {way}", *changes])
+            status = summary["status"] + (
+                f" at {printable(summary['stopped_at'])}" if summary.get("stopped_at") else ""
             )
+            print(f"{self.folder.path} is {status}, {summary['step']} batches. To train longer, {way_on}")
         else:
             self.folder.summary.touch()  # the new time shows the sweep that this job has ended
         objective = self._objective(summary["final"])

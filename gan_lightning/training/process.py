@@ -20,6 +20,7 @@ IGNORED_WARNINGS = (
     ".*have no `validation_step`.*",  # a user's data module has validation data for the metrics only
     ".*dataloader is not resumable.*",  # `warn_of_inexact_resume` warns of it in more detail
     ".*Found `dataloader_iter` argument.*",  # `Blocks` uses it
+    ".*callbacks used to create the checkpoint need to be provided.*",  # a resumed run may leave some out
     ".*isinstance\\(treespec, LeafSpec\\).*",  # a name that Lightning uses and torch deprecates
 )
 """Warnings of Lightning that do not apply to gan_lightning."""

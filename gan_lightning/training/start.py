@@ -58,7 +58,8 @@ def find_start(
         if folder.last.exists():
             return resume.matching_checkpoint(folder.path, config).as_list()
     elif resume_from is not None:
-        return resume.matching_checkpoint(resume_from, config).as_list()
+        point = resume.matching_checkpoint(resume_from, config)
+        return ENDED_RUN if _has_stopped_at(point, folder, config) else point.as_list()
     elif folder.holds_run():
         raise UserError(
             f"{folder.path} holds a run already. Go on with resume={folder.path}, or choose another hydra.run.dir"
@@ -69,6 +70,13 @@ def find_start(
 
 def _is_longer(change: resume.Change) -> bool:
     return change.key == "trainer.max_images" and (change.there or 0) < (change.here or 0)
+
+
+def _has_stopped_at(point: resume.ResumePoint, folder: RunFolder, config: Config) -> bool:
+    """Whether the run has stopped at this checkpoint before its last batch, and would stop again."""
+    summary = folder.known_summary()
+    stopped = summary.get("status") in ENDED and summary.get("stopped_at") is not None
+    return stopped and summary["step"] == point.step and resume.changes(folder, config) == []
 
 
 def _require_same_run(folder: RunFolder, changes: list[resume.Change], in_sweep: bool) -> None:

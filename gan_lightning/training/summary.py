@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import platform
 import subprocess
@@ -15,7 +16,7 @@ from typing import Any
 from lightning import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
-from gan_lightning.callbacks import Checkpoints, Doctor, Record, Report, loggers
+from gan_lightning.callbacks import Checkpoints, Doctor, Record, Report, StopAtPlateau, loggers
 from gan_lightning.config.instantiate import Config
 from gan_lightning.training.commands import next_commands
 from gan_lightning.training.run_folder import ENDED, RunFolder
@@ -86,7 +87,7 @@ class Summary(Callback):
 
     def _commands(self, account: Config) -> dict[str, str]:
         data: LightningDataModule = self.trainer.datamodule  # type: ignore[attr-defined]
-        return next_commands(self.folder.path, self.config, account["step"], account["status"] in ENDED, data)
+        return next_commands(self.folder.path, self.config, account, data)
 
     @rank_zero_only
     def write_failure(self, error: Exception) -> None:
@@ -102,6 +103,7 @@ class Summary(Callback):
                     self._write_reports(account)
 
     def _metrics(self) -> dict[str, Any]:
+        callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined]
         step, seconds = self.trainer.global_step, self.record.seconds
         images = self.record.images
         return {
@@ -113,6 +115,7 @@ class Summary(Callback):
             "best": next((c.best for c in self.trainer.checkpoint_callbacks if isinstance(c, Checkpoints)), None),
             "doctor": Doctor.report_of(self.trainer),
             "objective": None,
+            "stopped_at": next((c.reason for c in callbacks if isinstance(c, StopAtPlateau)), None),
             "seed": self.config["seed"],
             "branch_from": self.config["branch_from"],
             "init_from": self.init_from,
@@ -140,6 +143,7 @@ class Summary(Callback):
                 f"{ended} after {account['step']:,} batches in {timedelta(seconds=round(account['seconds']))}: "
                 f"{account['images_per_second'] or 0:,.0f} images/s, {losses}",
                 *self._quality(account),
+                *([f"  stopped   at {account['stopped_at']}"] if account["stopped_at"] else []),
                 *(f"  doctor    {problem.line}: {problem.evidence}" for problem in Doctor.problems_of(self.trainer)),
                 *self._begins(),
                 *(f"  {purpose:8}  {text}" for purpose, text in pointers),
@@ -165,6 +169,7 @@ class Summary(Callback):
         return [f"  branch    of {os.path.relpath(origin['checkpoint'])} from batch {origin['step']:,}: {changes}"]
 
 
+@functools.cache
 def _git_commit() -> str | None:
     """Returns the commit of the installed code, with the mark -dirty if files have changed since."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]

@@ -18,6 +18,7 @@ SECTIONS = {
     "augment": "model",
     "callbacks": "callbacks",
     "data": "data",
+    "early_stopping": "callbacks",
     "generator_regularizer": "model",
     "metrics": "callbacks",
     "model/loss": "model",

@@ -57,8 +57,8 @@ def test_the_reports_first_repeat_is_the_same(measured, tmp_path):
 
 
 def test_training_is_not_disturbed(train):
-    plain = train("plain", *TINY, "trainer.max_steps=20")
-    measured = train("measured", *QUICK, "trainer.max_steps=20", "callbacks.evaluation.every_n_steps=3")
+    plain = train("plain", *TINY, "trainer.max_steps=8")
+    measured = train("measured", *QUICK, "trainer.max_steps=8", "callbacks.evaluation.every_n_steps=3")
     differences = training_differences(plain, measured)
     assert differences == []
 

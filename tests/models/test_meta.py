@@ -49,13 +49,24 @@ def table() -> dict:
 
 @pytest.mark.parametrize(
     ("variant", "network"),
-    [pytest.param(*each, marks=() if each in FAST else pytest.mark.slow) for each in combinations()],
+    [
+        pytest.param(variant, network, marks=() if (variant, network) in FAST else pytest.mark.slow)
+        for variant, counts in table()["launches"].items()
+        for network in counts
+    ],
 )
 def test_a_step(variant, network):
     found = count(variant, network)
     assert found.waits.total() == (3 if variant in IMMEDIATE else 0), found.waits
     if table()["torch"] == torch.__version__.partition("+")[0]:  # another version has other kernels
         assert found.launches.total() == table()["launches"][variant][network]
+
+
+@pytest.mark.slow
+def test_the_table_has_every_combination():
+    assert {(variant, network) for variant, counts in table()["launches"].items() for network in counts} == set(
+        combinations()
+    )
 
 
 def test_the_count_sees_waits_and_no_views():

@@ -168,7 +168,7 @@ def in_parts(kind, accumulate, **more):
 
 
 @KINDS
-@pytest.mark.parametrize("n_critic", [1, 2])
+@pytest.mark.parametrize("n_critic", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_micro_batches_make_the_update_of_the_whole_batch(kind, looks, n_critic):
     (whole, metrics), (parts, metrics_of_parts) = (in_parts(kind, count, n_critic=n_critic) for count in (1, 4))
     assert largest_difference(whole, parts) < 1e-6

@@ -140,7 +140,7 @@ def test_latents_stratify_the_interval():
 def test_pretraining_fits_the_discriminator_to_the_density():
     x = torch.linspace(-5, 5, 200)
     errors = []
-    for steps in (0, 1500):
+    for steps in (0, 500):
         model = density_model(pretrain_steps=steps, scheduler=None)
         before = copy.deepcopy(model.generator.state_dict())
         model.fitted = None

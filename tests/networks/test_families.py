@@ -135,7 +135,10 @@ def count(outcome, player: str) -> int:
     return sum(math.prod(w.shape) for w in learnt)
 
 
-QUICK = ("trainer=cpu", "trainer.max_steps=2", "callbacks.progress=null", "callbacks.samples=null")
+QUICK = (
+    *("trainer=cpu", "trainer.max_steps=2"),
+    *(f"callbacks.{name}=null" for name in ("progress", "samples", "report")),
+)
 TINY = ("data.batch_size=8", "network.generator.latent_dim=8")
 
 
@@ -145,7 +148,9 @@ def small(family: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("conditional", ["false", pytest.param("true", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [name if name in ("resnet", "r3gan") else pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES]
+)
 def test_each_trains_two_steps(trained, tmp_path, family, conditional):
     outcome = trained(*small(family), f"model.conditional={conditional}")
     assert outcome.code == 0, outcome.output

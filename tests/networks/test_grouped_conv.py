@@ -16,7 +16,7 @@ GEOMETRIES = [Geometry(1, 1, 3), Geometry(2, 1, 2), Geometry(1, 0, 6), Geometry(
 
 def tensors(geometry, dtype=torch.float64):
     torch.manual_seed(0)
-    x, weight, bias = torch.randn(2, 6, 5, 4), torch.randn(6, 6 // geometry.groups, 3, 2), torch.randn(6)
+    x, weight, bias = torch.randn(1, 6, 4, 3), torch.randn(6, 6 // geometry.groups, 3, 2), torch.randn(6)
     return [tensor.to(dtype).requires_grad_() for tensor in (x, weight, bias)]
 
 

@@ -61,7 +61,7 @@ def assert_goes_on_exactly(run, died, undisturbed):
     [
         pytest.param(6, 8, False, id="mid-epoch"),
         pytest.param(EPOCH, EPOCH, True, id="on the last batch", marks=pytest.mark.slow),
-        pytest.param(EPOCH, EPOCH, False, id="at the epoch's end"),
+        pytest.param(EPOCH, EPOCH, False, id="at the epoch's end", marks=pytest.mark.slow),
         pytest.param(EPOCH, EPOCH + 3, False, id="in the next epoch", marks=pytest.mark.slow),
     ],
 )
@@ -117,7 +117,7 @@ def test_the_comparison_can_fail(train, undisturbed):
 
 def test_a_moved_folder_goes_on_where_it_is_and_is_named_as_the_commands_of_a_report_name_it(train, short, tmp_path):
     moved = short.folder.rename(tmp_path / "lr=0.1,seed=0")
-    override = continuation(moved, {"model": {}}, 12, ended=False)[0]
+    override = continuation(moved, {"model": {}}, {"status": "interrupted", "step": 12})[0]
     assert "../" in override
     assert train("lr=0.1,seed=0", override, "trainer.max_steps=12").summary["step"] == 12
     assert not short.folder.exists()

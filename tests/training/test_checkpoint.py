@@ -99,9 +99,16 @@ def test_a_part_that_did_not_say_how_it_was_made(folder, tmp_path):
         gan_lightning.load(path)
 
 
-@pytest.mark.parametrize("model", ["sngan", "projection", "biggan", "began", "acgan", "infogan"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("sngan", "biggan"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("projection", "began", "acgan", "infogan")),
+    ],
+)
 def test_the_networks_of_a_variant_are_loaded_by_what_their_files_say(train, model):
-    small = ("trainer=cpu", "callbacks=default", "callbacks.progress=null", "callbacks.samples=null", "data.limit=64")
+    off = (f"callbacks.{name}=null" for name in ("progress", "samples", "report"))
+    small = ("trainer=cpu", *off, "data.limit=64")
     run = train("run", f"model={model}", *small, "data.batch_size=16", "model.n_critic=1", "trainer.max_steps=2")
     assert run.code == 0, run.output
     trained = gan_lightning.load(run.folder)

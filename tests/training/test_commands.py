@@ -15,12 +15,13 @@ from tests.helpers import PlainData
 TENSORBOARD = {"tensorboard": {"_target_": "gan_lightning.training.loggers.TensorBoardLogger"}}
 
 
-def advice(tmp_path, data, logger=TENSORBOARD, ended=True, schedules=None, name="run"):
+def advice(tmp_path, data, logger=TENSORBOARD, ended=True, schedules=None, name="run", stopped_at=None):
     config = {"logger": logger, "name": tmp_path.name, "model": {"schedules": schedules}}
     checkpoint = tmp_path / name / "checkpoints" / "last.ckpt"
     checkpoint.parent.mkdir(parents=True, exist_ok=True)
     checkpoint.touch()
-    return next_commands(tmp_path / name, config, 100, ended, data)
+    summary = {"status": "finished" if ended else "interrupted", "step": 100, "stopped_at": stopped_at}
+    return next_commands(tmp_path / name, config, summary, data)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,11 @@ def test_a_run_whose_schedules_go_by_its_length_is_a_branch_when_longer(tmp_path
         assert way in advice(tmp_path, Digits([1, 28, 28]), ended=ended, schedules=schedules)["resume"]
 
 
+def test_a_run_that_stopped_early_goes_on_to_its_end(tmp_path):
+    resume = advice(tmp_path, Digits([1, 28, 28]), stopped_at="a plateau")["resume"]
+    assert resume.endswith("run callbacks.early_stopping=null")
+
+
 def test_the_folder_of_a_job_is_one_value_for_hydra_and_one_word_for_the_shell(tmp_path):
     resume = advice(tmp_path, Digits([1, 28, 28]), ended=False, name="lr=0.1,seed=0 b")["resume"]
     _, override = shlex.split(resume)
@@ -73,4 +79,4 @@ def test_the_folder_of_a_job_is_one_value_for_hydra_and_one_word_for_the_shell(t
 
 def test_a_run_without_a_checkpoint_can_only_be_looked_at(tmp_path):
     config = {"logger": TENSORBOARD, "name": "it", "model": {}}
-    assert set(next_commands(tmp_path, config, 3, False, Digits([1, 28, 28]))) == {"watch"}
+    assert set(next_commands(tmp_path, config, {"status": "failed", "step": 3}, Digits([1, 28, 28]))) == {"watch"}

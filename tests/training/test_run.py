@@ -19,9 +19,7 @@ from gan_lightning.networks import MLPDiscriminator, MLPGenerator
 from tests.conftest import PROJECT, TINY, training_differences
 
 EXPERIMENTS = [
-    path.stem
-    if path.stem in ("vanilla_small_mnist", "gaussians_grid", "dirac")
-    else pytest.param(path.stem, marks=pytest.mark.slow)
+    path.stem if path.stem == "vanilla_small_mnist" else pytest.param(path.stem, marks=pytest.mark.slow)
     for path in sorted((PROJECT / "conf" / "experiment").glob("*.yaml"))
 ]
 PLAYERS = ("generator", "discriminator")
@@ -222,7 +220,7 @@ def test_a_grid_is_an_enlarged_picture_of_25(pictured):
         assert picture.getextrema()[0][1] > 50
 
 
-@pytest.mark.parametrize("option", [["--help"], ["--cfg", "job"]])
+@pytest.mark.parametrize("option", [["--help"], pytest.param(["--cfg", "job"], marks=pytest.mark.slow)])
 def test_help_does_not_import_torch(option):
     command = [sys.executable, "-X", "importtime", "train.py", *option]
     result = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True)

@@ -1,3 +1,5 @@
+from functools import cache
+
 import pytest
 import torch
 
@@ -7,7 +9,9 @@ from gan_lightning.data.synthetic.avatars import Avatars
 from gan_lightning.errors import UserError
 
 
+@cache
 def avatars(size=32, count=300, **changes):
+    """Faces for several tests, none of which changes them."""
     data = Avatars([3, size, size], count=count, **changes)
     data.setup()
     return data
@@ -95,7 +99,7 @@ def test_the_drawing_seed_alone_decides():
 def test_torch_keeps_its_threads():
     threads = torch.get_num_threads()
     torch.set_num_threads(2)
-    avatars()
+    avatars.__wrapped__(count=64)
     assert torch.get_num_threads() == 2
     torch.set_num_threads(threads)
 

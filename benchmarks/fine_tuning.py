@@ -137,7 +137,7 @@ def main() -> None:
     if options.sheet:
         grids = {f"{task}: {way}": folder_of(task, way, 0, options) for task in tasks for way in WAYS}
         last = {title: max(folder.glob("samples/step_*.png")) for title, folder in grids.items()}
-        sheet(last, len(WAYS), (220, 220)).save(options.sheet, optimize=True)
+        sheet(last, len(WAYS), (220, 220)).quantize(128).save(options.sheet, optimize=True)  # noise is large
 
 
 if __name__ == "__main__":

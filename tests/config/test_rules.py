@@ -12,6 +12,7 @@ NOT_IN_CONF = {"eps", "weight_decay", "kernels", "kernel_dim"}
 """Arguments of torch's optimizers and of the minibatch layers that no file of conf/ gives."""
 WITHOUT_RULE = {
     *("mean", "num_sanity_val_steps", "n_trials", "n_jobs", "max_failure_rate", "max_retries", "heartbeat"),
+    *("eta", "factors", "lr_factors", "images"),
     *("trials", "psi", "theta"),
 }
 """Numbers of conf/ that may have any value, that Lightning, Hydra or torch checks, or that belong to no run."""

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import optuna
 import pytest
 from hydra.core.plugins import Plugins
+from hydra.plugins.launcher import Launcher
 from optuna.trial import TrialState
 
 from gan_lightning.sweeps.trials import counted, progress, run_number
@@ -128,7 +129,7 @@ def test_mistakes(command, tmp_path, option, message):
 @pytest.fixture
 def launched(monkeypatch):
     """A launcher that trains nothing, and raises what a test says."""
-    launcher = Mock()
+    launcher = Mock(spec=Launcher)
     monkeypatch.setattr(Plugins, "instantiate_launcher", lambda self, **_: launcher)
     return launcher.launch
 

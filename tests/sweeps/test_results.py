@@ -105,7 +105,10 @@ def test_the_command_of_the_best_run_is_what_was_typed_and_another_goes_on(tmp_p
 
 
 def test_a_run_with_a_length_in_images_gets_more_images():
-    assert continuation(Path("run"), {"trainer": {"max_images": 100}}, 3, ended=True)[1] == "trainer.max_images=200"
+    assert (
+        continuation(Path("run"), {"trainer": {"max_images": 100}}, {"status": "finished", "step": 3})[1]
+        == "trainer.max_images=200"
+    )
 
 
 def test_a_file_that_says_what_a_sweep_is_starts_no_sweep_again(tmp_path):

@@ -45,6 +45,7 @@ class Doctor(StepCallback):
         """Why the run stops or is rolled back; None: it does not."""
         self._points: Tensor | None = None
         self._glance: Glance | None = None
+        self._healthy_at = -1
 
     @classmethod
     def of(cls, trainer: Trainer) -> Doctor | None:
@@ -80,17 +81,27 @@ class Doctor(StepCallback):
 
     def on_due(self, trainer: Trainer, model: GAN) -> None:
         model.require_finite_losses()
-        if trainer.is_global_zero:
-            signs, self._points = measure(model, self._glance, trainer.global_step, self._points)
-            self.diagnosis.add(signs)
-            model.log_now({f"doctor/{name}": value for name, value in signs.numbers().items()})
-            if self.diagnosis.course and self.diagnosis.course[-1][0] == signs.step:
-                self._tell(trainer)
+        found = self._examine(trainer, model) if trainer.is_global_zero else ({}, None, False)
+        numbers, collapse, suspected = trainer.strategy.broadcast(found)
+        model.log_now(numbers)
         if self.on_collapse != "warn" and not is_last_batch(trainer):
-            found = self.diagnosis.findings()
-            line = next((finding.line for finding in found if finding.state.name == self.STATE), None)
-            self.collapsed = trainer.strategy.broadcast(line)
-            trainer.should_stop |= self.collapsed is not None
+            self.collapsed = collapse
+            trainer.should_stop |= collapse is not None
+        self._healthy_at = -1 if suspected else trainer.global_step
+
+    def _examine(self, trainer: Trainer, model: GAN) -> tuple[dict[str, float], str | None, bool]:
+        """Measures; returns the numbers to log, what is said of a collapse, and whether there is a sign of one."""
+        precise = trainer.precision != "16-mixed"  # there, gradients may still have the scale of the loss
+        signs, self._points = measure(model, self._glance, trainer.global_step, self._points, precise)
+        self.diagnosis.add(signs)
+        findings = self.diagnosis.findings()
+        if self.diagnosis.course and self.diagnosis.course[-1][0] == signs.step:
+            text = "\n\n".join(map(_markdown, findings)) or "Nothing is wrong any more."
+            for logger in trainer.loggers:
+                loggers.log_text(logger, "doctor", text, trainer.global_step)
+        line = next((finding.line for finding in findings if finding.state.name == self.STATE), None)
+        numbers = {f"doctor/{name}": value for name, value in signs.numbers().items()}
+        return numbers, line, self.diagnosis.suspects(self.STATE)
 
     @property
     def rolls_back(self) -> bool:
@@ -100,15 +111,7 @@ class Doctor(StepCallback):
 
     def keeps_checkpoint(self, trainer: Trainer) -> bool:
         """Whether the checkpoint of this batch is one to which a run may be rolled back."""
-        if self.on_collapse != "rollback" or not self.is_due(trainer):
-            return False
-        return trainer.strategy.broadcast(not self.diagnosis.suspects(self.STATE))
-
-    def _tell(self, trainer: Trainer) -> None:
-        """Gives the findings to the loggers."""
-        text = "\n\n".join(map(_markdown, self.diagnosis.findings())) or "Nothing is wrong any more."
-        for logger in trainer.loggers:
-            loggers.log_text(logger, "doctor", text, trainer.global_step)
+        return self.on_collapse == "rollback" and self._healthy_at == trainer.global_step
 
     def state_dict(self) -> dict[str, Any]:
         return {

@@ -17,6 +17,8 @@ from gan_lightning.evaluation.manifold import radii
 
 NUM = 256
 """The number of samples of each kind: training, held-out, and generated ones."""
+SOME = 128
+"""The number of samples of each kind that D sees, and of those that G's own weights generate."""
 SIDE = 8
 """The height and width to which pictures are averaged."""
 NEIGHBORS = 5
@@ -31,6 +33,11 @@ class RealSamples:
     samples: Tensor
     labels: Tensor | None
 
+    def first(self, count: int) -> RealSamples:
+        """A copy of the first ones, at most `count`."""
+        labels = None if self.labels is None else self.labels[:count].clone()
+        return RealSamples(self.samples[:count].clone(), labels)
+
 
 class Glance:
     """Real samples to which generated ones are compared.
@@ -38,11 +45,15 @@ class Glance:
     Args:
         train: Training samples.
         held_out: Samples that are not trained on; None: there are none.
+
+    Attributes:
+        train: The first `SOME` of them.
+        held_out: The first `SOME` of them, if there are any.
     """
 
     def __init__(self, train: RealSamples, held_out: RealSamples | None) -> None:
-        self.train = train
-        self.held_out = held_out
+        self.train = train.first(SOME)
+        self.held_out = held_out and held_out.first(SOME)
         self._points = to_points(train.samples)
         self._classes = train.labels if train.labels is not None and train.labels.ndim == 1 else None
         self._within = _mean_distance(self._points)
@@ -57,7 +68,8 @@ class Glance:
     def of(cls, data: LightningDataModule | None) -> Glance | None:
         """Takes `NUM` samples of a data module of ours, always the same ones; None for another data module."""
         if isinstance(data, ImageData):
-            return cls(_chosen(data, "train"), _chosen(data, "test") if data.has_test() else None)
+            held_out = _chosen(data, "test") if data.has_test() else None
+            return cls(_chosen(data, "train"), held_out if held_out and len(held_out.samples) else None)
         if isinstance(data, SyntheticData):
             train, held_out = (
                 RealSamples(data.sample(NUM, rng.generator("glance", split)), None) for split in ("train", "test")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,14 +11,14 @@ from torch import Tensor, nn
 from torch.nn.utils import get_total_norm
 
 from gan_lightning import rng
-from gan_lightning.diagnosis.glance import NUM, Glance, Points, RealSamples, to_points
+from gan_lightning.diagnosis.glance import NUM, SOME, Glance, Points, RealSamples, to_points
 from gan_lightning.losses import Player
 from gan_lightning.models import GAN
 
 VANISHING = 1e-20
 """A gradient below it is none: behind a saturated tanh it need not be 0."""
-SOME = 128
-"""The number of samples of each kind that D sees, and of those that G's own weights generate."""
+NO_GRADIENTS = {"gradient_d": math.nan, "gradient_g": math.nan, "dead": []}
+"""What is known of gradients that were not measured."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,9 @@ class Signs:
         return {name: v for name, v in asdict(self).items() if name != "step" and isinstance(v, float) and v == v}
 
 
-def measure(model: GAN, glance: Glance | None, step: int, before: Points | None) -> tuple[Signs, Points | None]:
+def measure(
+    model: GAN, glance: Glance | None, step: int, before: Points | None, with_gradients: bool = True
+) -> tuple[Signs, Points | None]:
     """Measures the signs after `step` batches, the same in every process that calls it.
 
     Args:
@@ -70,6 +71,7 @@ def measure(model: GAN, glance: Glance | None, step: int, before: Points | None)
         glance: The real samples to compare with; None: only gradients are measured.
         step: The number of batches.
         before: The points that this function has returned the last time.
+        with_gradients: Whether the gradients are those of the loss, and not multiples of them.
 
     Returns:
         The signs, and samples of G's own weights, for the next time.
@@ -77,25 +79,35 @@ def measure(model: GAN, glance: Glance | None, step: int, before: Points | None)
     Raises:
         FloatingPointError: G's samples are not finite.
     """
-    found: dict[str, Any] = {**_gradients(model)}
+    found: dict[str, Any] = _gradients(model) if with_gradients else dict(NO_GRADIENTS)
     if glance is None:
         return Signs(step, **found), None
     seed = rng.mix("glance")
     z, condition = model.fixed_z(NUM, seed), model.fixed_conditions(NUM, seed)
-    samples = torch.cat(list(model.generate(z, condition)))
-    points = to_points(samples)
-    found |= glance.compare(points)
+    points, fake = _generated(model, z, condition)
+    found |= glance.compare(points) | _logits(model, glance, fake)
     points, condition = points[:SOME], None if condition is None else condition[:SOME]
     own = points
     if model.generator_ema is not None:
-        own = to_points(torch.cat(list(model.generate(z[:SOME], condition, raw=True))))
+        own = torch.cat([to_points(block) for block in model.generate(z[:SOME], condition, raw=True)])
         found["ema_gap"] = glance.moved(own, points)
         distances = [glance.compare(each)["distance"] for each in (points, own)]
         found["ema_distance"] = max(distances[0], 0) / max(distances[1], 1e-6)
     if before is not None:
         found["moved"] = glance.moved(before, own)
-    found |= _logits(model, glance, samples[:SOME], condition)
     return Signs(step, **found), own
+
+
+def _generated(model: GAN, z: Tensor, condition: Tensor | None) -> tuple[Points, Tensor]:
+    """The points of generated samples, and D's logits of the first `SOME`; samples are there one block at a time."""
+    points: list[Points] = []
+    logits: list[Tensor] = []
+    for first, block in zip(range(0, len(z), model.BLOCK), model.generate(z, condition), strict=True):
+        points.append(to_points(block))
+        if first < SOME:
+            own = None if condition is None else condition[first : first + len(block)]
+            logits += [each.cpu() for each in model.logit_blocks(block, own)]
+    return torch.cat(points), torch.cat(logits)
 
 
 def _gradients(model: GAN) -> dict[str, Any]:
@@ -110,20 +122,19 @@ def _gradients(model: GAN) -> dict[str, Any]:
     return found
 
 
-def _logits(model: GAN, glance: Glance, generated: Tensor, condition: Tensor | None) -> dict[str, float]:
-    train = torch.cat(list(_logits_of_real(model, glance.train)))
-    fake = torch.cat(list(model.logit_blocks(generated, condition))).cpu()
+def _logits(model: GAN, glance: Glance, fake: Tensor) -> dict[str, float]:
+    train = _logits_of_real(model, glance.train)
     larger = (train.unsqueeze(1) - fake).sign().mean().item()  # from -1 to 1; equal ones count half
     found = {"separation": (larger + 1) / 2, "logit": torch.cat([train, fake]).abs().mean().item()}
     if glance.held_out is not None:
-        held_out = torch.cat(list(_logits_of_real(model, glance.held_out)))
+        held_out = _logits_of_real(model, glance.held_out)
         difference = (train.mean() - fake.mean()).item()
         found["overfit"] = (train.mean() - held_out.mean()).item() / difference if difference > 0 else math.nan
     return found
 
 
-def _logits_of_real(model: GAN, real: RealSamples) -> Iterator[Tensor]:
+def _logits_of_real(model: GAN, real: RealSamples) -> Tensor:
     condition = None
     if model.vocabulary is not None and real.labels is not None:
-        condition = model.vocabulary.encode(real.labels[:SOME])
-    return (block.cpu() for block in model.logit_blocks(real.samples[:SOME], condition))
+        condition = model.vocabulary.encode(real.labels)
+    return torch.cat([block.cpu() for block in model.logit_blocks(real.samples, condition)])

@@ -26,6 +26,8 @@ def continuation(folder: Path, config: Config, summary: Mapping[str, Any]) -> li
     place = quoted(os.path.relpath(folder))
     if summary.get("stopped_at"):
         return [f"resume={place}", "callbacks.early_stopping=null"]
+    if summary["status"] == "stopped":  # by the doctor, which would stop it again
+        return [f"resume={place}", "callbacks.doctor.on_collapse=warn"]
     ended = summary["status"] in ENDED
     # A run of another length would have had other values of these schedules.
     way = "branch_from" if ended and schedules.by_run((config.get("model") or {}).get("schedules")) else "resume"

@@ -6,8 +6,7 @@ from torch import nn
 
 from gan_lightning.data import Digits
 from gan_lightning.diagnosis import Glance, measure
-from gan_lightning.diagnosis.glance import RealSamples, to_points
-from gan_lightning.diagnosis.signs import SOME
+from gan_lightning.diagnosis.glance import SOME, RealSamples, to_points
 from gan_lightning.models import GAN, SAN
 from gan_lightning.networks import MLPDiscriminator, MLPGenerator
 
@@ -81,6 +80,8 @@ def test_gradients_and_dead_weights(glance):
     assert signs.gradient_g != signs.gradient_g  # G has had no update
     assert signs.dead == [f"discriminator.{first}"]
     assert set(signs.numbers()) == {"gradient_d"}
+    scaled, _ = measure(model, None, 1, None, with_gradients=False)
+    assert scaled.numbers() == {}
 
 
 def test_the_averaged_weights_are_compared_with_the_weights_themselves(glance):

@@ -46,6 +46,7 @@ class Doctor(StepCallback):
         self._points: Tensor | None = None
         self._glance: Glance | None = None
         self._healthy_at = -1
+        self._is_extra = False
 
     @classmethod
     def of(cls, trainer: Trainer) -> Doctor | None:
@@ -92,7 +93,10 @@ class Doctor(StepCallback):
     def _examine(self, trainer: Trainer, model: GAN) -> tuple[dict[str, float], str | None, bool]:
         """Measures; returns the numbers to log, what is said of a collapse, and whether there is a sign of one."""
         precise = trainer.precision != "16-mixed"  # there, gradients may still have the scale of the loss
-        signs, self._points = measure(model, self._glance, trainer.global_step, self._points, precise)
+        signs, points = measure(model, self._glance, trainer.global_step, self._points, precise)
+        # A last batch out of the order is measured, too, and a longer run would not have that measurement.
+        self._is_extra = not due(trainer, self.every_n_steps, None)
+        self._points = self._points if self._is_extra else points
         self.diagnosis.add(signs)
         findings = self.diagnosis.findings()
         if self.diagnosis.course and self.diagnosis.course[-1][0] == signs.step:
@@ -115,7 +119,7 @@ class Doctor(StepCallback):
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "history": [asdict(signs) for signs in self.diagnosis.history],
+            "history": [asdict(signs) for signs in self.diagnosis.history[: -1 if self._is_extra else None]],
             "points": self._points,
             "rollbacks": self.rollbacks,
         }

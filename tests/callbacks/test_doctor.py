@@ -78,16 +78,15 @@ def test_the_progress_line_says_it(train, capfd):
     assert "Modes collapse since batch 10" in outcome.output + capfd.readouterr().err
 
 
-def test_the_history_is_resumed(train, trained, warned):
+def test_the_history_is_resumed(train, warned):
     part = train("part", *ALIKE, doctor(), "trainer.max_steps=11")
+    assert part.summary["doctor"]["measurements"] == 6  # the last one is out of the order
     whole = train("part", f"resume={part.folder}", "trainer.max_steps=16")
-    ends = [outcome.checkpoint["callbacks"]["Doctor"] for outcome in (whole, warned)]
-    odd = next(i for i, signs in enumerate(ends[0]["history"]) if signs["step"] == 11)
-    del ends[0]["history"][odd]  # the last batch of the first session was measured, too
-    moved = [signs.pop("moved") for end in ends for signs in end["history"]]
-    assert len(moved) == 16
-    assert differing(*ends) == []
     assert training_differences(whole, warned) == []
+    ends = [outcome.checkpoint["callbacks"]["Doctor"] for outcome in (whole, warned)]
+    for history in zip(*(end.pop("history") for end in ends), strict=True):
+        assert len({str(signs) for signs in history}) == 1  # as texts, in which NaN equals NaN
+    assert differing(*ends) == []
 
 
 def test_stop_ends_the_run(train):

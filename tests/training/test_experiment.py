@@ -120,7 +120,7 @@ def test_another_process_is_told_all(tmp_path):
     start = ResumePoint(tmp_path / "last.ckpt", 7)
     with worker_command(CONFIG, RunFolder(tmp_path), start) as command:
         task = json.loads(Path(command[-1]).read_text())
-        expected = {"config": CONFIG, "folder": str(tmp_path), "start": [str(tmp_path / "last.ckpt"), 7]}
+        expected = {"config": CONFIG, "folder": str(tmp_path), "start": [str(tmp_path / "last.ckpt"), 7, []]}
         assert task == expected | {"parent": os.getpid()}
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 1  # the file was for the time of the context alone

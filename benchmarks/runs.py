@@ -40,12 +40,17 @@ def train(folder: Path, overrides: Iterable[str], jobs: int = 1) -> None:
     """Trains into `folder`, unless that is done already; on its share of the cores, if OMP_NUM_THREADS is not set."""
     if RunFolder(folder).read_summary().get("status") == "finished":
         return
-    command = [sys.executable, str(PROJECT / "train.py"), *overrides, *QUIET, f"hydra.run.dir={folder}"]
+    line = command(folder, overrides)
     threads = {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // jobs, 1))}
-    done = subprocess.run(command, env=threads | os.environ, capture_output=True, text=True)
+    done = subprocess.run(line, env=threads | os.environ, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"{' '.join(command)} failed:\n{done.stderr}")
+        raise SystemExit(f"{' '.join(line)} failed:\n{done.stderr}")
     print(f"{folder.name}: trained", file=sys.stderr)
+
+
+def command(folder: Path, overrides: Iterable[str]) -> list[str]:
+    """The command that trains into `folder`."""
+    return [sys.executable, str(PROJECT / "train.py"), *overrides, *QUIET, f"hydra.run.dir={folder}"]
 
 
 def measured(folder: Path, metric: str) -> list[Metrics]:

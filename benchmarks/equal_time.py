@@ -102,7 +102,7 @@ def main() -> None:
     if options.picture:
         first = {", ".join(job): folder_of(*job, f"{options.minutes:g}_0", options) for job in jobs}
         grids = {name: max(folder.glob("samples/step_*.png")) for name, folder in first.items()}
-        sheet(grids, len(options.rows), (156, 156)).save(options.picture, optimize=True)
+        sheet(grids, len(options.rows), (190, 156)).save(options.picture, optimize=True)
 
 
 if __name__ == "__main__":

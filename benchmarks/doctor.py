@@ -1,7 +1,7 @@
 """Does the doctor find what is wrong, and nothing else? Runs whose failure is provoked, and healthy ones; a table.
 
 python benchmarks/doctor.py --jobs 2
-The seeds 0 and 1 on digits were seen when the thresholds were chosen; the others, and the avatars, were not.
+The seed 0 on digits was seen when the thresholds were chosen; the others, and the avatars, were not.
 Runs that are in the folder already are not trained again.
 """
 
@@ -41,8 +41,8 @@ PROVOKED = {
 """What provokes each state."""
 HEALTHY = ("gan_r1", "hinge", "lsgan", "wgan_gp", "relativistic", "dragan")
 HEALTHY_SEEDS = 2
-SEEN = ("digits", (0, 1))
-"""The data and the seeds on which the thresholds were chosen."""
+SEEN = ("digits", (0,))
+"""The data and the seed on which the thresholds were chosen."""
 
 
 def course(kind: str, data: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:

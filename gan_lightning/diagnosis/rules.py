@@ -1,6 +1,6 @@
 """When a state holds: rules on the signs of a run so far, the same for every variant.
 
-The thresholds were chosen on the seeds 0 and 1 of `benchmarks/doctor.py`, on digits; its table tells what the other
+The thresholds were chosen on the seed 0 of `benchmarks/doctor.py`, on digits; its table tells what the other
 seeds and data gave.
 """
 

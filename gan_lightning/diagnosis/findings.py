@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -91,7 +92,8 @@ class Diagnosis:
         return [state for state in shown if state.is_problem] or shown  # a run with a problem is not good
 
     def _finding(self, state: State) -> Finding:
-        points = [(signs.step, signs.numbers()[state.sign]) for signs in self.history if state.sign in signs.numbers()]
+        values = ((signs.step, getattr(signs, state.sign)) for signs in self.history)
+        points = [(step, value) for step, value in values if not math.isnan(value)]
         stride = max(-(-len(points) // SHOWN), 1)
         curve = points[::-1][::stride][::-1]  # the last one is among them
         return Finding(state, self._held[state.name][0], state.evidence(self.history), curve)

@@ -106,13 +106,10 @@ class Glance:
     def _missing(self, nearest: Int64[Tensor, " n"]) -> float:
         if self._classes is None or self._classes.min() < 0:
             return torch.nan
-        counts = [torch.bincount(each, minlength=int(self._classes.max()) + 1) for each in self._both(nearest)]
+        both = (self._classes, self._classes[nearest])
+        counts = [torch.bincount(each, minlength=int(self._classes.max()) + 1) for each in both]
         real, generated = (each / each.sum() for each in counts)
         return real[generated < real / 10].sum().item()
-
-    def _both(self, nearest: Int64[Tensor, " n"]) -> tuple[Tensor, Tensor]:
-        assert self._classes is not None
-        return self._classes, self._classes[nearest]
 
 
 def to_points(samples: Float[Tensor, "n *shape"]) -> Points:

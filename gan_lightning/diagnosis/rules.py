@@ -40,8 +40,7 @@ def is_good(signs: Signs) -> bool:
 
 def explodes(history: History) -> bool:
     now = history[-1]
-    largest = max(now.gradient_d, now.gradient_g, 0 if math.isnan(now.logit) else now.logit)
-    return largest > 1e4
+    return any(size > 1e4 for size in (now.gradient_d, now.gradient_g, now.logit))  # of NaN it is false
 
 
 def is_dead(history: History) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -17,8 +17,6 @@ from gan_lightning.models import GAN
 
 VANISHING = 1e-20
 """A gradient below it is none: behind a saturated tanh it need not be 0."""
-NO_GRADIENTS = {"gradient_d": math.nan, "gradient_g": math.nan, "dead": []}
-"""What is known of gradients that were not measured."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,9 @@ class Signs:
     """
 
     step: int
-    gradient_d: float
-    gradient_g: float
-    dead: list[str]
+    gradient_d: float = math.nan
+    gradient_g: float = math.nan
+    dead: list[str] = field(default_factory=list)
     logit: float = math.nan
     separation: float = math.nan
     overfit: float = math.nan
@@ -79,7 +77,7 @@ def measure(
     Raises:
         FloatingPointError: G's samples are not finite.
     """
-    found: dict[str, Any] = _gradients(model) if with_gradients else dict(NO_GRADIENTS)
+    found: dict[str, Any] = _gradients(model) if with_gradients else {}
     if glance is None:
         return Signs(step, **found), None
     seed = rng.mix("glance")
@@ -116,9 +114,9 @@ def _gradients(model: GAN) -> dict[str, Any]:
     for player, network in networks.items():
         gradients = {name: p.grad for name, p in network.named_parameters() if p.grad is not None}
         found[f"gradient_{player[0]}"] = get_total_norm(list(gradients.values())).item() if gradients else math.nan
-        found["dead"] += [
-            f"{player}.{name}" for name, g in gradients.items() if g.ndim > 1 and g.abs().max() < VANISHING
-        ]
+        weights = {name: gradient.abs().max() for name, gradient in gradients.items() if gradient.ndim > 1}
+        largest = torch.stack([*weights.values()]).tolist() if weights else []  # waits for a GPU once
+        found["dead"] += [f"{player}.{name}" for name, most in zip(weights, largest, strict=True) if most < VANISHING]
     return found
 
 

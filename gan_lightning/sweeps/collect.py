@@ -75,7 +75,7 @@ class Run:
     @property
     def has_problem(self) -> bool:
         """Whether its doctor advises to change something."""
-        return any(finding["advice"] for finding in (self.summary.get("doctor") or {}).get("findings", []))
+        return any(finding.get("advice") for finding in (self.summary.get("doctor") or {}).get("findings", []))
 
     @property
     def overrides(self) -> dict[str, str]:

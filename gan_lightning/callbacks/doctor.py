@@ -46,7 +46,7 @@ class Doctor(StepCallback):
         self._points: Tensor | None = None
         self._glance: Glance | None = None
         self._healthy_at = -1
-        self._is_extra = False
+        self._before_extra: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, trainer: Trainer) -> Doctor | None:
@@ -94,9 +94,9 @@ class Doctor(StepCallback):
         """Measures; returns the numbers to log, what is said of a collapse, and whether there is a sign of one."""
         precise = trainer.precision != "16-mixed"  # there, gradients may still have the scale of the loss
         signs, points = measure(model, self._glance, trainer.global_step, self._points, precise)
-        # A last batch out of the order is measured, too, and a longer run would not have that measurement.
-        self._is_extra = not due(trainer, self.every_n_steps, None)
-        self._points = self._points if self._is_extra else points
+        if not due(trainer, self.every_n_steps, None):
+            self._before_extra = self.state_dict()  # a longer run would not have this measurement of the last batch
+        self._points = points
         self.diagnosis.add(signs)
         findings = self.diagnosis.findings()
         if self.diagnosis.course and self.diagnosis.course[-1][0] == signs.step:
@@ -118,14 +118,17 @@ class Doctor(StepCallback):
         return self.on_collapse == "rollback" and self._healthy_at == trainer.global_step
 
     def state_dict(self) -> dict[str, Any]:
-        return {
-            "history": [asdict(signs) for signs in self.diagnosis.history[: -1 if self._is_extra else None]],
+        return self._before_extra or {
+            "history": [asdict(signs) for signs in self.diagnosis.history],
+            "course": list(self.diagnosis.course),
+            "held": {name: list(held) for name, held in self.diagnosis.held.items()},
             "points": self._points,
             "rollbacks": self.rollbacks,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.diagnosis = Diagnosis.of(Signs(**signs) for signs in state_dict["history"])
+        history = [Signs(**signs) for signs in state_dict["history"]]
+        self.diagnosis = Diagnosis(history, list(state_dict["course"]), dict(state_dict["held"]))
         self._points = state_dict["points"]
         self.rollbacks = state_dict["rollbacks"]
 

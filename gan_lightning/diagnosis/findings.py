@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,39 +53,31 @@ class Diagnosis:
     history: list[Signs] = field(default_factory=list)
     course: list[tuple[int, list[str]]] = field(default_factory=list)
     """The batches at which the findings changed, each with the names of the states found from there on."""
-    _held: dict[str, list[int]] = field(default_factory=dict)
+    held: dict[str, list[int]] = field(default_factory=dict)
     """The batches since which each state holds without a break, by its name: the first one, and their number."""
-
-    @classmethod
-    def of(cls, history: Iterable[Signs]) -> Diagnosis:
-        """Repeats the diagnosis of signs that were measured before."""
-        diagnosis = cls()
-        for signs in history:
-            diagnosis.add(signs)
-        return diagnosis
 
     def add(self, signs: Signs) -> None:
         """Takes further signs."""
         self.history.append(signs)
         for state in STATES:
             if state.holds(self.history):
-                self._held.setdefault(state.name, [signs.step, 0])[1] += 1
+                self.held.setdefault(state.name, [signs.step, 0])[1] += 1
             else:
-                self._held.pop(state.name, None)
+                self.held.pop(state.name, None)
         names = [state.name for state in self._states()]
         if names != (self.course[-1][1] if self.course else []):
             self.course.append((signs.step, names))
 
     def suspects(self, name: str) -> bool:
         """Whether the last signs are those of the state of this name, for however short a time."""
-        return name in self._held
+        return name in self.held
 
     def findings(self) -> list[Finding]:
         """The states that the run is in, the gravest first; what follows from a graver one is left out."""
         return [self._finding(state) for state in self._states()]
 
     def _states(self) -> list[State]:
-        found = [state for state in STATES if self._held.get(state.name, (0, 0))[1] >= state.patience]
+        found = [state for state in STATES if self.held.get(state.name, (0, 0))[1] >= state.patience]
         hidden = {name for state in found for name in state.hides}
         shown = [state for state in found if state.name not in hidden]
         return [state for state in shown if state.is_problem] or shown  # a run with a problem is not good
@@ -96,4 +87,4 @@ class Diagnosis:
         points = [(step, value) for step, value in values if not math.isnan(value)]
         stride = max(-(-len(points) // SHOWN), 1)
         curve = points[::-1][::stride][::-1]  # the last one is among them
-        return Finding(state, self._held[state.name][0], state.evidence(self.history), curve)
+        return Finding(state, self.held[state.name][0], state.evidence(self.history), curve)

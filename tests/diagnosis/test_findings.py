@@ -14,10 +14,17 @@ HEALTHY = {
 }
 
 
+def of(history):
+    diagnosis = Diagnosis()
+    for signs in history:
+        diagnosis.add(signs)
+    return diagnosis
+
+
 def diagnosed(*series, count=40, **signs):
     """The diagnosis of a run whose distance falls at first; each sign is a number or a function of the measurement."""
     numbers = HEALTHY | {"distance": lambda i: max(0.5 / (i + 1), 0.02)} | signs
-    return Diagnosis.of(
+    return of(
         Signs(step=100 * (i + 1), **{name: value(i) if callable(value) else value for name, value in numbers.items()})
         for i in range(count)
     )
@@ -82,15 +89,6 @@ def test_a_collapse_has_its_first_batch():
 def test_missing_signs_find_nothing():
     unknown = dict.fromkeys(set(HEALTHY) - {"gradient_d", "gradient_g", "dead"}, math.nan)
     assert names(diagnosed(**unknown, distance=math.nan)) == []
-
-
-def test_a_diagnosis_is_a_function_of_the_history():
-    signs = {"spread": lambda i: 0.9 if i < 20 else 0.1, "distance": stuck()}
-    whole = diagnosed(**signs)
-    again = Diagnosis.of(whole.history[:25])
-    for further in whole.history[25:]:
-        again.add(further)
-    assert again == whole
 
 
 def test_long_curves_are_thinned_and_keep_the_last_point():

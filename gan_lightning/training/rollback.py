@@ -43,6 +43,8 @@ def begin(config: Config, folder: RunFolder, doctor: Doctor) -> ResumePoint:
     rollbacks = [*doctor.rollbacks, rollback]
     branch.continue_with(saved, path, applied(config, rollbacks))
     saved["callbacks"]["Doctor"]["rollbacks"] = rollbacks
+    last = checkpoint.read(folder.last)  # best.ckpt may be of the batches that are left behind, and remains the best
+    saved["callbacks"]["Checkpoints"]["best"] = last["callbacks"]["Checkpoints"]["best"]
     checkpoint.write_checkpoint(saved, folder.last)
     changed = ", ".join(f"{key}={value}" for key, value in rollback["changes"].items())
     log.warning("%s: the run goes back to batch %d, with %s", doctor.collapsed, saved["global_step"], changed)

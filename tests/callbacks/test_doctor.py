@@ -8,6 +8,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from gan_lightning.sweeps.results import write_results
+from gan_lightning.training import checkpoint
 from tests.conftest import TINY, differing, refusal, training_differences
 from tests.ddp.test_ddp import largest_difference
 
@@ -117,8 +118,7 @@ def test_rollback_goes_back_twice_and_then_stops(rolled_back):
     changes = second["changes"]
     assert changes.pop("model.penalties.r1.weight") == 10
     assert changes == {key: pytest.approx(rates[key]) for key in changes}
-    checkpoint = rolled_back.checkpoint
-    assert checkpoint["config"]["model"]["penalties"]["r1"]["weight"] == 10
+    assert rolled_back.checkpoint["config"]["model"]["penalties"]["r1"]["weight"] == 10
 
 
 def test_a_rollback_is_a_branch_of_the_healthy_checkpoint(train, rolled_back):
@@ -131,6 +131,24 @@ def test_a_rollback_is_a_branch_of_the_healthy_checkpoint(train, rolled_back):
     branch = train("branch", f"branch_from={start.folder}/checkpoints/last.ckpt", *changed, "trainer.max_steps=14")
     assert branch.code == 0, branch.output
     assert differing(branch.checkpoint["state_dict"], rolled_back.checkpoint["state_dict"]) == []
+
+
+def test_the_best_checkpoint_may_be_of_batches_that_were_left_behind(train, monkeypatch):
+    from gan_lightning.training import rollback
+
+    begin, values = rollback.begin, []
+
+    def begun(config, folder, doctor):
+        values.append(checkpoint.read(folder.last)["callbacks"]["Checkpoints"]["best"]["value"])
+        return begin(config, folder, doctor)
+
+    monkeypatch.setattr(rollback, "begin", begun)
+    best = ("callbacks.checkpoints.monitor=doctor/logit", "callbacks.checkpoints.mode=max")
+    outcome = train("run", *ALIKE, doctor("rollback"), *best, "trainer.max_steps=40")
+    found = outcome.summary["best"]
+    assert found["value"] >= max(values)
+    best_checkpoint = checkpoint.read(outcome.folder / "checkpoints" / "best.ckpt")
+    assert best_checkpoint["callbacks"]["Checkpoints"]["best"] == found
 
 
 def test_a_run_that_was_rolled_back_resumes_exactly(train, rolled_back):

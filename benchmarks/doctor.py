@@ -8,7 +8,6 @@ Runs that are in the folder already are not trained again.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import statistics
 from collections import Counter
 from pathlib import Path
@@ -21,7 +20,7 @@ from gan_lightning.training.run_folder import RunFolder
 
 DATA = {
     "digits": ("data=digits",),
-    "avatars": ("data=avatars", "data.image_shape=[3,32,32]", "data.count=2000", "data.test_fraction=0.2"),
+    "avatars": ("data=avatars", "data.image_shape=[3,32,32]", "data.count=2000"),
 }
 PROVOKED = {
     "explosion": ("model=gan", "model/loss=wasserstein", "model.optimizer.lr=1e-2"),
@@ -50,8 +49,11 @@ def course(kind: str, data: str, seed: int, options: argparse.Namespace) -> dict
     folder = options.out / f"{kind}_{data}_{seed}"
     own = PROVOKED.get(kind, (f"model={kind}",))
     length = (f"trainer.max_steps={options.steps}", "callbacks.doctor.every_n_steps=100", "callbacks.samples=null")
-    with contextlib.suppress(SystemExit):  # losses that are not finite end a run, and the doctor may have told before
+    try:
         train(folder, (*own, *DATA[data], *length, f"seed={seed}"), options.jobs)
+    except SystemExit:  # losses that are not finite end a run, and the doctor may have told before
+        if "doctor" not in RunFolder(folder).known_summary():
+            raise
     found: dict[str, Any] = RunFolder(folder).read_summary()["doctor"]
     return found
 

@@ -1,0 +1,60 @@
+"""Does a rollback save a run whose modes collapse? The same runs with on_collapse=warn and on_collapse=rollback.
+
+python benchmarks/rollback.py --jobs 2
+Runs that are in the folder already are not trained again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+from pathlib import Path
+from typing import Any
+
+from doctor import DATA, PROVOKED
+from runs import at_a_time, measured, train
+from tables import cell, head, row
+
+from gan_lightning.training.run_folder import RunFolder
+
+SHOWN = ("fid", "class_coverage", "coverage")
+
+
+def ended(data: str, on_collapse: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    """The metrics at the end of a run, and what its doctor has said; it is trained where it is not there yet."""
+    folder = options.out / f"{data}_{on_collapse}_{seed}"
+    doctor = ("callbacks.doctor.every_n_steps=100", f"callbacks.doctor.on_collapse={on_collapse}")
+    length = (f"trainer.max_steps={options.steps}", "callbacks.checkpoints.every_n_steps=100", f"seed={seed}")
+    metrics = ("metrics=classifier", "callbacks.evaluation.every_n_steps=null")
+    train(folder, (*PROVOKED["collapse"], *DATA[data], *doctor, *length, *metrics), options.jobs)
+    summary = RunFolder(folder).read_summary()
+    return {"metrics": measured(folder, "fid")[-1], "steps": summary["global_step"], **summary["doctor"]}
+
+
+def cells(data: str, on_collapse: str, runs: list[dict[str, Any]]) -> list[str]:
+    """A row of the table."""
+    collapsed = sum(any(finding["state"] == "collapse" for finding in run["findings"]) for run in runs)
+    back = sum(len(run["rollbacks"]) for run in runs)
+    figures = [cell([run["metrics"][name] for run in runs]) for name in SHOWN]
+    batches = statistics.mean(run["steps"] for run in runs)
+    return [data, on_collapse, str(len(runs)), str(collapsed), str(back), f"{batches:.0f}", *figures]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", nargs="+", choices=DATA, default=list(DATA))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=3000, help="batches of each run")
+    parser.add_argument("--jobs", type=int, default=1, help="runs at a time, which share the cores")
+    parser.add_argument("--out", type=Path, default=Path("logs/rollback"))
+    options = parser.parse_args()
+    pairs = [(data, on_collapse) for data in options.data for on_collapse in ("warn", "rollback")]
+    plan = [(*pair, seed) for seed in range(options.seeds) for pair in pairs]
+    found = at_a_time(options.jobs, lambda job: ended(*job, options), plan)
+    print(head(["data", "on_collapse", "runs", "collapsed at the end", "rollbacks", "batches", *SHOWN]))
+    for pair in pairs:
+        print(row(cells(*pair, [found[*pair, seed] for seed in range(options.seeds)])))
+
+
+if __name__ == "__main__":
+    main()

@@ -53,7 +53,7 @@ def main() -> None:
     found = at_a_time(options.jobs, lambda job: ended(*job, options), plan)
     print(head(["data", "on_collapse", "runs", "collapsed at the end", "rollbacks", "batches", *SHOWN]))
     for pair in pairs:
-        print(row(cells(*pair, [found[*pair, seed] for seed in range(options.seeds)])))
+        print(row(cells(*pair, [found[(*pair, seed)] for seed in range(options.seeds)])))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,12 @@ def is_good(signs: Signs) -> bool:
     return signs.distance < 0.05 and signs.coverage > 0.7
 
 
+def crawls(history: History) -> bool:
+    """Whether G's samples have hardly changed since the run began, though its gradient does not vanish."""
+    moved = [signs.moved for signs in history[1:]]
+    return len(moved) > 3 and all(distance < 0.03 for distance in moved) and recent(history, "gradient_g", 3) > 0.01
+
+
 def explodes(history: History) -> bool:
     now = history[-1]
     return any(size > 1e4 for size in (now.gradient_d, now.gradient_g, now.logit))  # of NaN it is false
@@ -57,13 +63,14 @@ def learns_nothing(history: History) -> bool:
 
 
 def wins(history: History) -> bool:
-    return recent(history, "separation", 5) > 0.98 and not is_good(history[-1]) and not improves(history, 5)
+    separates = recent(history, "separation", 5) > 0.98
+    return separates and not is_good(history[-1]) and not improves(history, 5) and not crawls(history)
 
 
 def collapses(history: History) -> bool:
     now = history[-1]
     few = now.spread < 0.5 or now.coverage < 0.25 or now.missing > 0.45
-    return few and not improves(history, 4)
+    return few and not improves(history, 4) and not crawls(history)
 
 
 def oscillates(history: History) -> bool:
@@ -79,4 +86,5 @@ def overfits(history: History) -> bool:
 
 
 def stands_still(history: History) -> bool:
-    return not is_good(history[-1]) and not improves(history, max(12, len(history) // 3))
+    count = 4 if crawls(history) else max(12, len(history) // 3)
+    return not is_good(history[-1]) and not improves(history, count)

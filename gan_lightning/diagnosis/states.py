@@ -106,6 +106,15 @@ def _distance(history: History) -> str:
     )
 
 
+def _progress(history: History) -> str:
+    if math.isnan(history[-1].moved):
+        return _distance(history)
+    return (
+        f"{_distance(history)}; since the last measurement, samples have moved by {history[-1].moved:.2g} times the "
+        "distance of two real samples"
+    )
+
+
 R1 = ("model/penalties=r1", "adds R1, a penalty on D's gradient, which keeps G's gradient useful and training stable")
 LARGER_R1 = ("model.penalties.r1.weight", "make it 4 to 10 times as large, if the model has R1")
 SMALLER_LR = ("model.optimizer.lr", "divide it by 2 to 4, for both players")
@@ -247,12 +256,12 @@ STATES = (
     State(
         "no_progress",
         "No progress",
-        "G has come no nearer to the data for a third of the run.",
+        "G has come no nearer to the data for a third of the run, or has hardly changed since it began.",
         sign="distance",
-        evidence=_distance,
+        evidence=_progress,
         holds=rules.stands_still,
         advice=(
-            ("model.optimizer.lr", "try 3 times as large, and 3 times as small: sweep=lr_betas"),
+            ("model.optimizer.lr", "10 times as large, if samples hardly move; else try both ways: sweep=lr_betas"),
             ("network", "a larger or another one, such as network=dcgan for images"),
         ),
         source="docs/guide.md",

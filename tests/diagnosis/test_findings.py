@@ -62,6 +62,8 @@ def stuck(low=0.3):
         ("oscillation", {"moved": 0.6, "distance": stuck(), "coverage": 0.6, "spread": 1.1}),
         ("ema_lags", {"ema_distance": 50.0, "ema_gap": 1.0, "coverage": 0.1, "distance": 1.5}),
         ("no_progress", {"distance": stuck(), "coverage": 0.6}),
+        ("no_progress", {"distance": 1.4, "spread": 0.2, "coverage": 0.0, "separation": 1.0, "moved": 0.01}),
+        ("collapse", {"distance": 1.4, "spread": 0.2, "moved": 0.01, "gradient_g": 1e-4}),
     ],
 )
 def test_each_state_is_found(state, signs):

@@ -23,7 +23,7 @@ SHOWN = ("fid", "class_coverage", "coverage")
 def ended(data: str, on_collapse: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     """The metrics at the end of a run, and what its doctor has said; it is trained where it is not there yet."""
     folder = options.out / f"{data}_{on_collapse}_{seed}"
-    doctor = ("callbacks.doctor.every_n_steps=100", f"callbacks.doctor.on_collapse={on_collapse}")
+    doctor = ("callbacks.doctor.every_n_updates=100", f"callbacks.doctor.on_collapse={on_collapse}")
     length = (f"trainer.max_steps={options.steps}", "callbacks.checkpoints.every_n_steps=100", f"seed={seed}")
     metrics = ("metrics=classifier", "callbacks.evaluation.every_n_steps=null")
     train(folder, (*PROVOKED["collapse"], *DATA[data], *doctor, *length, *metrics), options.jobs)

@@ -22,7 +22,7 @@ class Doctor(StepCallback):
     `report.html`. The states, their rules and the advice are in `gan_lightning.diagnosis.states`.
 
     Args:
-        every_n_steps: The number of batches between two measurements; None: one at the end alone.
+        every_n_updates: The number of updates of G between two measurements; there is one at the end, too.
         on_collapse: What happens when modes collapse: `warn` says it; `stop` ends the run, too; `rollback` goes back to
             the last checkpoint without a sign of it, and goes on from there with the first advice, twice at most, then
             stops.
@@ -33,10 +33,8 @@ class Doctor(StepCallback):
     ROLLBACKS = 2
     """The largest number of rollbacks in a run."""
 
-    def __init__(
-        self, every_n_steps: int | None = 200, on_collapse: Literal["warn", "stop", "rollback"] = "warn"
-    ) -> None:
-        self.every_n_steps = every_n_steps
+    def __init__(self, every_n_updates: int = 200, on_collapse: Literal["warn", "stop", "rollback"] = "warn") -> None:
+        self.every_n_updates = every_n_updates
         self.on_collapse = on_collapse
         self.diagnosis = Diagnosis()
         self.rollbacks: list[dict[str, Any]] = []
@@ -78,7 +76,12 @@ class Doctor(StepCallback):
             self._glance = Glance.of(trainer.datamodule)  # type: ignore[attr-defined]
 
     def is_due(self, trainer: Trainer) -> bool:
-        return due(trainer, self.every_n_steps, None) or is_last_batch(trainer)
+        return self._is_regular(trainer) or is_last_batch(trainer)
+
+    def _is_regular(self, trainer: Trainer) -> bool:
+        """Whether a measurement is due after this batch that a longer run would have, too."""
+        n_critic: int = trainer.lightning_module.n_critic  # type: ignore[union-attr, assignment]
+        return due(trainer, self.every_n_updates * n_critic, None)
 
     def on_due(self, trainer: Trainer, model: GAN) -> None:
         model.require_finite_losses()
@@ -94,8 +97,8 @@ class Doctor(StepCallback):
         """Measures; returns the numbers to log, what is said of a collapse, and whether there is a sign of one."""
         precise = trainer.precision != "16-mixed"  # there, gradients may still have the scale of the loss
         signs, points = measure(model, self._glance, trainer.global_step, self._points, precise)
-        if not due(trainer, self.every_n_steps, None):
-            self._before_extra = self.state_dict()  # a longer run would not have this measurement of the last batch
+        if not self._is_regular(trainer):
+            self._before_extra = self.state_dict()
         self._points = points
         self.diagnosis.add(signs)
         findings = self.diagnosis.findings()

@@ -1,7 +1,6 @@
 """When a state holds: rules on the signs of a run so far, the same for every variant.
 
-The thresholds were chosen on the seed 0 of `benchmarks/doctor.py`, on digits; its table tells what the other
-seeds and data gave.
+The thresholds were chosen on the seeds 0 and 1 of `benchmarks/doctor.py`; its table tells what the others gave.
 """
 
 from __future__ import annotations
@@ -38,6 +37,11 @@ def is_good(signs: Signs) -> bool:
     return signs.distance < 0.05 and signs.coverage > 0.7
 
 
+def is_far(signs: Signs) -> bool:
+    """Whether samples are so far from the data that something may be wrong."""
+    return signs.distance > 0.1 or signs.coverage < 0.5
+
+
 def crawls(history: History) -> bool:
     """Whether G's samples have hardly changed since the run began, though its gradient does not vanish."""
     moved = [signs.moved for signs in history[1:]]
@@ -59,12 +63,12 @@ def ema_lags(history: History) -> bool:
 
 
 def learns_nothing(history: History) -> bool:
-    return recent(history, "separation", 3) < 0.6 and history[-1].distance > 0.1 and not improves(history, 4)
+    return recent(history, "separation", 3) < 0.6 and is_far(history[-1]) and not improves(history, 4)
 
 
 def wins(history: History) -> bool:
     separates = recent(history, "separation", 5) > 0.98
-    return separates and not is_good(history[-1]) and not improves(history, 5) and not crawls(history)
+    return separates and is_far(history[-1]) and not improves(history, 5) and not crawls(history)
 
 
 def collapses(history: History) -> bool:
@@ -87,4 +91,4 @@ def overfits(history: History) -> bool:
 
 def stands_still(history: History) -> bool:
     count = 4 if crawls(history) else max(12, len(history) // 3)
-    return not is_good(history[-1]) and not improves(history, count)
+    return is_far(history[-1]) and not improves(history, count)

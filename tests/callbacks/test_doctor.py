@@ -15,9 +15,9 @@ from tests.ddp.test_ddp import largest_difference
 ALIKE = (*TINY, "model=gan", "model.optimizer.lr=1e-2", "+model.generator_optimizer.maximize=true")
 
 
-def doctor(on_collapse: str = "warn", every_n_steps: int = 2) -> str:
+def doctor(on_collapse: str = "warn", every_n_updates: int = 2) -> str:
     target = "gan_lightning.callbacks.Doctor"
-    return f"callbacks.doctor={{_target_: {target}, every_n_steps: {every_n_steps}, on_collapse: {on_collapse}}}"
+    return f"callbacks.doctor={{_target_: {target}, every_n_updates: {every_n_updates}, on_collapse: {on_collapse}}}"
 
 
 def states(outcome):
@@ -88,6 +88,11 @@ def test_the_history_is_resumed(train, warned):
     for history in zip(*(end.pop("history") for end in ends), strict=True):
         assert len({str(signs) for signs in history}) == 1  # as texts, in which NaN equals NaN
     assert differing(*ends) == []
+
+
+def test_it_counts_updates_of_the_generator(train):
+    outcome = train("run", *TINY, "model=wgan", "model.n_critic=2", doctor(every_n_updates=2), "trainer.max_steps=9")
+    assert outcome.summary["doctor"]["measurements"] == 3  # after batches 4 and 8, and after the last one
 
 
 def test_stop_ends_the_run(train):
@@ -187,7 +192,7 @@ def test_two_processes_roll_back_together(train, train_apart):
 
 def test_settings_that_cannot_work_are_refused(train):
     assert "on_collapse='no': expected warn, stop or rollback" in refusal(*TINY, doctor("no"))
-    assert "every_n_steps=0" in refusal(*TINY, doctor(every_n_steps=0))
+    assert "every_n_updates=0" in refusal(*TINY, doctor(every_n_updates=0))
     outcome = train("run", *ALIKE, doctor("rollback"), "callbacks.checkpoints=null")
     assert "set callbacks.checkpoints, or use stop or warn" in outcome.output
     assert not (outcome.folder / "summary.json").exists()

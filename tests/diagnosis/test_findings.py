@@ -42,6 +42,11 @@ def test_a_run_that_still_improves_has_nothing():
     assert names(diagnosed(distance=lambda i: 2 * 0.9**i, count=20, coverage=0.5)) == []
 
 
+def test_a_run_that_is_near_the_data_has_nothing():
+    near = {"distance": lambda i: max(1 - 0.1 * i, 0.08), "coverage": 0.6}
+    assert names(diagnosed(separation=1.0, **near)) == []
+
+
 def stuck(low=0.3):
     return lambda i: max(1 - 0.1 * i, low)
 

@@ -72,7 +72,7 @@ def train_in_turns(turns: str, block: int, count: int, *options: str) -> None:
     """Runs train.py with a callback of this folder.
 
     Args:
-        turns: The callback, a subclass of `Turns`, and its arguments: "module.Class{name:value}".
+        turns: The callback, such as a subclass of `Turns`, and its arguments: "module.Class{name:value}".
         block: The number of batches in a turn.
         count: The number of turns that are measured; the first turn is an additional one.
         options: The overrides of the command line.
@@ -81,7 +81,7 @@ def train_in_turns(turns: str, block: int, count: int, *options: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [
             *(sys.executable, "train.py", *options, f"trainer.max_steps={block * (count + 1)}"),
-            f"+callbacks.turns={{_target_:{name},block:{block},{more}}}",
+            f"+callbacks.turns={{_target_:{name},block:{block}{more and f',{more}'}}}",
             f"hydra.run.dir={folder}/run",
         ]
         here = {"PYTHONPATH": str(PROJECT / "benchmarks"), "GAN_LIGHTNING_TRUST": name.partition(".")[0]}

@@ -86,28 +86,24 @@ def main() -> None:
         if kind in PROVOKED or seed < HEALTHY_SEEDS
     ]
     found = at_a_time(options.jobs, lambda job: course(*job, options), plan)
-    print(head(["provoked", "data", "runs", "found at the end", "found at any time", "batches till then", "what else"]))
+    print(head(["run", "data", "told, seeds seen", "told, other seeds", "batches till then", "at the end"]))
     for kind in options.kinds:
-        for data, chosen in [(data, chosen) for data in options.data for chosen in (True, False)]:
-            runs = {job: f for job, f in found.items() if job[:2] == (kind, data) and chosen == (job[2] in SEEN)}
-            if runs:
-                print(row(cells(kind, f"{data}{', seen' * chosen}", list(runs.values()))))
+        for data in options.data:
+            print(row(cells(kind, data, {seed: f for (k, d, seed), f in found.items() if (k, d) == (kind, data)})))
 
 
-def cells(kind: str, data: str, runs: list[dict[str, Any]]) -> list[str]:
-    """A row of the table."""
-    ends = [[finding["state"] for finding in found["findings"]] for found in runs]
-    first = [told(found) for found in runs]
-    batches = [times[kind] for times in first if kind in times]
-    others = Counter(name for names in ends for name in names if name not in (kind, "good"))
+def cells(kind: str, data: str, runs: dict[int, dict[str, Any]]) -> list[str]:
+    """A row of the table, from the runs by their seeds; of a healthy one, every problem counts."""
+    first = {seed: told(found) for seed, found in runs.items()}
+    wanted = {seed: {kind} if kind in PROVOKED else times.keys() - {"good"} for seed, times in first.items()}
+    batches = {seed: [step for name, step in first[seed].items() if name in wanted[seed]] for seed in runs}
+    counts = [[bool(steps) for seed, steps in batches.items() if (seed in SEEN) == chosen] for chosen in (True, False)]
+    ends = Counter(finding["state"] for found in runs.values() for finding in found["findings"])
     return [
-        f"`{kind}`",
-        data,
-        str(len(runs)),
-        str(sum(kind in names for names in ends)),
-        str(len(batches)),
-        f"{statistics.median(batches):.0f}" if batches else "",
-        ", ".join(f"{name} {count}" for name, count in others.items()),
+        *(f"`{kind}`", data),
+        *(f"{sum(each)} of {len(each)}" for each in counts),
+        f"{statistics.median(min(steps) for steps in batches.values() if steps):.0f}" if any(batches.values()) else "",
+        ", ".join(f"{name} {count}" for name, count in ends.most_common()),
     ]
 
 

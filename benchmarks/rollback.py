@@ -28,7 +28,7 @@ def ended(data: str, on_collapse: str, seed: int, options: argparse.Namespace) -
     metrics = ("metrics=classifier", "callbacks.evaluation.every_n_steps=null")
     train(folder, (*PROVOKED["collapse"], *DATA[data], *doctor, *length, *metrics), options.jobs)
     summary = RunFolder(folder).read_summary()
-    return {"metrics": measured(folder, "fid")[-1], "steps": summary["global_step"], **summary["doctor"]}
+    return {"metrics": measured(folder, "fid")[-1], "steps": summary["step"], **summary["doctor"]}
 
 
 def cells(data: str, on_collapse: str, runs: list[dict[str, Any]]) -> list[str]:

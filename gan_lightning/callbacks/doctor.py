@@ -85,16 +85,16 @@ class Doctor(StepCallback):
 
     def on_due(self, trainer: Trainer, model: GAN) -> None:
         model.require_finite_losses()
-        found = self._examine(trainer, model) if trainer.is_global_zero else ({}, None, False)
-        numbers, collapse, suspected = trainer.strategy.broadcast(found)
+        found = self._examine(trainer, model) if trainer.is_global_zero else ({}, None, True)
+        numbers, collapse, is_healthy = trainer.strategy.broadcast(found)
         model.log_now(numbers)
         if self.on_collapse != "warn" and not is_last_batch(trainer):
             self.collapsed = collapse
             trainer.should_stop |= collapse is not None
-        self._healthy_at = -1 if suspected else trainer.global_step
+        self._healthy_at = trainer.global_step if is_healthy else -1
 
     def _examine(self, trainer: Trainer, model: GAN) -> tuple[dict[str, float], str | None, bool]:
-        """Measures; returns the numbers to log, what is said of a collapse, and whether there is a sign of one."""
+        """Measures; returns the numbers to log, what is said of a collapse, and whether there is no sign of one."""
         precise = trainer.precision != "16-mixed"  # there, gradients may still have the scale of the loss
         signs, points = measure(model, self._glance, trainer.global_step, self._points, precise)
         if not self._is_regular(trainer):
@@ -108,7 +108,7 @@ class Doctor(StepCallback):
                 loggers.log_text(logger, "doctor", text, trainer.global_step)
         line = next((finding.line for finding in findings if finding.state.name == self.STATE), None)
         numbers = {f"doctor/{name}": value for name, value in signs.numbers().items()}
-        return numbers, line, self.diagnosis.suspects(self.STATE)
+        return numbers, line, self.diagnosis.is_healthy
 
     @property
     def rolls_back(self) -> bool:
@@ -125,13 +125,14 @@ class Doctor(StepCallback):
             "history": [asdict(signs) for signs in self.diagnosis.history],
             "course": list(self.diagnosis.course),
             "held": {name: list(held) for name, held in self.diagnosis.held.items()},
+            "begin": self.diagnosis.begin,
             "points": self._points,
             "rollbacks": self.rollbacks,
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         history = [Signs(**signs) for signs in state_dict["history"]]
-        self.diagnosis = Diagnosis(history, list(state_dict["course"]), dict(state_dict["held"]))
+        self.diagnosis = Diagnosis(history, *(state_dict[name] for name in ("course", "held", "begin")))
         self._points = state_dict["points"]
         self.rollbacks = state_dict["rollbacks"]
 

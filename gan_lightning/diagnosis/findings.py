@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from gan_lightning.diagnosis import rules
 from gan_lightning.diagnosis.signs import Signs
 from gan_lightning.diagnosis.states import STATES, State
 
@@ -55,12 +56,14 @@ class Diagnosis:
     """The batches at which the findings changed, each with the names of the states found from there on."""
     held: dict[str, list[int]] = field(default_factory=dict)
     """The batches since which each state holds without a break, by its name: the first one, and their number."""
+    begin: int = 0
+    """The number of measurements before the last rollback: the run is judged by those after it."""
 
     def add(self, signs: Signs) -> None:
         """Takes further signs."""
         self.history.append(signs)
         for state in STATES:
-            if state.holds(self.history):
+            if state.holds(self.history[self.begin :]):
                 self.held.setdefault(state.name, [signs.step, 0])[1] += 1
             else:
                 self.held.pop(state.name, None)
@@ -68,9 +71,12 @@ class Diagnosis:
         if names != (self.course[-1][1] if self.course else []):
             self.course.append((signs.step, names))
 
-    def suspects(self, name: str) -> bool:
-        """Whether the last signs are those of the state of this name, for however short a time."""
-        return name in self.held
+    @property
+    def is_healthy(self) -> bool:
+        """Whether there is no sign of a collapse: samples are diverse, or as near to the data as never before."""
+        now = self.history[-1]
+        nearest = now.distance <= min(signs.distance for signs in self.history)
+        return "collapse" not in self.held and (nearest or not rules.is_few(now))
 
     def findings(self) -> list[Finding]:
         """The states that the run is in, the gravest first; what follows from a graver one is left out."""
@@ -87,4 +93,4 @@ class Diagnosis:
         points = [(step, value) for step, value in values if not math.isnan(value)]
         stride = max(-(-len(points) // SHOWN), 1)
         curve = points[::-1][::stride][::-1]  # the last one is among them
-        return Finding(state, self.held[state.name][0], state.evidence(self.history), curve)
+        return Finding(state, self.held[state.name][0], state.evidence(self.history[self.begin :]), curve)

@@ -42,6 +42,11 @@ def is_far(signs: Signs) -> bool:
     return signs.distance > 0.1 or signs.coverage < 0.5
 
 
+def is_few(signs: Signs) -> bool:
+    """Whether samples are too much alike, or leave out a part of the data; at a run's begin they are, too."""
+    return signs.spread < 0.5 or signs.coverage < 0.25 or signs.missing > 0.45
+
+
 def crawls(history: History) -> bool:
     """Whether G's samples have hardly changed since the run began, though its gradient does not vanish."""
     moved = [signs.moved for signs in history[1:]]
@@ -72,9 +77,7 @@ def wins(history: History) -> bool:
 
 
 def collapses(history: History) -> bool:
-    now = history[-1]
-    few = now.spread < 0.5 or now.coverage < 0.25 or now.missing > 0.45
-    return few and not improves(history, 4) and not crawls(history)
+    return is_few(history[-1]) and not improves(history, 4) and not crawls(history)
 
 
 def oscillates(history: History) -> bool:

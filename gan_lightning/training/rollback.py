@@ -42,7 +42,8 @@ def begin(config: Config, folder: RunFolder, doctor: Doctor) -> ResumePoint:
     }
     rollbacks = [*doctor.rollbacks, rollback]
     branch.continue_with(saved, path, applied(config, rollbacks))
-    saved["callbacks"]["Doctor"]["rollbacks"] = rollbacks
+    judged_from = len(saved["callbacks"]["Doctor"]["history"])  # what has changed needs time to have an effect
+    saved["callbacks"]["Doctor"] |= {"rollbacks": rollbacks, "begin": judged_from, "held": {}}
     last = checkpoint.read(folder.last)  # best.ckpt may be of the batches that are left behind, and remains the best
     saved["callbacks"]["Checkpoints"]["best"] = last["callbacks"]["Checkpoints"]["best"]
     checkpoint.write_checkpoint(saved, folder.last)

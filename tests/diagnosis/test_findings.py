@@ -90,7 +90,27 @@ def test_a_collapse_has_its_first_batch():
     diagnosis = diagnosed(spread=lambda i: 0.9 if i < 20 else 0.1, distance=stuck())
     assert diagnosis.findings()[0].since == 2100
     assert diagnosis.course[-1] == (2300, ["collapse"])  # once it has held three times
-    assert diagnosis.suspects("collapse")
+    assert not diagnosis.is_healthy
+
+
+def test_the_nearest_samples_are_healthy_until_they_are_diverse():
+    signs = {
+        "spread": lambda i: 0.1 if i < 10 else 0.9,
+        "distance": lambda i: [1.0, 0.8, 0.9, 0.7][i % 4] - 0.1 * (i // 4),
+    }
+    found = [diagnosed(count=count, **signs).is_healthy for count in range(1, 13)]
+    assert found[:4] == [True, True, False, True]
+    assert found[10:] == [True, True]  # diverse, though they were nearer before
+
+
+def test_what_was_before_a_rollback_is_not_judged():
+    before = diagnosed(spread=0.1, distance=stuck())
+    after = Diagnosis(list(before.history), begin=len(before.history))
+    for signs in before.history[-6:]:
+        after.add(signs)
+        assert names(after) == []
+    after.add(before.history[-1])
+    assert names(after) == names(before) == ["collapse"]
 
 
 def test_missing_signs_find_nothing():

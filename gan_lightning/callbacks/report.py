@@ -119,8 +119,7 @@ def _doctor(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
         for finding in found["findings"]
     ]
     rollbacks = [
-        f"Rolled back from batch {each['from']:,} to {each['to']:,} ({each['reason']}), with "
-        + ", ".join(f"{key}={value}" for key, value in each["changes"].items())
+        f"Rolled back from batch {each['from']:,} to {each['to']:,} ({each['reason']}), with {each['changed']}"
         for each in found["rollbacks"]
     ]
     return {"measurements": found["measurements"], "findings": findings, "rollbacks": rollbacks}

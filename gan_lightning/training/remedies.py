@@ -15,7 +15,7 @@ R1 = "model.penalties.r1"
 STRONGER_R1, SMALLER_LR = 10.0, 0.25
 """The factors of R1's weight, at every rollback, and of the learning rates, from the second one on."""
 Rollback = dict[str, Any]
-"""A rollback: the batches `from` and `to`, the `reason`, and the `changes`, new values by key."""
+"""A rollback: the batches `from` and `to`, the `reason`, the `changes`, new values by key, and `changed`, in words."""
 
 
 def changes(config: Config, earlier: int) -> Config:
@@ -32,6 +32,14 @@ def changes(config: Config, earlier: int) -> Config:
         changed = {f"{R1}.weight": STRONGER_R1 * weight}
     rates = {key: value_at(config, key, {}) for key in LEARNING_RATES} if earlier else {}
     return changed | {key: SMALLER_LR * rate for key, rate in rates.items() if rate is not None}
+
+
+def in_words(changed: Config) -> str:
+    """Returns changes as overrides; of a penalty that is added, its weight."""
+    return ", ".join(
+        f"{key}.weight={value['weight']:g}" if isinstance(value, dict) else f"{key}={value:g}"
+        for key, value in changed.items()
+    )
 
 
 def applied(config: Config, rollbacks: Sequence[Rollback]) -> Config:

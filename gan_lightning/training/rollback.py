@@ -9,7 +9,7 @@ from gan_lightning.callbacks.checkpoints import HEALTHY
 from gan_lightning.config.instantiate import Config
 from gan_lightning.errors import UserError
 from gan_lightning.training import branch, checkpoint
-from gan_lightning.training.remedies import applied, changes
+from gan_lightning.training.remedies import applied, changes, in_words
 from gan_lightning.training.resume import ResumePoint
 from gan_lightning.training.run_folder import RunFolder
 
@@ -36,9 +36,10 @@ def begin(config: Config, folder: RunFolder, doctor: Doctor) -> ResumePoint:
             "another run, with what callbacks.doctor advises in summary.json"
         )
     saved = checkpoint.read(path)
+    made = changes(applied(config, doctor.rollbacks), len(doctor.rollbacks))
     rollback = {
         **{"from": doctor.diagnosis.history[-1].step, "to": saved["global_step"], "reason": doctor.collapsed},
-        "changes": changes(applied(config, doctor.rollbacks), len(doctor.rollbacks)),
+        **{"changes": made, "changed": in_words(made)},
     }
     rollbacks = [*doctor.rollbacks, rollback]
     branch.continue_with(saved, path, applied(config, rollbacks))
@@ -47,6 +48,7 @@ def begin(config: Config, folder: RunFolder, doctor: Doctor) -> ResumePoint:
     last = checkpoint.read(folder.last)  # best.ckpt may be of the batches that are left behind, and remains the best
     saved["callbacks"]["Checkpoints"]["best"] = last["callbacks"]["Checkpoints"]["best"]
     checkpoint.write_checkpoint(saved, folder.last)
-    changed = ", ".join(f"{key}={value}" for key, value in rollback["changes"].items())
-    log.warning("%s: the run goes back to batch %d, with %s", doctor.collapsed, saved["global_step"], changed)
+    log.warning(
+        "%s: the run goes back to batch %d, with %s", doctor.collapsed, saved["global_step"], rollback["changed"]
+    )
     return ResumePoint(folder.last, saved["global_step"], rollbacks)

@@ -115,6 +115,7 @@ def test_rollback_goes_back_twice_and_then_stops(rolled_back):
     assert rolled_back.summary["status"] == "stopped"
     first, second = rolled_back.summary["doctor"]["rollbacks"]
     assert (first["from"], first["to"], first["changes"]) == (14, 2, {"model.penalties.r1": r1})
+    assert first["changed"] == "model.penalties.r1.weight=1"
     assert (second["from"], second["to"]) == (16, 2)
     changes = second["changes"]
     assert changes.pop("model.penalties.r1.weight") == 10

@@ -102,6 +102,7 @@ def write(
 ) -> None:
     """Writes the page of results of `runs`, which are `groups`, to `path`."""
     metrics = list(groups[0].results)
+    landscape = None if race else plots.landscape(groups, objective)  # the runs of a race have different lengths
     content: dict[str, Any] = {
         "title": title,
         "summary": _summary(runs, objective),
@@ -119,7 +120,7 @@ def write(
         "published_head": HEAD,
         "published": [cells_of(row) for row in published],
         "plots": [
-            ("The objective by setting", plots.landscape(groups, objective), f"Means; bars and ± are {INTERVAL}."),
+            ("The objective by setting", landscape, f"Means; bars and ± are {INTERVAL}."),
             ("Curves", plots.curves(groups, objective), "A line is a run; those of a setting have one color."),
         ],
         "samples": [

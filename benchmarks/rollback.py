@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from doctor import DATA, PROVOKED
-from runs import at_a_time, measured, train
+from runs import at_a_time, train
 from tables import cell, head, row
 
 from gan_lightning.training.run_folder import RunFolder
@@ -21,22 +21,21 @@ SHOWN = ("fid", "class_coverage", "coverage")
 
 
 def ended(data: str, on_collapse: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """The metrics at the end of a run, and what its doctor has said; it is trained where it is not there yet."""
+    """The summary of a run; it is trained where it is not there yet."""
     folder = options.out / f"{data}_{on_collapse}_{seed}"
     doctor = ("callbacks.doctor.every_n_updates=100", f"callbacks.doctor.on_collapse={on_collapse}")
     length = (f"trainer.max_steps={options.steps}", "callbacks.checkpoints.every_n_steps=100", f"seed={seed}")
     metrics = ("metrics=classifier", "callbacks.evaluation.every_n_steps=null")
     train(folder, (*PROVOKED["collapse"], *DATA[data], *doctor, *length, *metrics), options.jobs)
-    summary = RunFolder(folder).read_summary()
-    return {"metrics": measured(folder, "fid")[-1], "steps": summary["step"], **summary["doctor"]}
+    return RunFolder(folder).read_summary()
 
 
 def cells(data: str, on_collapse: str, runs: list[dict[str, Any]]) -> list[str]:
     """A row of the table."""
-    collapsed = sum(any(finding["state"] == "collapse" for finding in run["findings"]) for run in runs)
-    back = sum(len(run["rollbacks"]) for run in runs)
-    figures = [cell([run["metrics"][name] for run in runs]) for name in SHOWN]
-    batches = statistics.mean(run["steps"] for run in runs)
+    collapsed = sum(any(finding["state"] == "collapse" for finding in run["doctor"]["findings"]) for run in runs)
+    back = sum(len(run["doctor"]["rollbacks"]) for run in runs)
+    figures = [cell([run["final"][f"metric/{name}"] for run in runs]) for name in SHOWN]
+    batches = statistics.mean(run["step"] for run in runs)
     return [data, on_collapse, str(len(runs)), str(collapsed), str(back), f"{batches:.0f}", *figures]
 
 

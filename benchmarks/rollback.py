@@ -7,7 +7,6 @@ Runs that are in the folder already are not trained again.
 from __future__ import annotations
 
 import argparse
-import statistics
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,12 @@ def ended(data: str, on_collapse: str, seed: int, options: argparse.Namespace) -
 
 
 def cells(data: str, on_collapse: str, runs: list[dict[str, Any]]) -> list[str]:
-    """A row of the table."""
+    """A row of the table; the metrics are those of the runs that went on to the end."""
     collapsed = sum(any(finding["state"] == "collapse" for finding in run["doctor"]["findings"]) for run in runs)
     back = sum(len(run["doctor"]["rollbacks"]) for run in runs)
-    figures = [cell([run["final"][f"metric/{name}"] for run in runs]) for name in SHOWN]
-    batches = statistics.mean(run["step"] for run in runs)
-    return [data, on_collapse, str(len(runs)), str(collapsed), str(back), f"{batches:.0f}", *figures]
+    ended = [run["final"] for run in runs if run["status"] == "finished"]
+    figures = [cell([final[f"metric/{name}"] for final in ended]) for name in SHOWN]
+    return [data, on_collapse, *(str(count) for count in (len(runs), back, collapsed, len(ended))), *figures]
 
 
 def main() -> None:
@@ -50,7 +49,7 @@ def main() -> None:
     pairs = [(data, on_collapse) for data in options.data for on_collapse in ("warn", "rollback")]
     plan = [(*pair, seed) for seed in range(options.seeds) for pair in pairs]
     found = at_a_time(options.jobs, lambda job: ended(*job, options), plan)
-    print(head(["data", "on_collapse", "runs", "collapsed at the end", "rollbacks", "batches", *SHOWN]))
+    print(head(["data", "on_collapse", "runs", "rollbacks", "collapsed at the end", "not stopped", *SHOWN]))
     for pair in pairs:
         print(row(cells(*pair, [found[(*pair, seed)] for seed in range(options.seeds)])))
 

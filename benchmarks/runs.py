@@ -17,7 +17,7 @@ from omegaconf import OmegaConf
 from gan_lightning.config.options import conf_folder, options
 from gan_lightning.sweeps import race_record
 from gan_lightning.sweeps.race_record import Race
-from gan_lightning.training.run_folder import RunFolder
+from gan_lightning.training.run_folder import ENDED, RunFolder
 
 PROJECT = Path(__file__).resolve().parent.parent
 QUIET = ("callbacks.progress=null", "callbacks.video=null", "logger=csv")
@@ -38,7 +38,7 @@ def variants() -> dict[str, bool]:
 
 def train(folder: Path, overrides: Iterable[str], jobs: int = 1) -> None:
     """Trains into `folder`, unless that is done already; on its share of the cores, if OMP_NUM_THREADS is not set."""
-    if RunFolder(folder).read_summary().get("status") == "finished":
+    if RunFolder(folder).read_summary().get("status") in ENDED:
         return
     line = command(folder, overrides)
     threads = {"OMP_NUM_THREADS": str(max((os.cpu_count() or 1) // jobs, 1))}

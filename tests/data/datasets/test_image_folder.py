@@ -266,7 +266,7 @@ def test_small_pictures_are_told_once_with_the_key(folder, capfd):
     assert not capfd.readouterr().out
     picture(folder / "small.png", 60, (4, 4))
     opened(folder, (3, 8, 12))
-    assert capfd.readouterr().out == f"{line.replace('5', '6')}the size of most\n"
+    assert capfd.readouterr().out == f"{line.replace('5 of 5', '6 of 6')}the size of most\n"
     opened(folder)
     assert capfd.readouterr().out == f"{folder}: 1 of 6 pictures are smaller than 8x8 and are enlarged\n"
     (folder / "small.png").unlink()

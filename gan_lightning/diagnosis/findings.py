@@ -62,8 +62,9 @@ class Diagnosis:
     def add(self, signs: Signs) -> None:
         """Takes further signs."""
         self.history.append(signs)
+        judged = self.history[self.begin :]
         for state in STATES:
-            if state.holds(self.history[self.begin :]):
+            if state.holds(judged):
                 self.held.setdefault(state.name, [signs.step, 0])[1] += 1
             else:
                 self.held.pop(state.name, None)

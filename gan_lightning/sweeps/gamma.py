@@ -65,19 +65,23 @@ class GammaSweeper(RaceSweeper):
             if not found or not all(isinstance(factor, int | float) and factor > 0 for factor in found):
                 raise UserError(f"hydra.sweeper.{key}={found}: expected numbers above 0")
         self._require_constants()
-        rates = [[f"{key}={_rounded(factor * lr)}" for key, lr in self._rates().items()] for factor in self.lr_factors]
-        return [[*self._weights(factor), *lines] for factor in self.factors for lines in rates]
+        return [[*self._weights(one), *self._rates(other)] for one in self.factors for other in self.lr_factors]
 
     def note(self, winner: Candidate | None) -> str:
-        """Returns where the weights come from, and whether the best one is the smallest or the largest."""
+        """Returns where the values come from, and whether one of the best is the smallest or the largest tried."""
         factors, lr_factors = (", ".join(f"{factor:g}" for factor in each) for each in (self.factors, self.lr_factors))
         text = (
             f"R1's weight: {_rounded(self._rule())} (0.0002 * height * width / batch size, the rule of StyleGAN2-ADA's "
             f"authors) times {factors}; the learning rate: the configured one times {lr_factors}."
         )
-        edges = [self._weights(edge(self.factors)) for edge in (min, max)]
-        if winner is not None and winner.overrides[: len(edges[0])] in edges:
-            text += " The best weight is at the edge of those tried: hydra.sweeper.factors=[...] tries others."
+        tried = {
+            "weight": ("factors", self.factors, self._weights),
+            "learning rate": ("lr_factors", self.lr_factors, self._rates),
+        }
+        for name, (key, found, overrides) in tried.items():
+            edges = [set(overrides(edge(found))) for edge in (min, max)]
+            if winner is not None and len(found) > 2 and any(edge <= set(winner.overrides) for edge in edges):
+                text += f" The best {name} is at the edge of those tried: hydra.sweeper.{key}=[...] tries others."
         return text
 
     def _weights(self, factor: float) -> list[str]:
@@ -93,7 +97,11 @@ class GammaSweeper(RaceSweeper):
             )
         return [f"model.penalties.{name}.weight" for name in PENALTIES if penalties.get(name)]
 
-    def _rates(self) -> dict[str, float]:
+    def _rates(self, factor: float) -> list[str]:
+        """The overrides of the learning rates for a multiple of those of the configuration."""
+        return [f"{key}={_rounded(factor * lr)}" for key, lr in self._configured_rates().items()]
+
+    def _configured_rates(self) -> dict[str, float]:
         """The learning rates of the configuration by their keys, those of one player only where they are others."""
         found = {key: OmegaConf.select(self._config, key) for key in LEARNING_RATES}
         common = LEARNING_RATES[0]

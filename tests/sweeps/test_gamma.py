@@ -53,13 +53,14 @@ def test_an_answer_at_the_edge_of_what_was_tried_is_told():
     assert "0.0024 (0.0002 * height * width / batch size, the rule of" in wide.note(None)
     assert ["at the edge" in wide.note(each) for each in (None, *tried)] == [
         False,
-        True,
-        True,
-        False,
-        False,
-        True,
-        True,
+        *2 * [True],
+        *2 * [False],
+        *2 * [True],
     ]
+    rates = sweeper(lr_factors=[0.5, 1, 2])
+    tried = [Candidate(overrides, [], []) for overrides in rates.candidates({})]
+    told = "The best learning rate is at the edge of those tried: hydra.sweeper.lr_factors=[...] tries others."
+    assert [told in rates.note(each) for each in tried] == 2 * [True, False, True]
 
 
 @pytest.mark.parametrize(

@@ -60,13 +60,12 @@ def course(kind: str, data: str, seed: int, options: argparse.Namespace) -> dict
     return found
 
 
-def told(found: dict[str, Any]) -> dict[str, int]:
-    """The states that were found at any time, each with the batch of its first finding."""
-    first: dict[str, int] = {}
+def told(kind: str, found: dict[str, Any]) -> int | None:
+    """The batch at which the state was first found, or any problem of a healthy run; None: never."""
     for step, names in found["course"]:
-        for name in names:
-            first.setdefault(name, step)
-    return first
+        if kind in names if kind in PROVOKED else set(names) - {"good"}:
+            return step
+    return None
 
 
 def main() -> None:
@@ -93,16 +92,15 @@ def main() -> None:
 
 
 def cells(kind: str, data: str, runs: dict[int, dict[str, Any]]) -> list[str]:
-    """A row of the table, from the runs by their seeds; of a healthy one, every problem counts."""
-    first = {seed: told(found) for seed, found in runs.items()}
-    wanted = {seed: {kind} if kind in PROVOKED else times.keys() - {"good"} for seed, times in first.items()}
-    batches = {seed: [step for name, step in first[seed].items() if name in wanted[seed]] for seed in runs}
-    counts = [[bool(steps) for seed, steps in batches.items() if (seed in SEEN) == chosen] for chosen in (True, False)]
+    """A row of the table, from the runs by their seeds."""
+    first = {seed: told(kind, found) for seed, found in runs.items()}
+    counts = [[bool(step) for seed, step in first.items() if (seed in SEEN) == chosen] for chosen in (True, False)]
+    batches = [step for step in first.values() if step]
     ends = Counter(finding["state"] for found in runs.values() for finding in found["findings"])
     return [
         *(f"`{kind}`", data),
         *(f"{sum(each)} of {len(each)}" for each in counts),
-        f"{statistics.median(min(steps) for steps in batches.values() if steps):.0f}" if any(batches.values()) else "",
+        f"{statistics.median(batches):.0f}" if batches else "",
         ", ".join(f"{name} {count}" for name, count in ends.most_common()),
     ]
 

@@ -23,7 +23,7 @@ from gan_lightning.metric_names import METRICS
 from gan_lightning.models import GAN
 
 HEALTHY = "healthy.ckpt"
-"""The last checkpoint without a sign of a collapse, of a run that may be rolled back to it."""
+"""The last checkpoint of a healthy run, as of `Diagnosis.is_healthy`, if the run may be rolled back to it."""
 
 
 class Checkpoints(StepCallback, Checkpoint):

@@ -11,6 +11,7 @@ from torch import Tensor
 from gan_lightning.cadence import StepCallback, due, is_last_batch
 from gan_lightning.callbacks import loggers
 from gan_lightning.diagnosis import Diagnosis, Finding, Glance, Signs, measure
+from gan_lightning.diagnosis.states import COLLAPSE
 from gan_lightning.models import GAN
 
 
@@ -28,8 +29,6 @@ class Doctor(StepCallback):
             stops.
     """
 
-    STATE = "collapse"
-    """The state that `on_collapse` is about."""
     ROLLBACKS = 2
     """The largest number of rollbacks in a run."""
 
@@ -106,7 +105,7 @@ class Doctor(StepCallback):
             text = "\n\n".join(map(_markdown, findings)) or "Nothing is wrong any more."
             for logger in trainer.loggers:
                 loggers.log_text(logger, "doctor", text, trainer.global_step)
-        line = next((finding.line for finding in findings if finding.state.name == self.STATE), None)
+        line = next((finding.line for finding in findings if finding.state.name == COLLAPSE), None)
         numbers = {f"doctor/{name}": value for name, value in signs.numbers().items()}
         return numbers, line, self.diagnosis.is_healthy
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gan_lightning.diagnosis import rules
 from gan_lightning.diagnosis.signs import Signs
-from gan_lightning.diagnosis.states import STATES, State
+from gan_lightning.diagnosis.states import COLLAPSE, STATES, State
 
 SHOWN = 50
 """The largest number of points of the curve that a finding has as evidence."""
@@ -77,7 +77,7 @@ class Diagnosis:
         """Whether there is no sign of a collapse: samples are diverse, or as near to the data as never before."""
         now = self.history[-1]
         nearest = now.distance <= min(signs.distance for signs in self.history)
-        return "collapse" not in self.held and (nearest or not rules.is_few(now))
+        return COLLAPSE not in self.held and (nearest or not rules.is_few(now))
 
     def findings(self) -> list[Finding]:
         """The states that the run is in, the gravest first; what follows from a graver one is left out."""

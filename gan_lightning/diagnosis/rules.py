@@ -43,7 +43,7 @@ def is_far(signs: Signs) -> bool:
 
 
 def is_few(signs: Signs) -> bool:
-    """Whether samples are too much alike, or leave out a part of the data; at a run's begin they are, too."""
+    """Whether samples are too much alike, or leave out a part of the data; at the beginning of a run they do, too."""
     return signs.spread < 0.5 or signs.coverage < 0.25 or signs.missing > 0.45
 
 

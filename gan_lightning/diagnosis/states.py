@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from gan_lightning.diagnosis import rules
 from gan_lightning.diagnosis.rules import History, recent
 
+COLLAPSE = "collapse"
+"""The name of the state that a run can be stopped or rolled back for."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -206,7 +209,7 @@ STATES = (
         hides=("no_progress",),
     ),
     State(
-        "collapse",
+        COLLAPSE,
         "Modes collapse",
         "Generated samples are too much alike, or leave out a part of the data, and that does not get better.",
         sign="coverage",
